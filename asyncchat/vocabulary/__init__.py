@@ -1,0 +1,1 @@
+"""What can be said: names, commands, events, records and errors. Data only."""
