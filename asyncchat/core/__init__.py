@@ -1,0 +1,1 @@
+"""The rules of the chat. No I/O, no clock, no randomness: they are passed in."""

@@ -1,0 +1,1 @@
+"""Where records become durable: SQLite, and the log that orders them."""

@@ -1,0 +1,309 @@
+"""Commands: what a client asks for. These Structs are the native protocol's client-to-server half.
+
+``docs/protocol.md`` specifies each with an example that a test reads. Names are raw text here; the rules parse them.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from asyncchat.vocabulary.terms import MAX_ID, MAX_NONCE, Kind, Role
+
+Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""A place in the server's log; SQLite's integers bound it."""
+
+Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
+"""A duration; ten years are as good as for ever."""
+
+CommandId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[str, Meta(max_length=MAX_ID)]
+
+
+class Base(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="type", tag=str.lower):
+    """What all commands share. A command's one reply carries the same ``id``.
+
+    Without an ``id``, what succeeds with nothing to tell is not answered; data and errors always are.
+    """
+
+    id: CommandId | None = None
+
+
+# --- coming, going -------------------------------------------------------------------------------------------------
+
+
+class Hello(Base, frozen=True, kw_only=True):
+    """Log in: with a free name as a guest, with a ``token`` as the person it was given to, or with a password.
+
+    ``rooms``: exactly these are joined (default: the server's default room). ``since`` and ``epoch``: the cursor of a
+    client that comes back and will `Sync`; without it, direct messages missed while away follow the welcome.
+    """
+
+    name: str | None = None
+    token: str | None = None
+    password: str | None = None
+    server_password: str | None = None
+    rooms: list[str] | None = None
+    since: Seq | None = None
+    epoch: str | None = None
+    client: Annotated[str, Meta(max_length=128)] | None = None
+
+
+class Quit(Base, frozen=True):
+    """Leave for good: no minute of grace, the name is free again (a registered one stays its owner's)."""
+
+    reason: str | None = None
+
+
+class Ping(Base, frozen=True):
+    """Is the server there? Answered with `ok`."""
+
+
+class Pong(Base, frozen=True):
+    """The answer to the server's `ping`; it gets no reply."""
+
+
+# --- talking (pipelined: see section 3 of the design) ---------------------------------------------------------------
+
+
+class Say(Base, frozen=True):
+    """A message to a room (``#name``) or to a person. The same ``nonce`` again is the same message, stored once."""
+
+    to: str
+    text: str
+    kind: Kind = "text"
+    reply_to: Seq | None = None
+    nonce: Annotated[str, Meta(min_length=1, max_length=MAX_NONCE)] | None = None
+
+
+class Edit(Base, frozen=True):
+    """Replace the text of one's own message."""
+
+    seq: Seq
+    text: str
+
+
+class Delete(Base, frozen=True):
+    """Take back one's own message; a room's operators may delete anybody's."""
+
+    seq: Seq
+
+
+class React(Base, frozen=True):
+    """Put a reaction (an emoji or a short word) on a message, or take it off."""
+
+    seq: Seq
+    reaction: Annotated[str, Meta(min_length=1, max_length=32)]
+    remove: bool = False
+
+
+class Typing(Base, frozen=True):
+    """I am typing to a room or a person, or have stopped."""
+
+    to: str
+    active: bool = True
+
+
+class Read(Base, frozen=True):
+    """I have read a room or a conversation up to ``seq``."""
+
+    to: str
+    seq: Seq
+
+
+# --- rooms ----------------------------------------------------------------------------------------------------------
+
+
+class Join(Base, frozen=True):
+    """Enter a room; it is created, and mine, if it did not exist."""
+
+    room: str
+    password: str | None = None
+
+
+class Leave(Base, frozen=True):
+    """Leave a room."""
+
+    room: str
+    reason: str | None = None
+
+
+class Rooms(Base, frozen=True):
+    """Which rooms are there? Private ones are listed to their members only."""
+
+
+class Who(Base, frozen=True):
+    """Who is in a room, or, without one, on the server?"""
+
+    room: str | None = None
+
+
+class Whois(Base, frozen=True):
+    """What is known of a person?"""
+
+    name: str
+
+
+class Topic(Base, frozen=True):
+    """Set a room's topic (an empty text clears it) or, without a text, ask for it."""
+
+    room: str
+    text: str | None = None
+
+
+class Invite(Base, frozen=True):
+    """Let a person into a private room, and tell them."""
+
+    room: str
+    name: str
+
+
+# --- the past -------------------------------------------------------------------------------------------------------
+
+
+class History(Base, frozen=True):
+    """A page of a room's or a conversation's messages, oldest first: those before or after a ``seq``, or the last."""
+
+    to: str
+    before: Seq | None = None
+    after: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
+
+
+class Sync(Base, frozen=True):
+    """All that I may see after a ``seq`` (and up to ``until``), oldest first, page by page until ``complete``."""
+
+    after: Seq
+    until: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
+
+
+class Search(Base, frozen=True):
+    """Messages that hold all these words; newest first in choice, oldest first in the page.
+
+    ``to``: only this room or conversation; ``sender``: only this person's; ``since`` and ``before_time``: RFC 3339
+    times; ``before``: a ``seq``, to page on.
+    """
+
+    text: str
+    to: str | None = None
+    sender: str | None = field(default=None, name="from")
+    since: str | None = None
+    until: str | None = None
+    before: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
+
+
+# --- oneself --------------------------------------------------------------------------------------------------------
+
+
+class Nick(Base, frozen=True):
+    """Take another name."""
+
+    name: str
+
+
+class Away(Base, frozen=True):
+    """I am away, for this reason; without a text: I am back."""
+
+    text: str | None = None
+
+
+class Register(Base, frozen=True):
+    """Make my name mine for good: with a password, or bound to my token alone."""
+
+    password: str | None = None
+    invitation: str | None = None
+
+
+class Passwd(Base, frozen=True):
+    """Set another password; ``old`` is needed if there is one."""
+
+    new: str
+    old: str | None = None
+
+
+# --- order in the house ---------------------------------------------------------------------------------------------
+
+
+class Kick(Base, frozen=True):
+    """Put a person out of a room."""
+
+    room: str
+    name: str
+    reason: str | None = None
+
+
+class Ban(Base, frozen=True):
+    """Keep a person, a name or an address out of a room, or (administrators, no ``room``) off the server.
+
+    ``who``: a person's name or an IP address or network; ``seconds``: how long, for ever if not given.
+    """
+
+    who: str
+    room: str | None = None
+    seconds: Seconds | None = None
+    reason: str | None = None
+
+
+class Unban(Base, frozen=True):
+    """Lift a ban."""
+
+    who: str
+    room: str | None = None
+
+
+class Bans(Base, frozen=True):
+    """The bans and mutes of a room (operators) or of the server (administrators)."""
+
+    room: str | None = None
+
+
+class Mute(Base, frozen=True):
+    """A person may listen but not speak in a room; ``seconds`` 0 lifts it, none is for ever."""
+
+    room: str
+    name: str
+    seconds: Seconds | None = None
+    reason: str | None = None
+
+
+class SetRole(Base, frozen=True, tag="role"):
+    """Give a person a role in a room."""
+
+    room: str
+    name: str
+    role: Role
+
+
+class SetRoom(Base, frozen=True, tag="set"):
+    """Change a room's options; those not named stay.
+
+    ``retention``: days that messages are kept, 0 for ever. ``password``: empty takes it off.
+    """
+
+    room: str
+    private: bool | None = None
+    moderated: bool | None = None
+    topic_locked: bool | None = None
+    retention: Annotated[int, Meta(ge=0, le=36500)] | None = None
+    password: str | None = None
+
+
+class Purge(Base, frozen=True):
+    """Delete what a person said in a room in the last ``seconds``."""
+
+    room: str
+    name: str
+    seconds: Seconds
+
+
+Talk = Say | Edit | Delete | React | Typing | Read
+"""The pipelined commands: the next is handled while the last is on its way through the log."""
+
+Command = (
+    Hello | Quit | Ping | Pong
+    | Say | Edit | Delete | React | Typing | Read
+    | Join | Leave | Rooms | Who | Whois | Topic | Invite
+    | History | Sync | Search
+    | Nick | Away | Register | Passwd
+    | Kick | Ban | Unban | Bans | Mute | SetRole | SetRoom | Purge
+)  # fmt: skip

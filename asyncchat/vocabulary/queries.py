@@ -1,0 +1,141 @@
+"""Queries: what the rules ask of the storage, and the answers.
+
+Rights are decided before a query is made: it names the rooms that the asker may see. Storage answers; it does not judge.
+"""
+
+from msgspec import Struct
+
+from asyncchat.vocabulary.events import KeptEvent
+
+
+class Place(Struct, frozen=True, gc=False):
+    """A room (its id), or the conversation of two people (their ids, in any order)."""
+
+    room: int = 0
+    one: int = 0
+    other: int = 0
+
+
+class FindToken(Struct, frozen=True, gc=False):
+    """Which person does the token with this SHA-256 belong to? Answer: `Person` or None."""
+
+    token: bytes
+
+
+class FindMessage(Struct, frozen=True, gc=False):
+    """The message with this ``seq``. Answer: `StoredMessage` or None."""
+
+    seq: int
+
+
+class FindNonces(Struct, frozen=True, gc=False):
+    """The last ``limit`` nonces of a person. Answer: a dict from nonce to ``seq``, oldest first."""
+
+    person: int
+    limit: int
+
+
+class FindPage(Struct, frozen=True, gc=False):
+    """Messages of one place: the last ``limit`` before ``before`` (default: the end), or the first after ``after``.
+
+    Answer: `Page` of `Said`, oldest first, with edits and reactions applied.
+    """
+
+    place: Place
+    limit: int
+    before: int | None = None
+    after: int | None = None
+
+
+class FindSince(Struct, frozen=True, gc=False):
+    """All kept events with ``after`` < seq ≤ ``until`` of these rooms and of the person's conversations.
+
+    Answer: `Page`, oldest first, of at most ``limit`` events. ``direct`` false leaves the conversations out, an empty
+    ``rooms`` the rooms.
+    """
+
+    person: int
+    rooms: tuple[int, ...]
+    after: int
+    limit: int
+    until: int | None = None
+    direct: bool = True
+
+
+class FindText(Struct, frozen=True, gc=False):
+    """Messages that hold all words of ``text``, in these rooms and, if ``direct``, in the person's conversations.
+
+    ``place`` narrows to one of them, ``author`` to one person's, ``since`` and ``until`` to a time (Unix milliseconds),
+    ``before`` to older ones (a ``seq``). Answer: `Page` of the newest ``limit`` hits, oldest first.
+    """
+
+    person: int
+    rooms: tuple[int, ...]
+    text: str
+    limit: int
+    direct: bool = True
+    place: Place | None = None
+    author: str | None = None
+    since: int | None = None
+    until: int | None = None
+    before: int | None = None
+
+
+class FindRecent(Struct, frozen=True, gc=False):
+    """What ``author`` said in ``room`` since a time (Unix milliseconds). Answer: a list of ``seq``, oldest first."""
+
+    room: int
+    author: int
+    since: int
+    limit: int
+
+
+class Person(Struct, frozen=True, gc=False):
+    """A person as stored. ``password`` is an argon2id hash in PHC form."""
+
+    id: int
+    name: str
+    key: str
+    registered: bool
+    administrator: bool = False
+    password: str | None = None
+
+
+class StoredMessage(Struct, frozen=True, gc=False):
+    """What the rules need to know of a message before it may be changed; ``time`` is Unix milliseconds."""
+
+    seq: int
+    time: int
+    author: int
+    room: int
+    peer: int
+    to: str
+    deleted: bool
+
+
+class Page(Struct, frozen=True, gc=False):
+    """Events, oldest first; ``complete``: there are no more in the direction asked for.
+
+    ``next``: where the page ends (the highest ``seq`` looked at, or the lowest for a page that goes back), to go on from.
+    """
+
+    events: list[KeptEvent]
+    complete: bool
+    next: int | None = None
+
+
+class HashPassword(Struct, frozen=True, gc=False):
+    """The argon2id hash of a password. Answer: str (PHC form). Answered by the server, off the loop."""
+
+    password: str
+
+
+class VerifyPassword(Struct, frozen=True, gc=False):
+    """Does the password fit the hash? Answer: bool. Answered by the server, off the loop."""
+
+    hash: str
+    password: str
+
+
+StoreQuery = FindToken | FindMessage | FindNonces | FindPage | FindSince | FindText | FindRecent
+Query = StoreQuery | HashPassword | VerifyPassword

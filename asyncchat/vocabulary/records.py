@@ -1,0 +1,302 @@
+"""Records: the facts that the log puts in order. Applied in that order they are the whole state of the server.
+
+A *kept* record is durable and gets a ``seq``; a *passing* one keeps its place in the order and is forgotten. Records hold
+ids, not names: a person's id is the ``seq`` of the `PersonCreated` that made them, a room's that of its `RoomCreated`;
+both stay when names change hands. ``time`` is Unix time in milliseconds.
+
+`PersonCreated`, `NameTaken`, `Registered` and `RoomCreated` are *claims*: of two for the same name the first in the log wins.
+"""
+
+from msgspec import Struct
+
+from asyncchat.vocabulary.terms import Kind, Role
+
+NOBODY = 0
+"""The id of no person and no room: no record has the ``seq`` 0."""
+
+
+class Kept(Struct, frozen=True, gc=False, kw_only=True, tag_field="record", omit_defaults=True):
+    """A durable fact."""
+
+    time: int
+
+
+class Passing(Struct, frozen=True, gc=False, kw_only=True, tag_field="record", omit_defaults=True):
+    """A fact that is told and forgotten."""
+
+    time: int
+
+
+# --- people (kept) --------------------------------------------------------------------------------------------------
+
+
+class PersonCreated(Kept, frozen=True, kw_only=True):
+    """A guest came under a free name. ``token``: SHA-256 of the token that proves to be this person, if one was given."""
+
+    name: str
+    key: str
+    token: bytes | None = None
+
+
+class NameTaken(Kept, frozen=True, kw_only=True):
+    """A person took this name: a change of name, or a guest who comes back after the name was released."""
+
+    person: int
+    name: str
+    key: str
+
+
+class NameReleased(Kept, frozen=True, kw_only=True):
+    """A guest has gone and the name is free; the person is still known by token."""
+
+    person: int
+
+
+class Registered(Kept, frozen=True, kw_only=True):
+    """The person's name is theirs for good. ``password``: its argon2id hash in PHC form, or None: by token alone."""
+
+    person: int
+    name: str
+    key: str
+    password: str | None = None
+    invitation: str | None = None
+
+
+class PasswordSet(Kept, frozen=True, kw_only=True):
+    """A registered person has another password (argon2id, PHC form). All tokens given before are void."""
+
+    person: int
+    password: str
+
+
+class TokenGiven(Kept, frozen=True, kw_only=True):
+    """One more token (its SHA-256) proves to be this person."""
+
+    person: int
+    token: bytes
+
+
+class AdministratorSet(Kept, frozen=True, kw_only=True):
+    """A person has, or no longer has, the rights of an administrator of the server."""
+
+    person: int
+    active: bool = True
+
+
+class Seen(Kept, frozen=True, kw_only=True):
+    """A registered person went offline: what comes after ``upto`` they have not been sent."""
+
+    person: int
+    upto: int
+
+
+# --- rooms (kept) ---------------------------------------------------------------------------------------------------
+
+
+class RoomCreated(Kept, frozen=True, kw_only=True):
+    """A room exists from now on; ``founder`` (a person's id, or NOBODY) owns it."""
+
+    name: str
+    key: str
+    founder: int = NOBODY
+
+
+class RoomSet(Kept, frozen=True, kw_only=True):
+    """A room's options, all of them, as they are now. ``password``: its argon2id hash, or None."""
+
+    room: int
+    by: int
+    private: bool = False
+    moderated: bool = False
+    topic_locked: bool = False
+    retention: int = 0
+    password: str | None = None
+
+
+class TopicSet(Kept, frozen=True, kw_only=True):
+    """A room's topic; ``by`` and ``name`` tell who set it, ``to`` is the room's name."""
+
+    room: int
+    to: str
+    by: int
+    name: str
+    text: str
+
+
+class RoleSet(Kept, frozen=True, kw_only=True):
+    """A person's role in a room."""
+
+    room: int
+    person: int
+    role: Role
+    by: int = NOBODY
+
+
+class InviteSet(Kept, frozen=True, kw_only=True):
+    """A person may enter a private room, or may no longer."""
+
+    room: int
+    person: int
+    by: int
+    active: bool = True
+
+
+class BanSet(Kept, frozen=True, kw_only=True):
+    """Someone is kept out of a room, or muted in it (``mute``); ``room`` NOBODY: kept off the server.
+
+    Exactly one of ``person`` (an id), ``key`` (a name's key) and ``address`` (an IP address or network) is set.
+    ``who`` is what the one who banned typed. ``until``: Unix milliseconds, or None for ever.
+    """
+
+    room: int
+    by: str
+    who: str
+    person: int = NOBODY
+    key: str = ""
+    address: str = ""
+    mute: bool = False
+    until: int | None = None
+    reason: str | None = None
+
+
+class BanLifted(Kept, frozen=True, kw_only=True):
+    """The bans (or mutes) of this room on this person, key or address are no more."""
+
+    room: int
+    by: str
+    person: int = NOBODY
+    key: str = ""
+    address: str = ""
+    mute: bool = False
+
+
+# --- messages (kept) ------------------------------------------------------------------------------------------------
+
+
+class Message(Kept, frozen=True, kw_only=True):
+    """Somebody said something: to a ``room``, or (``room`` NOBODY) to the person ``peer``.
+
+    ``name`` is the author's name then, ``to`` the room's or the peer's.
+    """
+
+    author: int
+    name: str
+    to: str
+    text: str
+    room: int = NOBODY
+    peer: int = NOBODY
+    kind: Kind = "text"
+    reply_to: int | None = None
+    nonce: str | None = None
+
+
+class Change(Kept, frozen=True, kw_only=True):
+    """What happened to messages of one room or conversation has in common: who did it, and where.
+
+    ``room``; or, for direct messages, ``author`` and ``peer`` are the two people of the conversation. ``by`` and
+    ``name`` tell who did it, ``to`` is the room's or the peer's name as in the message.
+    """
+
+    by: int
+    name: str
+    to: str
+    room: int = NOBODY
+    author: int = NOBODY
+    peer: int = NOBODY
+
+
+class MessageEdited(Change, frozen=True, kw_only=True):
+    """The message ``target`` has another text."""
+
+    target: int
+    text: str
+
+
+class MessagesDeleted(Change, frozen=True, kw_only=True):
+    """The texts of the messages ``targets`` are gone."""
+
+    targets: list[int]
+
+
+class MessageReacted(Change, frozen=True, kw_only=True):
+    """``name`` put ``reaction`` on the message ``target``, or took it off."""
+
+    target: int
+    reaction: str
+    remove: bool = False
+
+
+class MarkerSet(Kept, frozen=True, kw_only=True):
+    """A person has read a room, or the conversation with ``peer``, up to the message ``upto``."""
+
+    person: int
+    upto: int
+    room: int = NOBODY
+    peer: int = NOBODY
+
+
+# --- passing --------------------------------------------------------------------------------------------------------
+
+
+class Attached(Passing, frozen=True, kw_only=True):
+    """One more session of a person."""
+
+    person: int
+
+
+class Detached(Passing, frozen=True, kw_only=True):
+    """One session less of a person; ``quit``: they said goodbye, and are not waited for if it was the last."""
+
+    person: int
+    quit: bool = False
+    reason: str | None = None
+
+
+class PersonJoined(Passing, frozen=True, kw_only=True):
+    """A person entered a room."""
+
+    person: int
+    room: int
+
+
+class PersonLeft(Passing, frozen=True, kw_only=True):
+    """A person left a room; ``by``: the name of the one who put them out."""
+
+    person: int
+    room: int
+    reason: str | None = None
+    by: str | None = None
+
+
+class PresenceSet(Passing, frozen=True, kw_only=True):
+    """A person is away (``away`` tells why) or back (None); ``offline``: has been without a session for a while."""
+
+    person: int
+    away: str | None = None
+    offline: bool = False
+
+
+class PersonTyping(Passing, frozen=True, kw_only=True):
+    """A person is typing to a room or a person, or has stopped."""
+
+    person: int
+    to: str
+    room: int = NOBODY
+    peer: int = NOBODY
+    active: bool = True
+
+
+class Announced(Passing, frozen=True, kw_only=True):
+    """A word of the server's to all, or to one person."""
+
+    text: str
+    person: int = NOBODY
+
+
+KeptRecord = (
+    PersonCreated | NameTaken | NameReleased | Registered | PasswordSet | TokenGiven | AdministratorSet | Seen
+    | RoomCreated | RoomSet | TopicSet | RoleSet | InviteSet | BanSet | BanLifted
+    | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet
+)  # fmt: skip
+PassingRecord = Attached | Detached | PersonJoined | PersonLeft | PresenceSet | PersonTyping | Announced
+Record = KeptRecord | PassingRecord

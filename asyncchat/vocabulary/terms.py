@@ -1,0 +1,75 @@
+"""Terms that commands, events and records share: codes, roles, states, kinds, and the time format."""
+
+import enum
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Literal
+
+Id = int | str
+"""What a client chooses to recognise the reply to its command: an integer or a string of at most `MAX_ID` characters."""
+
+MAX_ID = 64
+"""Characters of a command's ``id``: it is kept per command in flight and sent back."""
+
+MAX_NONCE = 64
+"""Characters of a message's ``nonce``: it is stored with the message and sent to all who get it."""
+
+Kind = Literal["text", "action", "notice"]
+"""What a message is: plain talk, ``/me`` action, or a notice that programs must not answer (RFC 2812, 3.3.2)."""
+
+
+class Role(enum.StrEnum):
+    """A person's rank in a room, lowest first; each may do what those below it may."""
+
+    MEMBER = "member"
+    VOICE = "voice"
+    OPERATOR = "operator"
+    OWNER = "owner"
+
+    @property
+    def rank(self) -> int:
+        """The role's place in the order, 0 for the lowest."""
+        return _RANKS[self]
+
+
+_RANKS = {role: rank for rank, role in enumerate(Role)}
+
+
+class State(enum.StrEnum):
+    """Whether a person can be expected to read now."""
+
+    ONLINE = "online"
+    AWAY = "away"
+    OFFLINE = "offline"
+
+
+class Code(enum.IntEnum):
+    """Reply codes; near JIM and HTTP (RFC 9110), so that the numbers are those that people know."""
+
+    OK = 200
+    CREATED = 201
+    ACCEPTED = 202
+    MALFORMED = 400
+    LOGIN_FIRST = 401
+    WRONG_PASSWORD = 402
+    FORBIDDEN = 403
+    NOT_FOUND = 404
+    CONFLICT = 409
+    GONE = 410
+    TOO_LONG = 413
+    TOO_FAST = 429
+    SERVER_FAULT = 500
+    UNAVAILABLE = 503
+    NOT_STORED = 507
+
+
+@lru_cache(maxsize=64)  # the messages of one batch share few milliseconds
+def rfc3339(milliseconds: int) -> str:
+    """A Unix time in milliseconds as RFC 3339 UTC with milliseconds: ``2026-01-02T03:04:05.678Z``."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def from_rfc3339(text: str) -> datetime:
+    """The aware datetime of an event's ``time``; raises ValueError when *text* is no RFC 3339 time."""
+    return datetime.fromisoformat(text)

@@ -1,0 +1,1 @@
+"""Bytes to vocabulary and back. No I/O."""
