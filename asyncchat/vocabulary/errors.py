@@ -3,7 +3,13 @@
     ChatError
     ├── Refused            a command was answered with an error: a stable code, fields, and a text for people
     ├── ConnectionLost     the peer is gone, and no reconnect is left to try
-    └── ProtocolError      the peer sent what the protocol does not allow
+    ├── ProtocolError      the peer sent what the protocol does not allow
+    └── StorageError       the database could not do it; has a code and a text, as `Refused` has
+        ├── NotStored          507: the disk is full, or cannot be written; nothing of the batch was kept
+        ├── SearchTooCostly    413: the search looks at too much; the text says how to narrow it
+        ├── DatabaseInUse      another process has it
+        ├── DamagedDatabase    the file is damaged, or no database of ours
+        └── NewerDatabase      the file was written by a newer version of this program
 
 `Refused` is raised by the rules on the server, travels as the ``error`` result, and is raised again by the client
 library: one class on both ends. Programs look at ``code``; ``text`` is for people and may change.
@@ -39,3 +45,41 @@ class ConnectionLost(ChatError):  # noqa: N818 - as above
 
 class ProtocolError(ChatError):
     """The peer sent something that its protocol does not allow."""
+
+
+class StorageError(ChatError):
+    """The storage could not do what was asked: ``code`` is one of `Code`, ``text`` is for people."""
+
+    code = Code.SERVER_FAULT
+
+    def __init__(self, text: str, code: Code | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        if code is not None:
+            self.code = code
+
+
+class NotStored(StorageError):  # noqa: N818 - named for what happened
+    """The records were not kept: no room on the disk, or it cannot be written. Trying later may succeed."""
+
+    code = Code.NOT_STORED
+
+
+class SearchTooCostly(StorageError):  # noqa: N818 - as above
+    """The search would look at more than one search may."""
+
+    code = Code.TOO_LONG
+
+
+class DatabaseInUse(StorageError):  # noqa: N818 - as above
+    """Another process uses this database."""
+
+    code = Code.UNAVAILABLE
+
+
+class DamagedDatabase(StorageError):  # noqa: N818 - as above
+    """The file is damaged, or is not a database of this program. It was not touched."""
+
+
+class NewerDatabase(StorageError):  # noqa: N818 - as above
+    """The database was written by a newer version of this program. It was not touched."""
