@@ -1,0 +1,128 @@
+"""The native protocol: one JSON object a line. The Structs of the vocabulary are its definition."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.errors import ProtocolError
+from asyncchat.vocabulary.events import Told
+from asyncchat.wire.dialect import Problem
+from asyncchat.wire.lines import LineBuffer, TooLong
+from asyncchat.wire.native_problems import BAD_JSON, explain, problem_of_long_line, tags_of, type_of
+
+_encode = msgspec.json.Encoder().encode
+_decode_command: Callable[[bytes], Command] = msgspec.json.Decoder(Command).decode
+_decode_told: Callable[[bytes], Told] = msgspec.json.Decoder(Told).decode
+
+
+def encode_event(event: Told) -> bytes:
+    """An event or result as one line, its newline included."""
+    return _encode(event) + b"\n"
+
+
+def encode_command(command: Command) -> bytes:
+    """A command as one line, its newline included."""
+    return _encode(command) + b"\n"
+
+
+class NativeDialect:
+    """One connection that speaks the native protocol; ``limit`` bytes a line (0: unlimited)."""
+
+    __slots__ = ("_lines",)
+
+    variant = "native"
+    echo = True
+    resumable = True
+    quiet_after: float | None = None
+
+    def __init__(self, limit: int) -> None:
+        self._lines = LineBuffer(limit)
+
+    def receive(self, data: bytes) -> list[Command | Problem]:
+        """The commands that are complete now, with a `Problem` in the place of each line that is none."""
+        received: list[Command | Problem] = []
+        for line in self._lines.feed(data):
+            if isinstance(line, TooLong):
+                received.append(problem_of_long_line(line))
+            elif line:
+                try:
+                    received.append(_decode_command(line))
+                except BAD_JSON as error:
+                    if not line.isspace():
+                        received.append(explain(line, error))
+        return received
+
+    def end(self) -> list[Command | Problem]:
+        """Nothing: a line without its newline may be half a line."""
+        return []
+
+    @property
+    def partial(self) -> bool:
+        """There are bytes waiting for the rest of a line."""
+        return self._lines.partial
+
+    def quiet(self) -> list[Command | Problem]:
+        """Nothing: silence completes no line."""
+        return []
+
+    def encode_shared(self, event: Told) -> bytes:
+        """An event for many as bytes."""
+        return _encode(event) + b"\n"
+
+    def encode(self, event: Told) -> bytes:
+        """An event or result for this connection alone as bytes."""
+        return _encode(event) + b"\n"
+
+    def follow_up(self) -> list[Command]:
+        """Nothing: native clients ask for what they want."""
+        return []
+
+
+MAX_EVENT_LINE = 64 * 1024 * 1024
+"""Bytes of a line that a client accepts: a page of 200 of the longest messages, all of it escaped, is 20
+MB."""
+
+
+class EventReader:
+    """The client's half: bytes become events and results.
+
+    What a newer server may add is skipped: events of unknown types here, unknown fields by the decoder. So
+    are lines that are no JSON before the first event, since a server greets whoever is silent for a second in
+    plain text.
+    """
+
+    __slots__ = ("_begun", "_lines")
+
+    def __init__(self, limit: int = MAX_EVENT_LINE) -> None:
+        self._lines = LineBuffer(limit)
+        self._begun = False
+
+    def receive(self, data: bytes) -> list[Told]:
+        """The events and results that are complete now.
+
+        Raises ProtocolError when the server sends what is neither: the connection cannot be trusted any more.
+        """
+        told: list[Told] = []
+        for line in self._lines.feed(data):
+            event = self._read(line)
+            if event is not None:
+                self._begun = True
+                told.append(event)
+        return told
+
+    def _read(self, line: bytes | TooLong) -> Told | None:
+        if isinstance(line, TooLong):
+            raise ProtocolError("the server sent a line that is too long")
+        try:
+            return _decode_told(line)
+        except BAD_JSON as error:
+            kind = type_of(line)
+            if (kind is not None and kind not in _TOLD_TYPES) or not line.strip():
+                return None
+            if kind is None and not self._begun:
+                return None
+            raise ProtocolError(f"the server sent what is no event: {explain(line, error).text}") from error
+
+
+_TOLD_TYPES = frozenset(tags_of(Told))
