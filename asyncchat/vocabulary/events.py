@@ -244,12 +244,16 @@ class Welcome(Base, frozen=True, kw_only=True):
 
 
 class Ok(Base, frozen=True, kw_only=True):
-    """Done; ``seq`` is the place of what was kept. Code 201: it was made now; 202: kept for somebody who is offline."""
+    """Done; ``seq`` is the place of what was kept. Code 201: it was made now; 202: kept for somebody who is offline.
+
+    ``text`` answers a question (a room's topic); ``token`` replaces the one that the client has.
+    """
 
     id: Id | None = None
     code: Code
     seq: int | None = None
     text: str | None = None
+    token: str | None = None
 
 
 class Error(Base, frozen=True, kw_only=True):
@@ -318,8 +322,8 @@ class User(Base, frozen=True, kw_only=True):
 class History(Base, frozen=True, kw_only=True):
     """A page of events, oldest first. ``complete``: there is nothing more in the direction asked for.
 
-    When it is not complete, go on from ``next``: ``sync`` and ``history after`` take it as ``after``, ``history before``
-    and ``search`` as ``before``.
+    When it is not complete, go on from ``next``: ``sync`` and ``history after`` take it as ``after``, ``history
+    before`` and ``search`` as ``before``.
     """
 
     id: Id | None = None

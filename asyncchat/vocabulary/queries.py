@@ -1,6 +1,6 @@
 """Queries: what the rules ask of the storage, and the answers.
 
-Rights are decided before a query is made: it names the rooms that the asker may see. Storage answers; it does not judge.
+Rights are decided before a query is made: it names the rooms that the asker may see. Storage does not judge.
 """
 
 from msgspec import Struct
@@ -82,10 +82,13 @@ class FindText(Struct, frozen=True, gc=False):
 
 
 class FindRecent(Struct, frozen=True, gc=False):
-    """What ``author`` said in ``room`` since a time (Unix milliseconds). Answer: a list of ``seq``, oldest first."""
+    """What ``author`` (a name, whatever its case) said in ``room`` since a time (Unix milliseconds).
+
+    Answer: a list of ``seq``, oldest first, deleted messages left out.
+    """
 
     room: int
-    author: int
+    author: str
     since: int
     limit: int
 
@@ -116,7 +119,7 @@ class StoredMessage(Struct, frozen=True, gc=False):
 class Page(Struct, frozen=True, gc=False):
     """Events, oldest first; ``complete``: there are no more in the direction asked for.
 
-    ``next``: where the page ends (the highest ``seq`` looked at, or the lowest for a page that goes back), to go on from.
+    ``next``: where the page ends (the highest ``seq`` looked at, or the lowest for a page that goes back).
     """
 
     events: list[KeptEvent]

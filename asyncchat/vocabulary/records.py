@@ -1,10 +1,10 @@
 """Records: the facts that the log puts in order. Applied in that order they are the whole state of the server.
 
-A *kept* record is durable and gets a ``seq``; a *passing* one keeps its place in the order and is forgotten. Records hold
-ids, not names: a person's id is the ``seq`` of the `PersonCreated` that made them, a room's that of its `RoomCreated`;
+A *kept* record is durable and gets a ``seq``; a *passing* one keeps its place in the order and is forgotten. Records
+hold ids, not names: a person's id is the ``seq`` of the `PersonCreated` that made them, a room's that of its `RoomCreated`;
 both stay when names change hands. ``time`` is Unix time in milliseconds.
 
-`PersonCreated`, `NameTaken`, `Registered` and `RoomCreated` are *claims*: of two for the same name the first in the log wins.
+`PersonCreated`, `NameTaken`, `Registered` and `RoomCreated` are *claims*: of two for a name the first in the log wins.
 """
 
 from msgspec import Struct
@@ -31,7 +31,7 @@ class Passing(Struct, frozen=True, gc=False, kw_only=True, tag_field="record", o
 
 
 class PersonCreated(Kept, frozen=True, kw_only=True):
-    """A guest came under a free name. ``token``: SHA-256 of the token that proves to be this person, if one was given."""
+    """A guest came under a free name. ``token``: SHA-256 of the token that proves to be this person, if any."""
 
     name: str
     key: str
@@ -293,10 +293,16 @@ class Announced(Passing, frozen=True, kw_only=True):
     person: int = NOBODY
 
 
+class Fence(Passing, frozen=True, kw_only=True):
+    """Nothing: when it is applied, all that was appended before it has been applied, or has failed."""
+
+
 KeptRecord = (
     PersonCreated | NameTaken | NameReleased | Registered | PasswordSet | TokenGiven | AdministratorSet | Seen
     | RoomCreated | RoomSet | TopicSet | RoleSet | InviteSet | BanSet | BanLifted
     | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet
 )  # fmt: skip
-PassingRecord = Attached | Detached | PersonJoined | PersonLeft | PresenceSet | PersonTyping | Announced
+PassingRecord = (
+    Attached | Detached | PersonJoined | PersonLeft | PresenceSet | PersonTyping | Announced | Fence
+)  # fmt: skip
 Record = KeptRecord | PassingRecord

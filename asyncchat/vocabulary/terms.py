@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 Id = int | str
-"""What a client chooses to recognise the reply to its command: an integer or a string of at most `MAX_ID` characters."""
+"""What a client recognises the reply to its command by: an integer or a string of at most `MAX_ID` characters."""
 
 MAX_ID = 64
 """Characters of a command's ``id``: it is kept per command in flight and sent back."""

@@ -21,8 +21,8 @@ class Dialect(Protocol):
     """One connection's way to speak. An instance belongs to one connection and may keep its state.
 
     ``variant`` names the encoding: what `encode_shared` gives for one dialect serves all connections of its variant.
-    ``echo``: a session's own messages are sent back to it. ``resumable``: a client of this dialect that vanishes can come
-    back as the same person (it holds a token), so its name is kept for a while.
+    ``echo``: a session's own messages are sent back to it. ``resumable``: a client of this dialect that vanishes can
+    come back as the same person (it holds a token), so its name is kept for a while.
     """
 
     variant: str

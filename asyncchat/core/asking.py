@@ -1,0 +1,168 @@
+"""Questions: who and what is here, what is known of a person, and what was said."""
+
+from datetime import datetime
+
+from asyncchat.core import permissions
+from asyncchat.core.house import House
+from asyncchat.core.outcomes import Ask, Outcome, Reply
+from asyncchat.core.people import Person
+from asyncchat.core.rooms import Room
+from asyncchat.core.session import Session
+from asyncchat.vocabulary import commands, events, queries
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.terms import Code, State, from_rfc3339, rfc3339
+
+
+def rooms(house: House, session: Session, person: Person, command: commands.Rooms, now: int) -> Outcome:
+    """The rooms that the asker may know of."""
+    listed = [
+        events.Room(
+            name=room.name,
+            members=len(room.members),
+            topic=room.topic if permissions.reads(house, person, room) else "",
+            private=room.private,
+            moderated=room.moderated,
+            password=room.password is not None,
+        )
+        for room in house.rooms
+        if permissions.sees(house, person, room)
+    ]
+    return Reply((events.RoomList(id=command.id, rooms=listed),))
+
+
+def who(house: House, session: Session, person: Person, command: commands.Who, now: int) -> Outcome:
+    """The members of a room, or everybody who is online."""
+    if command.room is None:
+        everyone = [_member(other, None) for other in house.people if other.sessions]
+        return Reply((events.Members(id=command.id, members=everyone),))
+    room = permissions.readable_room(house, person, command.room)
+    members = [_member(other, room) for other in room.members]
+    return Reply((events.Members(id=command.id, room=room.name, topic=room.topic, members=members),))
+
+
+def _member(person: Person, room: Room | None) -> events.Member:
+    state = person.state
+    away = person.away if state is State.AWAY else None
+    if room is None:
+        return events.Member(name=person.name, state=state, registered=person.registered, away=away)
+    return events.Member(
+        name=person.name,
+        state=state,
+        role=room.role(person),
+        registered=person.registered,
+        away=away,
+        read=room.markers.get(person.id),
+    )
+
+
+def whois(house: House, session: Session, person: Person, command: commands.Whois, now: int) -> Outcome:
+    """What the asker may know of a person."""
+    other = house.people.find(command.name)
+    shared = [
+        room.name
+        for room in other.rooms.values()
+        if permissions.sees(house, person, room) and permissions.reads(house, person, room)
+    ]
+    first = next(iter(other.sessions), None)
+    full = other is person or house.is_administrator(person)
+    user = events.User(
+        id=command.id,
+        name=other.name,
+        state=other.state,
+        registered=other.registered,
+        administrator=house.is_administrator(other),
+        away=other.away if other.state is State.AWAY else None,
+        rooms=shared,
+        sessions=len(other.sessions),
+        idle=(now - other.spoke_at) // 1000 if other.spoke_at is not None else None,
+        since=rfc3339(first.since) if first is not None else None,
+        address=first.address if full and first is not None else None,
+    )
+    return Reply((user,))
+
+
+# --- the past -------------------------------------------------------------------------------------------------------
+
+
+def history(house: House, session: Session, person: Person, command: commands.History, now: int) -> Outcome:
+    """A page of a room or of a conversation."""
+    if command.before is not None and command.after is not None:
+        raise Refused(Code.MALFORMED, "history goes before a seq or after one, not both")
+    place, name = _place(house, person, command.to)
+    limit = _page(command.limit, house.limits.page)
+    query = queries.FindPage(place, limit, before=command.before, after=command.after)
+    return Ask(query, lambda page: _reply(command.id, page, name))
+
+
+def sync(house: House, session: Session, person: Person, command: commands.Sync, now: int) -> Outcome:
+    """All that the person may see and was told of: their rooms, and their conversations."""
+    query = queries.FindSince(
+        person.id,
+        tuple(person.rooms),
+        after=command.after,
+        until=min(command.until, house.seq) if command.until is not None else house.seq,
+        limit=_page(command.limit, house.limits.sync),
+    )
+    return Ask(query, lambda page: _reply(command.id, page, None))
+
+
+def search(house: House, session: Session, person: Person, command: commands.Search, now: int) -> Outcome:
+    """Messages by their words, in all that the asker may read."""
+    if not command.text.strip():
+        raise Refused(Code.MALFORMED, "search for what?")
+    name = None
+    if command.to is not None:
+        place, name = _place(house, person, command.to)
+        rooms_read: tuple[int, ...] = (place.room,) if place.room else ()
+        direct = not place.room
+    else:
+        place = None
+        rooms_read = tuple(room.id for room in house.rooms if permissions.reads(house, person, room))
+        direct = True
+    query = queries.FindText(
+        person.id,
+        rooms_read,
+        command.text,
+        _page(command.limit, house.limits.page),
+        direct=direct,
+        place=place,
+        author=command.sender,
+        since=_time(command.since),
+        until=_time(command.until),
+        before=command.before,
+    )
+    return Ask(query, lambda page: _reply(command.id, page, name))
+
+
+def _place(house: House, person: Person, to: str) -> tuple[queries.Place, str]:
+    if to.startswith("#"):
+        room = permissions.readable_room(house, person, to)
+        return queries.Place(room=room.id), room.name
+    other = house.people.find(to)
+    return queries.Place(one=person.id, other=other.id), other.name
+
+
+def _page(wanted: int | None, limit: int) -> int:
+    if wanted is None:
+        return min(limit or DEFAULT_PAGE, DEFAULT_PAGE)
+    return min(wanted, limit) if limit else wanted
+
+
+DEFAULT_PAGE = 200
+"""Events of a page when the asker names no number."""
+
+
+def _time(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment: datetime = from_rfc3339(text)
+    except ValueError:
+        raise Refused(Code.MALFORMED, f"no time in RFC 3339 form: {text}") from None
+    if moment.tzinfo is None:
+        raise Refused(Code.MALFORMED, f"a time needs its offset from UTC, as in 2026-01-02T03:04:05Z: {text}")
+    return int(moment.timestamp() * 1000)
+
+
+def _reply(id: int | str | None, page: queries.Page, to: str | None) -> Reply:
+    return Reply((events.History(id=id, to=to, events=page.events, complete=page.complete, next=page.next),))

@@ -1,0 +1,166 @@
+"""The chat: what a command asks is checked by `Chat.handle`, and what became a fact is told by `Chat.apply`.
+
+Both are pure rules. `handle` changes nothing that others can see: it refuses, answers, asks the storage, or wants
+records put into the log. `apply` takes the records in the log's order, changes the state, and says who is told what.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from asyncchat.core import accounts, asking, entering, moderation, rooming, talking
+from asyncchat.core.house import House, Settings
+from asyncchat.core.outcomes import NOTHING, Effect, Outcome, Reply
+from asyncchat.core.session import Session
+from asyncchat.vocabulary import commands, events, records
+from asyncchat.vocabulary.names import parse_room_name
+from asyncchat.vocabulary.terms import Code
+
+Handler = Callable[[House, Session, Any, Any, int], Outcome]
+Fact = Callable[[House, int, Any, Session | None], Sequence[Effect]]
+
+
+def ping(house: House, session: Session, person: object, command: commands.Ping, now: int) -> Outcome:
+    """The server is there."""
+    return Reply((events.Ok(id=command.id, code=Code.OK),))
+
+
+def pong(house: House, session: Session, person: object, command: commands.Pong, now: int) -> Outcome:
+    """The client is there: that it said something is all there is to know."""
+    return NOTHING
+
+
+def fence(house: House, seq: int, record: records.Fence, origin: Session | None) -> Sequence[Effect]:
+    """Nothing happened."""
+    return ()
+
+
+def token_given(house: House, seq: int, record: records.TokenGiven, origin: Session | None) -> Sequence[Effect]:
+    """Tokens are the storage's: it is asked for them at login."""
+    return ()
+
+
+HANDLERS: dict[type[commands.Command], Handler] = {
+    commands.Say: talking.say,
+    commands.Edit: talking.edit,
+    commands.Delete: talking.delete,
+    commands.React: talking.react,
+    commands.Typing: talking.typing,
+    commands.Read: talking.read,
+    commands.Hello: entering.hello,
+    commands.Quit: entering.quit_,
+    commands.Ping: ping,
+    commands.Pong: pong,
+    commands.Join: rooming.join,
+    commands.Leave: rooming.leave,
+    commands.Topic: rooming.topic,
+    commands.Invite: rooming.invite,
+    commands.SetRole: rooming.set_role,
+    commands.SetRoom: rooming.set_room,
+    commands.Rooms: asking.rooms,
+    commands.Who: asking.who,
+    commands.Whois: asking.whois,
+    commands.History: asking.history,
+    commands.Sync: asking.sync,
+    commands.Search: asking.search,
+    commands.Nick: accounts.nick,
+    commands.Away: accounts.away,
+    commands.Register: accounts.register,
+    commands.Passwd: accounts.passwd,
+    commands.Kick: moderation.kick,
+    commands.Ban: moderation.ban,
+    commands.Unban: moderation.unban,
+    commands.Bans: moderation.bans,
+    commands.Mute: moderation.mute,
+    commands.Purge: moderation.purge,
+}
+"""What answers each command."""
+
+FACTS: dict[type[records.Record], Fact] = {
+    records.Message: talking.message_said,
+    records.MessageEdited: talking.message_edited,
+    records.MessagesDeleted: talking.messages_deleted,
+    records.MessageReacted: talking.message_reacted,
+    records.MarkerSet: talking.marker_set,
+    records.PersonTyping: talking.person_typing,
+    records.PersonCreated: entering.person_created,
+    records.Attached: entering.attached,
+    records.Detached: entering.detached,
+    records.NameReleased: entering.name_released,
+    records.Seen: entering.seen,
+    records.PresenceSet: entering.presence_set,
+    records.NameTaken: accounts.name_taken,
+    records.Registered: accounts.registered,
+    records.PasswordSet: accounts.password_set,
+    records.AdministratorSet: accounts.administrator_set,
+    records.TokenGiven: token_given,
+    records.RoomCreated: rooming.room_created,
+    records.PersonJoined: rooming.person_joined,
+    records.PersonLeft: rooming.person_left,
+    records.TopicSet: rooming.topic_set,
+    records.RoomSet: rooming.room_set,
+    records.InviteSet: rooming.invite_set,
+    records.RoleSet: rooming.role_set,
+    records.BanSet: moderation.ban_set,
+    records.BanLifted: moderation.ban_lifted,
+    records.Announced: moderation.announced,
+    records.Fence: fence,
+}
+"""What each fact changes and tells."""
+
+
+class Chat:
+    """The rules of one server, over its state.
+
+    ``new_token`` gives 256 random bits as text; ``no_password`` is a hash that no password fits. Times are Unix
+    milliseconds.
+    """
+
+    def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:
+        self.house = House(settings, epoch=epoch, new_token=new_token, no_password=no_password)
+
+    def restore(self, facts: Iterable[tuple[int, records.Record]], *, seq: int, now: int) -> list[records.Record]:
+        """Take over what storage kept, before anyone is served.
+
+        Registered people who were online when the server died have been sent all up to *seq*; guests who still hold
+        a name are waited for. Returns the records that are due at a start (the default room, if it is new).
+        """
+        house = self.house
+        for at, record in facts:
+            self.apply(at, record, None)
+        house.seq = seq
+        for person in house.people:
+            if not person.registered:
+                entering.wait_for(house, person, now)
+            elif person.seen is None:
+                person.seen = seq
+        lobby = parse_room_name(house.settings.default_room)
+        if lobby.key in house.rooms.by_key:
+            return []
+        return [records.RoomCreated(time=now, name=lobby.text, key=lobby.key)]
+
+    def handle(self, session: Session, command: commands.Command, now: int) -> Outcome:
+        """Check a command and say what becomes of it. Raises `Refused`."""
+        kind = type(command)
+        session.require(kind)
+        return HANDLERS[kind](self.house, session, session.person, command, now)
+
+    def apply(self, seq: int, record: records.Record, origin: Session | None) -> Sequence[Effect]:
+        """Make a record part of the state; *origin* is the session it came from, if it is one of ours.
+
+        Raises `Refused` for a claim that came second.
+        """
+        self.house.seq = seq
+        return FACTS[type(record)](self.house, seq, record, origin)
+
+    def failed(self, record: records.Record) -> None:
+        """A record that `handle` wanted did not get into the log."""
+        if type(record) is records.Message:
+            talking.message_not_stored(self.house, record)
+
+    def vanish(self, session: Session, now: int, reason: str) -> Outcome:
+        """A connection ended without a goodbye."""
+        return entering.detach(self.house, session, now, quit=not session.resumable, reason=reason)
+
+    def overdue(self, now: int) -> list[records.Record]:
+        """What mere time has made true; ask about once a second."""
+        return entering.overdue(self.house, now)

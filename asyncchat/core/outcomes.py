@@ -1,0 +1,68 @@
+"""What the rules give back: an `Outcome` of a command for its session, and `Tell`s for everyone else."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from asyncchat.core.session import Session
+from asyncchat.vocabulary.events import Event, Result
+from asyncchat.vocabulary.queries import Query
+from asyncchat.vocabulary.records import Record
+from asyncchat.vocabulary.terms import Code
+
+
+class Append(Struct, frozen=True, gc=False):
+    """Put these records into the log; when all are applied, go on with ``then`` (given their ``seq`` s).
+
+    Without a ``then`` the command is done: it is answered with `ok`, ``code`` and the last ``seq``.
+    """
+
+    records: tuple[Record, ...]
+    code: Code = Code.OK
+    then: "Callable[[Sequence[int]], Outcome] | None" = None
+
+
+class Ask(Struct, frozen=True, gc=False):
+    """Find this out, and go on with ``then`` (given the answer)."""
+
+    query: Query
+    then: "Callable[[Any], Outcome]"
+
+
+class Reply(Struct, frozen=True, gc=False):
+    """The command is done: send these to its session, in order."""
+
+    results: tuple[Result | Event, ...] = ()
+
+
+class Close(Struct, frozen=True, gc=False):
+    """The session is over: send its last words and close it. ``quit``: it asked for that itself."""
+
+    results: tuple[Result | Event, ...] = ()
+    reason: str = "quit"
+
+
+Outcome = Append | Ask | Reply | Close
+
+NOTHING = Reply()
+"""Done, and nothing to say."""
+
+
+class Tell(Struct, frozen=True, gc=False):
+    """Send ``event`` to these sessions. ``origin``: the session that caused it, which may know it already."""
+
+    event: Event | Result
+    to: Collection[Session]
+    origin: Session | None = None
+
+
+class Part(Struct, frozen=True, gc=False):
+    """End these sessions, with a last word."""
+
+    to: Collection[Session]
+    event: Event
+    reason: str
+
+
+Effect = Tell | Part

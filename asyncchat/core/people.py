@@ -1,0 +1,125 @@
+"""People: who they are, which name is whose, and who is waited for."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asyncchat.core.session import Session
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.names import BadName, Name, look_alike_keys, parse_user_name
+from asyncchat.vocabulary.terms import Code, State
+
+if TYPE_CHECKING:
+    from asyncchat.core.rooms import Room
+
+DEPARTED = 10_000
+"""Names that are remembered as those of guests who have left, so that a message to them is answered 410, not 404."""
+
+IN_FLIGHT = 0
+"""Stands in `Person.nonces` for the ``seq`` of a message that is still on its way through the log."""
+
+
+class Person:
+    """An identity: a name now, sessions now, rooms now. Its ``id`` stays, whatever the name.
+
+    ``gone_at`` (Unix ms): when the last session ended; None while there is one. ``told_offline``: the rooms were told.
+    ``seen``: the ``seq`` up to which a registered person got everything before going offline. ``nonces``: the ``seq``
+    of the latest messages that had a nonce, or None while they have not been read from storage.
+    """
+
+    __slots__ = (
+        "administrator", "away", "gone_at", "id", "key", "name", "nonces", "password", "registered", "rooms", "seen",
+        "sessions", "spoke_at", "told_offline",
+    )  # fmt: skip
+
+    def __init__(self, id: int, name: str, key: str) -> None:
+        self.id = id
+        self.name = name
+        self.key = key
+        self.registered = False
+        self.administrator = False
+        self.password: str | None = None
+        self.sessions: dict[Session, None] = {}
+        self.rooms: dict[int, Room] = {}
+        self.away: str | None = None
+        self.gone_at: int | None = None
+        self.told_offline = False
+        self.seen: int | None = None
+        self.spoke_at: int | None = None
+        self.nonces: dict[str, int] | None = None
+
+    @property
+    def state(self) -> State:
+        """Online, away or offline."""
+        if not self.sessions:
+            return State.OFFLINE
+        return State.ONLINE if self.away is None else State.AWAY
+
+
+class People:
+    """All people who are here, are waited for, or are registered; and the names that they hold."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Person] = {}
+        self.by_key: dict[str, Person] = {}
+        self.waiting: OrderedDict[Person, None] = OrderedDict()
+        self._by_look: dict[str, Person] = {}
+        self._departed: OrderedDict[str, None] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self.by_id.values())
+
+    def find(self, name: str) -> Person:
+        """The person who holds this name; raises `Refused` 404, or 410 for a guest who has left."""
+        try:
+            key = parse_user_name(name).key
+        except BadName:
+            raise Refused(Code.NOT_FOUND, f"no such user: {name}") from None
+        person = self.by_key.get(key)
+        if person is not None:
+            return person
+        if key in self._departed:
+            raise Refused(Code.GONE, f"{name} has left")
+        raise Refused(Code.NOT_FOUND, f"no such user: {name}")
+
+    def rival(self, name: Name, person: Person | None) -> Person | None:
+        """Who else holds this name, or one that looks like it; None if it is free for *person*."""
+        holder = self.by_key.get(name.key)
+        if holder is not None and holder is not person:
+            return holder
+        looks = (self._by_look.get(look) for look in look_alike_keys(name))
+        return next((other for other in looks if other is not None and other is not person), None)
+
+    def add(self, person: Person) -> None:
+        """Take in a person with the name that they hold."""
+        self.by_id[person.id] = person
+        self._hold(person)
+
+    def rename(self, person: Person, name: str, key: str) -> None:
+        """Give a person another name; the old one is free."""
+        self._free(person)
+        person.name, person.key = name, key
+        self.by_id[person.id] = person
+        self._hold(person)
+
+    def forget(self, person: Person) -> None:
+        """A guest has gone: the name is free."""
+        self._free(person)
+        self.by_id.pop(person.id, None)
+        self.waiting.pop(person, None)
+        self._departed[person.key] = None
+        if len(self._departed) > DEPARTED:
+            self._departed.popitem(last=False)
+
+    def _hold(self, person: Person) -> None:
+        self.by_key[person.key] = person
+        for look in look_alike_keys(Name(person.name, person.key)):
+            self._by_look.setdefault(look, person)
+        self._departed.pop(person.key, None)
+
+    def _free(self, person: Person) -> None:
+        if self.by_key.get(person.key) is person:
+            del self.by_key[person.key]
+        for look in look_alike_keys(Name(person.name, person.key)):
+            if self._by_look.get(look) is person:
+                del self._by_look[look]

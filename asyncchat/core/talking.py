@@ -1,0 +1,261 @@
+"""What is said: messages, edits, deletions, reactions, typing, and how far everyone has read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from asyncchat.core import permissions
+from asyncchat.core.house import House, sessions_of
+from asyncchat.core.outcomes import NOTHING, Append, Ask, Effect, Outcome, Reply, Tell
+from asyncchat.core.people import IN_FLIGHT, Person
+from asyncchat.core.rooms import Room
+from asyncchat.core.session import Session
+from asyncchat.vocabulary import commands, events, records
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.queries import FindMessage, StoredMessage
+from asyncchat.vocabulary.terms import Code, rfc3339
+
+TOLD_EVERYONE = 100
+"""Members up to which typing and read markers are told to a whole room; in larger ones they would be the traffic."""
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def say(house: House, session: Session, person: Person, command: commands.Say, now: int) -> Outcome:
+    """A message, to a room or to a person."""
+    house.check_text(command.text)
+    code = Code.OK
+    room_id = peer_id = records.NOBODY
+    if command.to.startswith("#"):
+        room = house.room(command.to)
+        permissions.check_say(house, session, person, room, now)
+        room_id, name = room.id, room.name
+    else:
+        peer = house.people.find(command.to)
+        peer_id, name = peer.id, peer.name
+        if not peer.sessions:
+            code = Code.ACCEPTED
+    if command.nonce is not None and person.nonces is not None:
+        known = person.nonces.get(command.nonce)
+        if known == IN_FLIGHT:
+            # The first one is on its way through the log. Behind the fence it has arrived, or has failed.
+            return Append((records.Fence(time=now),), then=lambda _: say(house, session, person, command, now))
+        if known is not None:
+            return Reply((events.Ok(id=command.id, code=code, seq=known),))
+        person.nonces[command.nonce] = IN_FLIGHT
+    person.spoke_at = now
+    message = records.Message(
+        time=now,
+        author=person.id,
+        name=person.name,
+        to=name,
+        text=command.text,
+        room=room_id,
+        peer=peer_id,
+        kind=command.kind,
+        reply_to=command.reply_to,
+        nonce=command.nonce,
+    )
+    return Append((message,), code)
+
+
+def edit(house: House, session: Session, person: Person, command: commands.Edit, now: int) -> Outcome:
+    """Another text for one's own message."""
+    house.check_text(command.text)
+
+    def found(message: StoredMessage | None) -> Outcome:
+        message = permissions.check_message(house, person, message, command.seq)
+        if message.author != person.id:
+            raise Refused(Code.FORBIDDEN, "only its author edits a message")
+        _check_still_speaks(house, session, person, message, now)
+        change = records.MessageEdited(target=message.seq, text=command.text, **_change(person, message, now))
+        return Append((change,))
+
+    return Ask(FindMessage(command.seq), found)
+
+
+def delete(house: House, session: Session, person: Person, command: commands.Delete, now: int) -> Outcome:
+    """One's own message, or as the room's operator anyone's, is gone."""
+
+    def found(message: StoredMessage | None) -> Outcome:
+        message = permissions.check_message(house, person, message, command.seq)
+        permissions.check_delete(house, person, message)
+        return Append((records.MessagesDeleted(targets=[message.seq], **_change(person, message, now)),))
+
+    return Ask(FindMessage(command.seq), found)
+
+
+def react(house: House, session: Session, person: Person, command: commands.React, now: int) -> Outcome:
+    """A reaction on a message."""
+    if not command.reaction.isprintable() or " " in command.reaction:
+        raise Refused(Code.MALFORMED, "a reaction is an emoji or a word")
+
+    def found(message: StoredMessage | None) -> Outcome:
+        message = permissions.check_message(house, person, message, command.seq)
+        _check_still_speaks(house, session, person, message, now)
+        change = records.MessageReacted(
+            target=message.seq,
+            reaction=command.reaction,
+            remove=command.remove,
+            **_change(person, message, now),
+        )
+        return Append((change,))
+
+    return Ask(FindMessage(command.seq), found)
+
+
+def typing(house: House, session: Session, person: Person, command: commands.Typing, now: int) -> Outcome:
+    """Typing, or no longer. Who may not speak is not announced as typing either."""
+    if command.to.startswith("#"):
+        room = house.room(command.to)
+        permissions.check_say(house, session, person, room, now)
+        if len(room.members) > TOLD_EVERYONE:
+            return NOTHING
+        record = records.PersonTyping(time=now, person=person.id, to=room.name, room=room.id, active=command.active)
+    else:
+        peer = house.people.find(command.to)
+        record = records.PersonTyping(time=now, person=person.id, to=peer.name, peer=peer.id, active=command.active)
+    return Append((record,))
+
+
+def read(house: House, session: Session, person: Person, command: commands.Read, now: int) -> Outcome:
+    """How far a person has read a room or a conversation; it only moves on."""
+    upto = min(command.seq, house.seq)
+    if not command.to.startswith("#"):
+        peer = house.people.find(command.to)
+        return Append((records.MarkerSet(time=now, person=person.id, upto=upto, peer=peer.id),))
+    room = permissions.readable_room(house, person, command.to)
+    if room.markers.get(person.id, 0) >= upto:
+        return Reply((events.Ok(id=command.id, code=Code.OK),) if command.id is not None else ())
+    return Append((records.MarkerSet(time=now, person=person.id, upto=upto, room=room.id),))
+
+
+def _check_still_speaks(house: House, session: Session, person: Person, message: StoredMessage, now: int) -> None:
+    if message.room:
+        permissions.check_say(house, session, person, house.rooms.by_id[message.room], now)
+
+
+def _change(person: Person, message: StoredMessage, now: int) -> dict[str, Any]:
+    return {
+        "time": now,
+        "by": person.id,
+        "name": person.name,
+        "to": message.to,
+        "room": message.room,
+        "author": message.author,
+        "peer": message.peer,
+    }
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+
+def message_said(house: House, seq: int, record: records.Message, origin: Session | None) -> Sequence[Effect]:
+    """A message is kept: tell it."""
+    event = events.Said(
+        seq=seq,
+        time=rfc3339(record.time),
+        sender=record.name,
+        to=record.to,
+        text=record.text,
+        kind=record.kind,
+        reply_to=record.reply_to,
+        nonce=record.nonce,
+    )
+    if record.nonce is not None:
+        _remember(house, record.author, record.nonce, seq)
+    return (Tell(event, _audience(house, record.room, record.author, record.peer), origin),)
+
+
+def message_not_stored(house: House, record: records.Message) -> None:
+    """A message failed to be kept: its nonce may be tried again."""
+    author = house.people.by_id.get(record.author)
+    if (
+        author is not None
+        and author.nonces is not None
+        and record.nonce is not None
+        and author.nonces.get(record.nonce) == IN_FLIGHT
+    ):
+        del author.nonces[record.nonce]
+
+
+def message_edited(house: House, seq: int, record: records.MessageEdited, origin: Session | None) -> Sequence[Effect]:
+    """A message has another text."""
+    event = events.Edited(
+        seq=seq,
+        time=rfc3339(record.time),
+        sender=record.name,
+        to=record.to,
+        target=record.target,
+        text=record.text,
+    )
+    return (Tell(event, _audience(house, record.room, record.author, record.peer), origin),)
+
+
+def messages_deleted(
+    house: House, seq: int, record: records.MessagesDeleted, origin: Session | None
+) -> Sequence[Effect]:
+    """Messages are gone."""
+    event = events.Deleted(seq=seq, time=rfc3339(record.time), sender=record.name, to=record.to, targets=record.targets)
+    return (Tell(event, _audience(house, record.room, record.author, record.peer), origin),)
+
+
+def message_reacted(house: House, seq: int, record: records.MessageReacted, origin: Session | None) -> Sequence[Effect]:
+    """A reaction was put or taken off."""
+    event = events.Reacted(
+        seq=seq,
+        time=rfc3339(record.time),
+        sender=record.name,
+        to=record.to,
+        target=record.target,
+        reaction=record.reaction,
+        remove=record.remove,
+    )
+    return (Tell(event, _audience(house, record.room, record.author, record.peer), origin),)
+
+
+def person_typing(house: House, seq: int, record: records.PersonTyping, origin: Session | None) -> Sequence[Effect]:
+    """Somebody is typing: told to all but themselves."""
+    person = house.people.by_id.get(record.person)
+    if person is None:
+        return ()
+    event = events.Typing(sender=person.name, to=record.to, active=record.active)
+    audience = _audience(house, record.room, records.NOBODY, record.peer)
+    return (Tell(event, [session for session in audience if session.person is not person], origin),)
+
+
+def marker_set(house: House, seq: int, record: records.MarkerSet, origin: Session | None) -> Sequence[Effect]:
+    """A person has read on: told to their own sessions, and to rooms that are not too large."""
+    person = house.people.by_id.get(record.person)
+    room = house.rooms.by_id.get(record.room)
+    if room is not None:
+        room.markers[record.person] = max(record.upto, room.markers.get(record.person, 0))
+    if person is None:
+        return ()
+    peer = house.people.by_id.get(record.peer)
+    if room is not None:
+        to, small = room.name, len(room.members) <= TOLD_EVERYONE
+        audience = room.audience if small and person in room.members else person.sessions
+    elif peer is not None:
+        to, audience = peer.name, sessions_of((person, peer))
+    else:
+        return ()
+    return (Tell(events.ReadMarker(sender=person.name, to=to, seq=record.upto), audience, origin),)
+
+
+def _audience(house: House, room_id: int, one: int, other: int) -> dict[Session, None]:
+    if room_id:
+        room: Room | None = house.rooms.by_id.get(room_id)
+        return room.audience if room is not None else {}
+    people = (house.people.by_id.get(one), house.people.by_id.get(other))
+    return sessions_of(person for person in people if person is not None)
+
+
+def _remember(house: House, author: int, nonce: str, seq: int) -> None:
+    person = house.people.by_id.get(author)
+    if person is None or person.nonces is None:
+        return
+    person.nonces[nonce] = seq
+    limit = house.limits.nonces
+    if limit and len(person.nonces) > limit:
+        del person.nonces[next(iter(person.nonces))]
