@@ -1,0 +1,96 @@
+"""What holds for every test: it leaves nothing behind, and its tools are there.
+
+A test that leaves an asyncio task, a thread, a socket or a file behind fails in its teardown. Warnings are errors
+already (pyproject.toml), so that a socket closed by the garbage collector alone is one.
+"""
+
+import asyncio
+import gc
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Generator, Iterator
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+_threads_before = pytest.StashKey[set[threading.Thread]]()
+
+# Tasks that were not done when their loop was closed; of the test that runs.
+_tasks_left: list[str] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "requires_tool(name): skip without this program; under CI=true, fail")
+    _watch_runners(config)
+
+
+def pytest_collection_finish() -> None:
+    # All that is loaded now stays: the collection after each test need not look at it (10 ms → 1 ms a test).
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("requires_tool"):
+        (tool,) = mark.args
+        if shutil.which(tool) is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{tool} is not installed", pytrace=False)
+            pytest.skip(f"{tool} is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    item.stash[_threads_before] = set(threading.enumerate())
+    _tasks_left.clear()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    yield
+    left = [
+        *_tasks_left,
+        *(repr(thread) for thread in threading.enumerate() if thread not in item.stash[_threads_before]),
+        *_closed_by_collector(),
+    ]
+    if left:
+        pytest.fail("the test left behind: " + "; ".join(left), pytrace=False)
+
+
+@pytest.fixture
+def no_blocking() -> Iterator[None]:
+    """A blocking call of asyncchat in a coroutine raises `blockbuster.BlockingError` there."""
+    with blockbuster_ctx(scanned_modules=["asyncchat"]):
+        yield
+
+
+def _watch_runners(config: pytest.Config) -> None:
+    """Note the tasks that a loop's end would cancel without a word, in pytest-asyncio and in `asyncio.run` alike."""
+    close = asyncio.Runner.close
+
+    def watched(runner: asyncio.Runner) -> None:
+        try:
+            tasks = asyncio.all_tasks(runner.get_loop())
+        except RuntimeError:
+            tasks = set()  # closed before
+        _tasks_left.extend(map(repr, tasks))
+        close(runner)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(asyncio.Runner, "close", watched)
+    config.add_cleanup(patch.undo)
+
+
+def _closed_by_collector() -> list[str]:
+    """What only the garbage collector closes (ResourceWarning) or ends with an error."""
+    found: list[str] = []
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: found.append(str(unraisable.exc_value))
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
+    return found
