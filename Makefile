@@ -1,0 +1,63 @@
+# Everything here works on a fresh machine with Python 3.11 or newer: what is needed goes into .venv first.
+#
+#     make serve  ARGS='--listen tcp://0.0.0.0:7777'
+#     make test   ARGS='-k names'
+#     make test   PYTHON=python3.12
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CODE   := asyncchat tests $(wildcard examples benchmarks)
+
+.PHONY: help serve test check format
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make serve    run the server on 127.0.0.1:7777 (ARGS= for its options)'
+	@echo 'make test     run every test (ARGS= for options of pytest)'
+	@echo 'make check    lint, formatting and types'
+	@echo 'make format   format the code, and mend what the linter can mend'
+	@echo 'PYTHON=python3.12 chooses the Python that all this uses.'
+
+serve: $(VENV)/installed
+	@$(BIN)/python -m asyncchat.server $(ARGS)
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy --strict $(CODE)
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix-only $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+# Two stamps, so that whoever only serves need not install what the tests use. The code itself is not copied into
+# the environment: only a change of pyproject.toml makes a new installation.
+$(VENV)/installed: pyproject.toml
+	@echo 'installing asyncchat into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml
+	@echo 'installing asyncchat and what its tests use into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/installed
+
+# The environment is made anew where there is none that works, and where it has another Python than the one asked for.
+VERSION := import sys; print("%d.%d" % sys.version_info[:2])
+HAS     := $(if $(wildcard $(BIN)/pip),$(shell $(BIN)/python -c '$(VERSION)' 2>/dev/null))
+WANTED  := $(if $(filter file,$(origin PYTHON)),$(HAS),$(shell $(PYTHON) -c '$(VERSION)' 2>/dev/null))
+
+ifeq ($(and $(HAS),$(filter $(HAS),$(WANTED))),)
+$(VENV)/installed $(VENV)/installed-dev: environment
+endif
+
+.PHONY: environment
+environment:
+	@command -v '$(PYTHON)' >/dev/null || { echo "asyncchat needs Python 3.11 or newer: no $(PYTHON) here" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "asyncchat needs Python 3.11 or newer: $(PYTHON) is $$($(PYTHON) -c '$(VERSION)')" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
