@@ -1,0 +1,88 @@
+"""Answers to queries: which function finds what, each in one snapshot of the database."""
+
+import sqlite3
+from typing import Any, assert_never
+
+import msgspec
+
+from asyncchat.storage.pages import find_page, find_since
+from asyncchat.storage.search import find_text
+from asyncchat.vocabulary import queries as q
+
+
+def answer(db: sqlite3.Connection, query: q.StoreQuery) -> Any:
+    """What *query* asks; its class says what the answer is. All reads of one answer see the same state."""
+    if db.in_transaction:  # the writer's own connection, in the middle of something
+        return _find(db, query)
+    db.execute("BEGIN")
+    try:
+        return _find(db, query)
+    finally:
+        db.execute("ROLLBACK")
+
+
+def _find(db: sqlite3.Connection, query: q.StoreQuery) -> Any:
+    match query:
+        case q.FindPage():
+            return find_page(db, query)
+        case q.FindSince():
+            return find_since(db, query)
+        case q.FindText():
+            return find_text(db, query)
+        case q.FindToken():
+            return _find_token(db, query)
+        case q.FindMessage():
+            return _find_message(db, query)
+        case q.FindNonces():
+            return _find_nonces(db, query)
+        case q.FindRecent():
+            return _find_recent(db, query)
+        case _:
+            assert_never(query)
+
+
+def _find_token(db: sqlite3.Connection, query: q.FindToken) -> q.Person | None:
+    row = db.execute(
+        "SELECT id, name, key, registered, administrator, password FROM tokens JOIN people ON id = person"
+        " WHERE token = ?",
+        (query.token,),
+    ).fetchone()
+    if row is None:
+        return None
+    id, name, key, registered, administrator, password = row
+    return q.Person(id, name, key, bool(registered), bool(administrator), password)
+
+
+def _find_message(db: sqlite3.Connection, query: q.FindMessage) -> q.StoredMessage | None:
+    row = db.execute(
+        'SELECT seq, time, author, room, peer, "to", deleted FROM messages WHERE seq = ?', (query.seq,)
+    ).fetchone()
+    if row is None:
+        return None
+    seq, time, author, room, peer, to, deleted = row
+    return q.StoredMessage(seq, time, author, room, peer, to, bool(deleted))
+
+
+_NONCES = """
+SELECT json_group_array(json_array(nonce, seq)) FROM (
+    SELECT nonce, seq FROM messages WHERE author = ? AND nonce IS NOT NULL ORDER BY seq DESC LIMIT ?)"""
+
+_pairs = msgspec.json.Decoder(list[tuple[str, int]])
+
+
+def _find_nonces(db: sqlite3.Connection, query: q.FindNonces) -> dict[str, int]:
+    newest_first = _pairs.decode(db.execute(_NONCES, (query.person, query.limit)).fetchone()[0])
+    return dict(reversed(newest_first))
+
+
+_RECENT = """
+SELECT json_group_array(seq) FROM (
+    SELECT seq FROM messages WHERE room = ? AND room > 0 AND author = ? AND time >= ? AND deleted = 0
+    ORDER BY seq DESC LIMIT ?)"""
+
+_seqs = msgspec.json.Decoder(list[int])
+
+
+def _find_recent(db: sqlite3.Connection, query: q.FindRecent) -> list[int]:
+    values = (query.room, query.author, query.since, query.limit)
+    return sorted(_seqs.decode(db.execute(_RECENT, values).fetchone()[0]))

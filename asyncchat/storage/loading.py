@@ -1,0 +1,80 @@
+"""Start-up: the records that make the chat's state, few, however many messages there are."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from asyncchat.vocabulary import records as r
+from asyncchat.vocabulary.records import KeptRecord
+from asyncchat.vocabulary.terms import Role
+
+Placed = tuple[int, KeptRecord]
+"""A record with its seq, or with 0 where nothing goes by it: only a person's, a room's and a topic's mean something."""
+
+
+def load(db: sqlite3.Connection, *, now: int = 0, everyone: bool = False) -> Iterator[Placed]:
+    """Records that make people, rooms and all that is set, when they are applied in this order. No messages.
+
+    Bans that end before *now* (Unix ms) are left out; so are, unless *everyone*, guests whose name is released.
+    Roles, invitations and markers may name such guests: they come back by token and are who they were.
+    """
+    yield from _people(db, everyone)
+    yield from _rooms(db)
+    yield from _rights(db, now)
+    for person, room, peer, time, upto in db.execute("SELECT person, room, peer, time, upto FROM markers").fetchall():
+        yield 0, r.MarkerSet(time=time, person=person, upto=upto, room=room, peer=peer)
+
+
+def _people(db: sqlite3.Connection, everyone: bool) -> Iterator[Placed]:
+    rows = db.execute(
+        "SELECT id, created, touched, name, key, held, registered, administrator, password, invitation, seen"
+        " FROM people WHERE held = 1 OR ? ORDER BY held, id",
+        (everyone,),
+    ).fetchall()
+    for id, created, touched, name, key, held, registered, administrator, password, invitation, seen in rows:
+        yield id, r.PersonCreated(time=created, name=name, key=key)
+        if registered:
+            yield (
+                0,
+                r.Registered(time=touched, person=id, name=name, key=key, password=password, invitation=invitation),
+            )
+        if administrator:
+            yield 0, r.AdministratorSet(time=touched, person=id)
+        if seen is not None:
+            yield 0, r.Seen(time=touched, person=id, upto=seen)
+        if not held:
+            yield 0, r.NameReleased(time=touched, person=id)
+
+
+def _rooms(db: sqlite3.Connection) -> Iterator[Placed]:
+    for id, created, name, key, founder in db.execute(
+        "SELECT id, created, name, key, founder FROM rooms ORDER BY id"
+    ).fetchall():
+        yield id, r.RoomCreated(time=created, name=name, key=key, founder=founder)
+    for room, time, by, private, moderated, locked, retention, password in db.execute(
+        "SELECT * FROM options"
+    ).fetchall():
+        yield (
+            0,
+            r.RoomSet(
+                time=time, room=room, by=by, private=bool(private), moderated=bool(moderated),
+                topic_locked=bool(locked), retention=retention, password=password,
+            ),
+        )  # fmt: skip
+    for room, seq, time, to, by, name, text in db.execute("SELECT * FROM topics").fetchall():
+        yield seq, r.TopicSet(time=time, room=room, to=to, by=by, name=name, text=text)
+
+
+def _rights(db: sqlite3.Connection, now: int) -> Iterator[Placed]:
+    for room, person, time, role, by in db.execute("SELECT * FROM roles").fetchall():
+        yield 0, r.RoleSet(time=time, room=room, person=person, role=Role(role), by=by)
+    for room, person, time, by in db.execute("SELECT * FROM invites").fetchall():
+        yield 0, r.InviteSet(time=time, room=room, person=person, by=by)
+    bans = db.execute("SELECT * FROM bans WHERE until IS NULL OR until > ? ORDER BY seq", (now,))
+    for seq, time, room, person, key, address, mute, by, who, until, reason in bans.fetchall():
+        yield (
+            seq,
+            r.BanSet(
+                time=time, room=room, by=by, who=who, person=person, key=key, address=address, mute=bool(mute),
+                until=until, reason=reason,
+            ),
+        )  # fmt: skip

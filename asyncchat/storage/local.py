@@ -1,0 +1,242 @@
+"""The log of a server that stands alone: in a thread beside the loop for a file, in the loop itself for memory."""
+
+import asyncio
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
+
+from asyncchat.storage.committer import Done, commit
+from asyncchat.storage.log import Applied, Entry, Failed
+from asyncchat.storage.store import Store
+from asyncchat.storage.threads import perform
+from asyncchat.vocabulary.errors import StorageError
+from asyncchat.vocabulary.records import Record
+from asyncchat.vocabulary.terms import Code
+
+logger = logging.getLogger("asyncchat.storage")
+
+IDLE_SECONDS = 0.05
+"""After so long without a record the log does a chore, if there is one."""
+
+Chore = Callable[[], float | None]
+"""Some milliseconds' work on the database that nobody waits for.
+
+Returns after how many seconds to be called again, or None when nothing is left to do until more records come.
+"""
+
+T = TypeVar("T")
+
+
+def no_chore() -> None:
+    """Nothing to do when idle."""
+
+
+class LocalLog(ABC):
+    """What both logs have in common: what is pending, who is told, and when it is over."""
+
+    def __init__(self, store: Store, chore: Chore = no_chore) -> None:
+        self._store = store
+        self._chore = chore
+        self._pending: list[Entry] = []
+        self._closed = False
+        self._applied: Applied
+        self._failed: Failed
+
+    @property
+    def pending(self) -> int:
+        """Records that no commit has taken up yet."""
+        return len(self._pending)
+
+    def append(self, record: Record, origin: object = None) -> None:
+        """Give a record to the log; raises `StorageError` 503 when the log is closed. Only on the loop's thread."""
+        if self._closed:
+            raise _over()
+        self._pending.append(Entry(record, origin))
+        self._nudge()
+
+    async def start(self, applied: Applied, failed: Failed) -> None:
+        """Begin to commit; every record appended is handed to exactly one of the two, once."""
+        self._applied, self._failed = applied, failed
+        self._begin(asyncio.get_running_loop())
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Commit and hand over all that is pending, then stop. Idempotent."""
+
+    @abstractmethod
+    async def run(self, job: Callable[[Store], T]) -> T:
+        """Call *job* with the store between two batches, and return its result; it must be short: all commits wait."""
+
+    @abstractmethod
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None: ...
+
+    @abstractmethod
+    def _nudge(self) -> None: ...
+
+    def _take(self) -> list[Entry]:
+        # Two steps, each atomic: what the loop appends in between stays for the next batch.
+        batch = self._pending[:]
+        del self._pending[: len(batch)]
+        return batch
+
+    def _commit(self, batch: list[Entry]) -> Done:
+        try:
+            return commit(self._store, batch)
+        except Exception as error:  # the root of all commits: whatever happens, the log goes on
+            logger.exception("a batch of %d records failed", len(batch))
+            return Done([], [(batch, StorageError(f"the storage failed: {error}"))])
+
+    def _deliver(self, done: Done) -> None:
+        for entries, error in done.failed:
+            self._failed(entries, error)
+        if done.applied:
+            self._applied(done.applied)
+
+
+def local_log(store: Store, chore: Chore = no_chore) -> LocalLog:
+    """The log over this store."""
+    return LoopLog(store, chore) if store.path is None else ThreadLog(store, chore)
+
+
+def _over() -> StorageError:
+    return StorageError("the log is closed", Code.UNAVAILABLE)
+
+
+class LoopLog(LocalLog):
+    """Without a file there is nothing to wait for: what one pass of the loop appended is committed at its end."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    _due: asyncio.Handle | None = None
+    _idle: asyncio.TimerHandle | None = None
+
+    async def aclose(self) -> None:
+        """Commit and hand over all that is pending, then stop. Idempotent."""
+        self._closed = True
+        for handle in (self._due, self._idle):
+            if handle is not None:
+                handle.cancel()
+        while self._loop is not None and self._pending:
+            self._turn()
+
+    async def run(self, job: Callable[[Store], T]) -> T:
+        """Call *job* with the store between two batches, and return its result."""
+        if self._closed:
+            raise _over()
+        return job(self._store)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._due = loop.call_soon(self._turn)
+
+    def _nudge(self) -> None:
+        if self._due is None and self._loop is not None:
+            self._due = self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._due = None
+        batch = self._take()
+        if batch:
+            self._deliver(self._commit(batch))
+        if self._idle is None and not self._closed:
+            self._rest(IDLE_SECONDS)
+
+    def _rest(self, seconds: float) -> None:
+        assert self._loop is not None
+        self._idle = self._loop.call_later(seconds, self._do_chore)
+
+    def _do_chore(self) -> None:
+        self._idle = None
+        again = self._chore()
+        if again is not None:
+            self._rest(again)
+
+
+class ThreadLog(LocalLog):
+    """Group commit in a thread: all that is pending is one transaction, and one call of the loop tells of it.
+
+    While a batch is synced the next one gathers. The thread never waits for the loop. It sleeps when nothing is pending
+    and is woken at the end of the loop's pass, so that a batch holds all that the pass had to say.
+    """
+
+    def __init__(self, store: Store, chore: Chore = no_chore) -> None:
+        super().__init__(store, chore)
+        self._jobs: list[Callable[[], None]] = []
+        self._asleep = False
+        self._waking = False
+        self._wakeup = threading.Lock()  # as a semaphore: the thread takes it to sleep, the loop gives it back
+        self._wakeup.acquire()
+        self._thread = threading.Thread(target=self._work, name="asyncchat-writer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._stopped: asyncio.Event | None = None
+
+    async def aclose(self) -> None:
+        """Commit and hand over all that is pending, then stop. Idempotent."""
+        self._closed = True
+        if self._stopped is None:
+            return
+        self._wake()
+        await self._stopped.wait()
+        self._thread.join()  # its last act was to say that it has stopped
+
+    async def run(self, job: Callable[[Store], T]) -> T:
+        """Call *job* with the store between two batches, and return its result; it must be short: all commits wait."""
+        if self._closed or self._stopped is None:
+            raise _over()
+        loop = self._loop
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.append(lambda: perform(loop, future, lambda: job(self._store)))
+        self._nudge()
+        return await future
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._stopped = asyncio.Event()
+        self._thread.start()
+
+    def _nudge(self) -> None:
+        if self._asleep and not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._waking = False
+        if self._wakeup.locked():
+            self._wakeup.release()
+
+    # --- in the thread ---
+
+    def _work(self) -> None:
+        idle: float | None = IDLE_SECONDS
+        try:
+            while self._busy() or not self._closed:
+                if self._busy():
+                    self._turn()
+                    idle = IDLE_SECONDS
+                elif not self._sleep(idle):
+                    idle = self._chore()
+        finally:
+            assert self._stopped is not None
+            self._loop.call_soon_threadsafe(self._stopped.set)
+
+    def _busy(self) -> bool:
+        return bool(self._pending or self._jobs)
+
+    def _turn(self) -> None:
+        batch = self._take()
+        if batch:
+            self._loop.call_soon_threadsafe(self._deliver, self._commit(batch))
+        while self._jobs:
+            self._jobs.pop(0)()
+
+    def _sleep(self, seconds: float | None) -> bool:
+        """Sleep until woken (true) or for so long (false)."""
+        self._asleep = True
+        try:
+            # What came before the flag was up brings no wake-up call.
+            if self._busy() or self._closed:
+                return True
+            return self._wakeup.acquire(timeout=-1 if seconds is None else seconds)
+        finally:
+            self._asleep = False

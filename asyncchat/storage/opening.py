@@ -1,0 +1,163 @@
+"""Opening a database: only one that is ours, whole, not newer than this program, and used by nobody else.
+
+A file that is refused is not touched: it is looked at through a connection that cannot write.
+"""
+
+import contextlib
+import os
+import sqlite3
+import struct
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from asyncchat.storage.migrations import APPLICATION_ID, VERSION, migrate, version_of
+from asyncchat.vocabulary.errors import DamagedDatabase, DatabaseInUse, NewerDatabase, StorageError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+MEMORY = ":memory:"
+"""Instead of a path: a database that is gone when it is closed."""
+
+BUSY_SECONDS = 5.0
+"""How long to wait for a lock that a tool (say, the sqlite3 shell) holds for a moment."""
+
+CACHE_KIB = 16 * 1024
+"""Pages that the writing connection keeps in memory: the ends of tables and indexes, where a busy server writes."""
+
+WAL_BYTES = 64 * 1024 * 1024
+"""The write-ahead log is cut back to this size once its content is in the database."""
+
+STATEMENTS = 256
+"""Prepared statements kept per connection: more than there are."""
+
+_HEADER = struct.Struct(">16s2x2B8xI28xI4xI")  # magic, write and read version, pages, user_version, application_id
+_HEADER_BYTES = 100
+_MAGIC = b"SQLite format 3\0"
+
+
+class Lock:
+    """A file beside the database that one process holds locked while it uses the database.
+
+    SQLite's own locks would let two servers write in turns. The file stays: removing it would race with the next owner.
+    """
+
+    def __init__(self, database: Path) -> None:
+        """Take the lock; raises `DatabaseInUse`."""
+        self._fd = os.open(f"{database}-lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._fd)
+            raise DatabaseInUse(f"another process uses the database {database}") from None
+
+    def release(self) -> None:
+        """Let the next one have it. Idempotent."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def prepare(path: Path) -> None:
+    """Make the directory (mode 700) and the empty file (mode 600) where there is none yet; raises `StorageError`."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise StorageError(f"cannot make {path}: {error.strerror}") from None
+
+
+def inspect(path: Path) -> None:
+    """Raise `DamagedDatabase` or `NewerDatabase` when this program must not use the file; an empty one is well."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from None
+    if not size:
+        return
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        raise DamagedDatabase(f"{path} is not a database")
+    _, _, _, pages, version, application = _HEADER.unpack_from(header)
+    if version > VERSION:
+        raise newer(path, version)
+    page_size = int.from_bytes(header[16:18], "big")
+    page_size = 65536 if page_size == 1 else page_size
+    wal = Path(f"{path}-wal")
+    if wal.exists() and wal.stat().st_size:
+        # Until SQLite has taken the write-ahead log in, the file alone says little.
+        return
+    if application != APPLICATION_ID and version:
+        raise DamagedDatabase(f"{path} is a database of another program")
+    if size < pages * page_size:
+        raise DamagedDatabase(f"{path} is damaged: {size} bytes of {pages * page_size} are left")
+    _look_inside(path)
+
+
+def newer(path: Path | str, version: int) -> NewerDatabase:
+    """The error for a database of a later version."""
+    return NewerDatabase(
+        f"{path} was written by a newer version of this program (schema {version}; this one knows {VERSION})"
+    )
+
+
+def _look_inside(path: Path) -> None:
+    # "immutable" opens without a lock, a -wal or a -shm file; our own lock keeps everybody else away.
+    try:
+        with contextlib.closing(sqlite3.connect(uri(path, "immutable=1"), uri=True)) as db:
+            tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            if tables and version_of(db):
+                db.execute("SELECT epoch, last_seq, (SELECT max(seq) FROM messages) FROM server").fetchone()
+            elif tables:
+                raise DamagedDatabase(f"{path} is a database of another program")
+    except sqlite3.DatabaseError as error:
+        raise DamagedDatabase(f"{path} is damaged: {error}") from None
+
+
+def uri(path: Path, options: str) -> str:
+    """The file as SQLite's URI, with options."""
+    return f"file:{quote(str(path.absolute()))}?{options}"
+
+
+def connect(path: Path | str) -> sqlite3.Connection:
+    """The connection that writes, on a database with all steps taken. Another thread may use it, one at a time."""
+    db = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
+    )
+    try:
+        version = version_of(db)
+        if version > VERSION:
+            raise newer(path, version)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        migrate(db)
+        return db
+    except sqlite3.Error as error:
+        db.close()
+        raise DamagedDatabase(f"{path} cannot be opened: {error}") from error
+    except BaseException:
+        db.close()
+        raise
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that reads beside the writer."""
+    db = sqlite3.connect(
+        uri(path, "mode=rw"), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False,
+        cached_statements=STATEMENTS,
+    )  # fmt: skip
+    db.execute("PRAGMA query_only = ON")
+    db.execute("PRAGMA temp_store = MEMORY")
+    return db

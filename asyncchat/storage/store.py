@@ -1,0 +1,133 @@
+"""The database: one transaction per batch of records, and answers to queries. Synchronous: the caller picks the thread."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from asyncchat.storage import loading, opening
+from asyncchat.storage.answers import answer
+from asyncchat.storage.projection import project
+from asyncchat.vocabulary.errors import NotStored, StorageError
+from asyncchat.vocabulary.queries import StoreQuery
+from asyncchat.vocabulary.records import KeptRecord, Message
+
+Placed = tuple[int, KeptRecord]
+"""A record and its seq."""
+
+_NO_ROOM = frozenset(
+    (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PROTOCOL,
+    )
+)
+"""Results that blame the disk, or someone who holds the database: no record is at fault, and later may be better."""
+
+
+class Store:
+    """An open database. Its methods are for one thread at a time; `read` connections are for other threads."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path | None, lock: opening.Lock | None) -> None:
+        self._db = db
+        self._lock = lock
+        self.path = path
+        epoch, high_water = db.execute("SELECT epoch, last_seq FROM server").fetchone()
+        self.epoch: str = epoch
+        self.last_seq: int = max(high_water, *self._highest())
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """Open a database file, made when there is none, or ``":memory:"``.
+
+        Raises `DatabaseInUse`, `DamagedDatabase` or `NewerDatabase`, and leaves such a file as it was.
+        """
+        if path == opening.MEMORY:
+            return cls(opening.connect(path), None, None)
+        path = Path(path)
+        opening.prepare(path)
+        lock = opening.Lock(path)
+        try:
+            opening.inspect(path)
+            return cls(opening.connect(path), path, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Close the database. Idempotent."""
+        self._db.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def write(self, facts: Sequence[Placed]) -> None:
+        """Make records durable in one transaction, in order; their seqs grow, above `last_seq`.
+
+        Raises `NotStored` when there is no room or no access, and `StorageError` when a record itself cannot be stored
+        (with several, write them one by one to learn which). Nothing of the batch is kept then.
+        """
+        if not facts:
+            return
+        last, record = facts[-1]
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            project(db, facts)
+            if type(record) is not Message:  # a message's own row says how far the log has come
+                db.execute("UPDATE server SET last_seq = ?", (last,))
+            db.execute("COMMIT")
+        except (sqlite3.Error, sqlite3.Warning, ValueError, TypeError, OverflowError) as error:
+            self._roll_back()
+            raise _explain(error) from error
+        self.last_seq = last
+
+    def ask(self, query: StoreQuery) -> Any:
+        """The answer to a query; its class says what that is. Raises `StorageError`."""
+        return ask(self._db, query)
+
+    def load(self, now: int = 0) -> Iterator[Placed]:
+        """The records that make the chat's state; see `loading.load`. Raises `StorageError` for a damaged file."""
+        try:
+            yield from loading.load(self._db, now=now)
+        except sqlite3.Error as error:
+            raise StorageError(f"the database cannot be read: {error}") from error
+
+    def reader(self) -> sqlite3.Connection:
+        """One more connection, to read beside this one, for `ask`. Not for a database in memory."""
+        if self.path is None:
+            raise ValueError("a database in memory has one connection")
+        return opening.connect_reader(self.path)
+
+    def _highest(self) -> tuple[int, int]:
+        statement = "SELECT ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0)"
+        messages, changes = self._db.execute(statement).fetchone()
+        return messages, changes
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+
+def ask(db: sqlite3.Connection, query: StoreQuery) -> Any:
+    """The answer to a query from any connection; raises `StorageError`."""
+    try:
+        return answer(db, query)
+    except (sqlite3.Error, ValueError, OverflowError) as error:
+        raise _explain(error) from error
+
+
+def _explain(error: Exception) -> StorageError:
+    if isinstance(error, sqlite3.Error) and _primary(error) in _NO_ROOM:
+        return NotStored(f"not stored: {error}")
+    return StorageError(f"the storage failed: {error}")
+
+
+def _primary(error: sqlite3.Error) -> int:
+    # An extended result code has the primary one in its lowest byte. Errors of the module itself have none.
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF

@@ -1,0 +1,93 @@
+"""Work in other threads whose result the loop awaits."""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from asyncchat.vocabulary.errors import StorageError
+from asyncchat.vocabulary.terms import Code
+
+T = TypeVar("T")
+
+
+def perform(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], function: Callable[[], T]) -> None:
+    """Call *function* here and now; the future, which is the loop's, gets what it returns or raises."""
+    try:
+        result = function()
+    except Exception as error:  # noqa: BLE001 - not lost: whoever awaits the future gets it
+        loop.call_soon_threadsafe(_fail, future, error)
+    else:
+        loop.call_soon_threadsafe(_fulfil, future, result)
+
+
+def _fulfil(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():  # the caller may have been cancelled
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[T], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+class Threads:
+    """Some threads that do what they are given, first come first served.
+
+    A plain executor would do, if it could be closed without blocking the loop and without a thread of its own for that.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._open = True
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Call *function* in one of the threads; it runs to its end even when the caller is cancelled."""
+        if not self._open:
+            raise StorageError("the storage is closed", Code.UNAVAILABLE)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(lambda: perform(loop, future, function))
+        return await future
+
+    async def aclose(self) -> None:
+        """Let the threads finish what they were given, and end them. Idempotent."""
+        if not self._open:
+            return
+        self._open = False
+        loop = asyncio.get_running_loop()
+        all_ended = loop.create_future()
+        remaining = len(self._threads)
+
+        def ended() -> None:
+            nonlocal remaining
+            remaining -= 1
+            if not remaining:
+                all_ended.set_result(None)
+
+        for _ in self._threads:
+            self._jobs.put(lambda: _leave(loop, ended))
+        await asyncio.shield(all_ended)
+        for thread in self._threads:
+            thread.join()  # its last act was to say that it ends
+
+    def _work(self) -> None:
+        with contextlib.suppress(_Leave):
+            while True:
+                self._jobs.get()()
+
+
+class _Leave(Exception):  # noqa: N818 - no error
+    """Ends a thread."""
+
+
+def _leave(loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
+    loop.call_soon_threadsafe(ended)
+    raise _Leave
