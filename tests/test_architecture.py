@@ -1,0 +1,289 @@
+"""The house stands as docs/design.md draws it: who imports whom, what is public, how long a file may be."""
+
+import ast
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "asyncchat"
+
+NO_IO = frozenset({"asyncio", "logging", "socket", "sqlite3", "ssl", "threading"})
+NO_CLOCK_NO_CHANCE = frozenset({"random", "time"})
+PURE = NO_IO | NO_CLOCK_NO_CHANCE
+# What would lead around these.
+ROUNDABOUT = frozenset(
+    {
+        *("concurrent", "http", "multiprocessing", "os", "pathlib", "queue", "sched", "secrets", "select"),
+        *("selectors", "shutil", "signal", "subprocess", "tempfile", "uuid"),
+    }
+)
+CLOCK_CALLS = frozenset({"now", "today", "utcnow"})  # of datetime, whose types anybody may use
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the modules of one package may import; None is anything."""
+
+    own: frozenset[str]  # packages of the house, besides itself
+    third_party: frozenset[str] | None = None
+    forbidden: frozenset[str] = frozenset()  # modules of the standard library
+    clock: bool = True
+
+
+HOUSE = {
+    "vocabulary": Room(frozenset(), frozenset({"msgspec", "precis_i18n"}), PURE, clock=False),
+    "core": Room(frozenset({"vocabulary"}), frozenset({"msgspec"}), PURE | ROUNDABOUT, clock=False),
+    "wire": Room(frozenset({"vocabulary"}), frozenset({"msgspec", "websockets"}), PURE | ROUNDABOUT, clock=False),
+    "storage": Room(frozenset({"vocabulary"})),
+    "server": Room(frozenset({"vocabulary", "core", "wire", "storage"})),
+    "client": Room(frozenset({"vocabulary", "wire"})),
+}
+
+# What server and client may know of each other: the programs, and the client that lives in the server's process.
+DOORS = {
+    ("server/__main__.py", "client"),
+    ("client/__main__.py", "server"),
+    ("server/inprocess.py", "client"),
+}
+
+LINES = 350  # of one file; longer ones do more than one job
+LONGER = dict[str, str]()  # file → why it is one job nevertheless
+
+
+def imports(tree: ast.AST, module: str) -> Iterator[tuple[int, str]]:
+    """Every module that a module imports, wherever in it, with the line; `from a import b` is `a.b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: -node.level] if node.level else []
+            source = ".".join([*base, *filter(None, [node.module])])
+            yield from ((node.lineno, f"{source}.{alias.name}") for alias in node.names)
+
+
+def violations(file: str, source: str) -> list[str]:
+    """What the module at this path, from the package's folder, imports or calls against the rules."""
+    package = file.partition("/")[0]
+    room = HOUSE.get(package)
+    if room is None:
+        return []  # asyncchat itself, and programs beside the packages
+    tree = ast.parse(source)
+    module = f"{PACKAGE}.{file.removesuffix('.py').replace('/', '.')}"
+    found = []
+    for line, name in imports(tree, module):
+        why = _refused(file, package, room, name)
+        if why:
+            found.append(f"{PACKAGE}/{file}:{line}: {package} must not import {name}: {why}")
+    if not room.clock:
+        found += [f"{PACKAGE}/{file}:{line}: {package} must not look at the clock" for line in clock_calls(tree)]
+    return found
+
+
+def _refused(file: str, package: str, room: Room, name: str) -> str:
+    """Why this package must not import this module, or nothing."""
+    top, _, rest = name.partition(".")
+    if top == PACKAGE:
+        other = rest.partition(".")[0]
+        allowed = other in room.own | {package, "__version__"} or (file, other) in DOORS
+        return "" if allowed else f"it may import {sorted(room.own | {package})}"
+    if top in sys.stdlib_module_names:
+        return "it does no I/O, and time and chance are arguments" if top in room.forbidden else ""
+    if room.third_party is not None and top not in room.third_party:
+        return f"it may use {sorted(room.third_party)}"
+    return ""
+
+
+def clock_calls(tree: ast.AST) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCK_CALLS:
+            holder = node.func.value
+            named = holder.attr if isinstance(holder, ast.Attribute) else getattr(holder, "id", "")
+            if named in {"date", "datetime"}:
+                yield node.lineno
+
+
+def modules() -> list[str]:
+    folder = ROOT / PACKAGE
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))
+
+
+# --- who imports whom --------------------------------------------------------------------------------------
+
+
+def test_every_room_of_the_house_is_there() -> None:
+    assert {file.partition("/")[0] for file in modules() if "/" in file} >= HOUSE.keys()
+
+
+@pytest.mark.parametrize("file", modules())
+def test_a_module_imports_what_its_package_may(file: str) -> None:
+    assert violations(file, (ROOT / PACKAGE / file).read_text(encoding="utf-8")) == []
+
+
+# Without asyncchat/__init__.py, which imports everything: an empty package in its place. Then all of one package.
+LOAD = """
+import importlib, pkgutil, sys, types
+house, package, folder = sys.argv[1:]
+empty = types.ModuleType(house)
+empty.__path__, empty.__version__ = [folder], ""
+sys.modules[house] = empty
+found = importlib.import_module(f"{house}.{package}")
+for module in pkgutil.walk_packages(found.__path__, found.__name__ + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("package", HOUSE)
+def test_a_package_loads_no_other_than_it_may(package: str) -> None:
+    """The same in a running interpreter: what comes in by any way, of the house itself."""
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOAD, PACKAGE, package, str(ROOT / PACKAGE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    rooms = {name.split(".")[1] for name in run.stdout.split() if name.startswith(f"{PACKAGE}.")}
+    doors = {other for file, other in DOORS if file.startswith(f"{package}/")}
+    assert package in rooms
+    assert rooms & HOUSE.keys() <= HOUSE[package].own | {package} | doors
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("vocabulary/names.py", "import asyncio"),
+        ("vocabulary/names.py", "import platformdirs"),
+        ("vocabulary/names.py", "from asyncchat.core.chat import Chat"),
+        ("core/chat.py", "import asyncchat.wire"),
+        ("core/chat.py", "from asyncchat import storage"),
+        ("core/chat.py", "from asyncchat.storage import store"),
+        ("core/chat.py", "from .. import wire"),
+        ("core/chat.py", "from ..wire import native"),
+        ("core/__init__.py", "from ..wire import native"),
+        ("core/chat.py", "def f():\n    import time"),
+        ("core/chat.py", "if TYPE_CHECKING:\n    from asyncchat.server.app import ChatServer"),
+        ("core/chat.py", "from time import monotonic as clock"),
+        ("core/chat.py", "import random, re"),
+        ("core/chat.py", "import secrets"),
+        ("core/chat.py", "import logging.handlers"),
+        ("core/chat.py", "from datetime import datetime\nnow = datetime.now()"),
+        ("core/chat.py", "import datetime\nnow = datetime.datetime.now(datetime.UTC)"),
+        ("core/chat.py", "import asyncchat"),
+        ("wire/irc/parser.py", "import socket"),
+        ("wire/native.py", "from asyncchat.core.chat import Chat"),
+        ("storage/store.py", "from asyncchat.core.chat import Chat"),
+        ("storage/store.py", "import asyncchat.wire.native as native"),
+        ("server/app.py", "from asyncchat.client import connect"),
+        ("client/console.py", "from asyncchat.server import ChatServer"),
+        ("client/console.py", "from asyncchat.core import chat"),
+        ("client/console.py", "from asyncchat.storage import store"),
+        ("client/console.py", "from asyncchat import ChatServer"),
+    ],
+)
+def test_a_planted_violation_is_found(file: str, source: str) -> None:
+    found = violations(file, source)
+    assert len(found) == 1
+    assert found[0].startswith(f"{PACKAGE}/{file}:")
+    assert f": {file.partition('/')[0]} must not " in found[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("vocabulary/names.py", "import re\nimport msgspec\nfrom precis_i18n import get_profile"),
+        ("core/chat.py", "from datetime import datetime\nt = datetime.fromtimestamp(0)"),
+        ("core/chat.py", "from asyncchat.vocabulary import events\nfrom . import rooms\nfrom .rooms import Room"),
+        ("core/chat.py", "snapshot = room.now()"),
+        ("core/__init__.py", "from . import chat\nfrom .chat import Chat\nfrom ..vocabulary import events"),
+        ("server/app.py", "import asyncio, time\nfrom asyncchat import __version__\nimport asyncchat.core.chat"),
+        ("server/__main__.py", "from asyncchat.client.cli import main"),
+        ("bench/load.py", "import asyncchat.server, asyncchat.client"),
+    ],
+)
+def test_what_is_allowed_is_let_alone(file: str, source: str) -> None:
+    assert violations(file, source) == []
+
+
+# --- what is public ----------------------------------------------------------------------------------------
+
+
+def public(module: ModuleType) -> set[str]:
+    """What a module offers by its names; a name with an underscore, and a submodule, is not offered."""
+    names = {name for name in dir(module) if not name.startswith("_")}
+    return {name for name in names if not isinstance(getattr(module, name), ModuleType)} | {"__version__"}
+
+
+def test_the_public_interface_is_what_all_says() -> None:
+    module = import_module(PACKAGE)
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert public(module) == set(module.__all__)
+
+
+def test_a_name_that_all_forgets_is_found() -> None:
+    module = ModuleType("module")
+    module.__dict__.update(offered=1, _hidden=2, sub=ModuleType("module.sub"), __version__="1")
+    assert public(module) == {"offered", "__version__"}
+
+
+# --- what stands in the files ------------------------------------------------------------------------------
+
+
+@cache
+def tracked() -> list[Path]:
+    """The files of the repository; the test is skipped where there is none, as in an unpacked archive."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+    if listed.returncode:
+        pytest.skip("this is no git repository")
+    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def test_no_file_does_more_than_one_job() -> None:
+    long = {}
+    for path in (ROOT / PACKAGE).rglob("*.py"):
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > LINES:
+            long[path.relative_to(ROOT).as_posix()] = lines
+    assert {file: lines for file, lines in long.items() if file not in LONGER} == {}
+    assert LONGER.keys() <= long.keys(), "no longer too long"
+
+
+def of_this_machine() -> list[str]:
+    """Texts that only a file made for one machine would hold: where this checkout is, and hosts of registries."""
+    places = [ROOT, ROOT.parent, Path.home()]
+    common = {Path(place) for place in ("/", "/home", "/opt", "/srv", "/usr", "/var", "/app", tempfile.gettempdir())}
+    hosts = ["py" + "pi.org", "python" + "hosted.org", "--index" + "-url", "--extra-index" + "-url", "npm" + "js"]
+    return [f"{place.as_posix()}/" for place in places if place not in common] + hosts
+
+
+def named(needles: list[str], text: str) -> list[str]:
+    return [needle for needle in needles if needle in text]
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    needles = of_this_machine()
+    found = {
+        path.relative_to(ROOT).as_posix(): hits
+        for path in tracked()
+        if (hits := named(needles, path.read_bytes().decode("utf-8", "replace")))
+    }
+    assert found == {}
+
+
+def test_a_machine_or_a_registry_that_is_named_is_found() -> None:
+    needles = of_this_machine()
+    for needle in needles:
+        assert needle in named(needles, f"see {needle}x")
+    assert len(needles) >= 5
