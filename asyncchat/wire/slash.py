@@ -1,0 +1,175 @@
+"""What people type after a slash: one table for the plain dialect and the console client, its help included."""
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from asyncchat.vocabulary.commands import Command
+from asyncchat.wire import slash_parsers as parsers
+from asyncchat.wire.slash_arguments import Action as Action
+from asyncchat.wire.slash_arguments import BadUsage, Words
+from asyncchat.wire.slash_arguments import Context as Context
+from asyncchat.wire.slash_arguments import Parsed as Parsed
+from asyncchat.wire.slash_arguments import Usage as Usage
+
+
+@dataclass(frozen=True, slots=True)
+class SlashCommand:
+    """A line of the table: all its names, how it is used, what it does in a line, and how it is parsed.
+
+    ``client_only``: it needs a program at the person's end, so that it is not there in the plain dialect.
+    """
+
+    names: tuple[str, ...]
+    usage: str
+    help: str
+    parse: Callable[[Words], Command | tuple[Command, ...] | Action]
+    client_only: bool = False
+
+    @property
+    def line(self) -> str:
+        """How it is typed: ``/name ARGUMENTS``."""
+        return f"/{self.names[0]} {self.usage}".rstrip()
+
+
+def parse(line: str, context: Context, *, client: bool = False) -> Parsed:
+    """What a typed line asks for. *client*: the commands of the console client are there too.
+
+    A line that does not begin with a slash is said; ``//text`` says ``/text``.
+    """
+    try:
+        if not line.startswith("/") or line.startswith("//"):
+            return _checked(parsers.say(line.removeprefix("/"), context))
+        name, arguments = [*line[1:].split(maxsplit=1), "", ""][:2]
+        entry = find(name, client=client)
+        if entry is None:
+            return Usage(_unknown(name, client=client))
+        words = Words(arguments, context)
+        try:
+            parsed = entry.parse(words)
+            if words:
+                raise BadUsage
+            return parsed if isinstance(parsed, Action) else _checked(parsed)
+        except BadUsage as bad:
+            return Usage(f"{bad}; usage: {entry.line}" if str(bad) else f"usage: {entry.line}")
+    except BadUsage as bad:
+        return Usage(str(bad))
+
+
+def find(name: str, *, client: bool = False) -> SlashCommand | None:
+    """The command of this name, in any case, without its slash."""
+    entry = _BY_NAME.get(name.lower())
+    return None if entry is None or (entry.client_only and not client) else entry
+
+
+def names(*, client: bool = False) -> list[str]:
+    """All names, with their slash: what can be completed."""
+    return [f"/{name}" for entry in _available(client) for name in entry.names]
+
+
+def help_lines(word: str | None = None, *, client: bool = False) -> list[str]:
+    """The help: on all commands, or on one."""
+    if word:
+        name = word.removeprefix("/")
+        entry = find(name, client=client)
+        if entry is None:
+            return [_unknown(name, client=client)]
+        others = ", ".join(f"/{other}" for other in entry.names[1:])
+        return [entry.line, f"    {entry.help}", *([f"    also: {others}"] if others else [])]
+    entries = list(_available(client))
+    width = max(len(entry.line) for entry in entries)
+    return [*(f"{entry.line:<{width}}  {entry.help}" for entry in entries), *NOTES]
+
+
+NOTES = (
+    "What does not begin with a slash is said; //text says /text.",
+    "^N is a message's number, as /history and /search show it. 10m, 2h, 7d are durations.",
+)
+
+
+def _available(client: bool) -> Iterator[SlashCommand]:
+    return (entry for entry in COMMANDS if client or not entry.client_only)
+
+
+def _unknown(name: str, *, client: bool) -> str:
+    known = [each for entry in _available(client) for each in entry.names]
+    near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), known, n=1)
+    hint = f"did you mean /{near[0]}?" if near else "/help lists the commands"
+    return f"unknown command: /{name[:_LONGEST_NAME]}; {hint}"
+
+
+def _checked(parsed: Command | tuple[Command, ...]) -> tuple[Command, ...]:
+    """What is typed keeps the bounds that the vocabulary sets for everyone."""
+    found = parsed if isinstance(parsed, tuple) else (parsed,)
+    try:
+        for command in found:
+            _decode(_encode(command))
+    except msgspec.ValidationError as error:
+        raise BadUsage(str(error).partition(" - at ")[0].replace("`", "")) from None
+    except UnicodeEncodeError:
+        raise BadUsage("that is no text") from None
+    return found
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Command).decode
+
+
+# --- the table ------------------------------------------------------------------------------------------------
+
+COMMANDS = (
+    SlashCommand(("help", "?"), "[COMMAND]", "what can be typed, or how one command is used", parsers.help_),
+    SlashCommand(
+        ("join", "j"), "#ROOM [PASSWORD]", "enter a room (it is made if it is new), or go to it", parsers.join
+    ),
+    SlashCommand(("leave", "part"), "[#ROOM] [REASON]", "leave a room", parsers.leave),
+    SlashCommand(("msg", "query"), "NAME|#ROOM [TEXT]", "write to one person, or from now on to them", parsers.message),
+    SlashCommand(("reply", "r"), "[^N] TEXT", "answer who wrote to you last, or a message", parsers.reply),
+    SlashCommand(("me",), "TEXT", "say what you do: * bob waves", parsers.me),
+    SlashCommand(("nick", "name"), "NAME", "take another name", parsers.nick),
+    SlashCommand(("who", "members"), "[#ROOM|*]", "who is in a room, or on the whole server", parsers.who),
+    SlashCommand(("rooms", "list"), "", "which rooms are there", parsers.rooms),
+    SlashCommand(("whois",), "NAME", "what is known of a person", parsers.whois),
+    SlashCommand(("topic",), "[#ROOM] [TEXT|-]", "show the topic, set it, or clear it with -", parsers.topic),
+    SlashCommand(("away",), "[TEXT]", "tell that you are away", parsers.away),
+    SlashCommand(("back",), "", "tell that you are back", parsers.back),
+    SlashCommand(("history",), "[#ROOM] [COUNT] [^N]", "the last messages, or those before message N", parsers.history),
+    SlashCommand(
+        ("search",),
+        "WORDS [in:#ROOM] [from:NAME] [since:DAY] [until:DAY] [before:N]",
+        "find messages that hold all the words",
+        parsers.search,
+    ),
+    SlashCommand(("context",), "^N", "read around a message", parsers.context),
+    SlashCommand(("edit",), "[^N] TEXT", "change your last message, or message N", parsers.edit),
+    SlashCommand(("delete",), "[^N]", "take back your last message, or message N", parsers.delete),
+    SlashCommand(("react",), "[^N] [-]REACTION", "react to the last message, or to N; - takes it off", parsers.react),
+    SlashCommand(("invite",), "NAME [#ROOM]", "let a person into a room, and tell them", parsers.invite),
+    SlashCommand(("kick",), "[#ROOM] NAME [REASON]", "put a person out of a room", parsers.kick),
+    SlashCommand(("ban",), "[#ROOM|*] NAME|ADDRESS [DURATION] [REASON]", "keep somebody out", parsers.ban),
+    SlashCommand(("unban",), "[#ROOM|*] NAME|ADDRESS", "lift a ban", parsers.unban),
+    SlashCommand(("bans",), "[#ROOM|*]", "who is banned or muted", parsers.bans),
+    SlashCommand(("mute",), "[#ROOM] NAME [DURATION] [REASON]", "let a person listen but not speak", parsers.mute),
+    SlashCommand(("unmute",), "[#ROOM] NAME", "let a person speak again", parsers.unmute),
+    SlashCommand(("role",), "[#ROOM] NAME member|voice|operator|owner", "give a person a role in a room", parsers.role),
+    SlashCommand(
+        ("set",),
+        "[#ROOM] private|moderated|topic_locked on|off, retention DAYSd|off, or password WORD|-",
+        "change a room's options",
+        parsers.set_,
+    ),
+    SlashCommand(("purge",), "[#ROOM] NAME [DURATION]", "delete what a person said in the last hour", parsers.purge),
+    SlashCommand(("register",), "[PASSWORD|-] [INVITATION]", "make your name yours for good", parsers.register),
+    SlashCommand(("passwd",), "[OLD] NEW", "set another password", parsers.passwd),
+    SlashCommand(
+        ("ignore",), "[NAME]", "see nothing of a person, or list who is ignored", parsers.ignore, client_only=True
+    ),
+    SlashCommand(("unignore",), "NAME", "see a person again", parsers.unignore, client_only=True),
+    SlashCommand(("quit", "exit"), "[REASON]", "leave", parsers.quit_),
+)
+"""All slash commands, in the order of the help."""
+
+_BY_NAME = {name: entry for entry in COMMANDS for name in entry.names}
+_LONGEST_NAME = max(map(len, _BY_NAME)) + 8
