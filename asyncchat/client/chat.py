@@ -1,0 +1,371 @@
+"""The client as an application sees it: methods that ask, and one iterator of events."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+from asyncchat.client.backoff import Backoff
+from asyncchat.client.inbox import Hole, Inbox
+from asyncchat.client.link import Link
+from asyncchat.client.login import Login
+from asyncchat.client.methods import Methods
+from asyncchat.client.requests import Pending, Requests
+from asyncchat.client.state import ConnectionState, Cursor, Resumed
+from asyncchat.client.upkeep import PASSING_CODES, Dial, Upkeep
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.errors import ChatError, ConnectionLost, ProtocolError, Refused
+from asyncchat.vocabulary.events import Event, Result
+from asyncchat.vocabulary.terms import Code, Kind
+
+logger = logging.getLogger("asyncchat.client")
+
+LOGIN_SECONDS = 30.0
+"""For the server's answer to a login: passwords are hashed, and under attack it makes logins wait."""
+
+NONCE_BYTES = 12
+"""Random bytes of a nonce: two messages of one person never share one by chance."""
+
+QUEUE = 10_000
+"""Events kept for an application that does not take them now: some megabytes."""
+
+_ANSWERED_LATER = 1.0
+"""Seconds until a page of history is asked for again that the server could not give."""
+
+OnState = Callable[[ConnectionState, str], None]
+OnLogin = Callable[[str, str], Awaitable[None]]
+
+
+class ChatClient(Methods):
+    """A logged-in client. Made by `connect`; to be closed with `aclose` or ``async with``.
+
+    Iterate over it for all events, in the order of the log; it goes on across reconnects, with nothing twice
+    and nothing missing, and raises `ConnectionLost` (or the `Refused` of a login) when it is over, after all
+    that had come. It may be iterated again; by one task at a time.
+
+    A task of its own reads and never waits for the application, so methods may be called from within the
+    iteration, and work without any iteration: what does not fit into the queue is fetched from the server's
+    history when its turn comes.
+    """
+
+    def __init__(
+        self,
+        dial: Dial,
+        login: Login,
+        *,
+        backoff: Backoff | None = None,
+        queue: int = QUEUE,
+        cursor: Cursor | None = None,
+        on_state: OnState | None = None,
+        on_login: OnLogin | None = None,
+    ) -> None:
+        self._login = login
+        self._on_login = on_login
+        self._requests = Requests()
+        self._inbox = Inbox(queue, epoch=cursor.epoch if cursor else None, seen=cursor.seq if cursor else 0)
+        self._upkeep = Upkeep(dial, self, backoff=backoff, on_state=on_state)
+        self._wake = asyncio.Event()
+        self._iterating = False
+        self._hello: Pending | None = None
+        self._held: list[Event] | None = None  # during a login
+        self._lost_rooms: list[str] = []
+        self._welcome: events.Welcome | None = None
+        self._error: ChatError | None = None
+
+    # --- what is known ----------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> ConnectionState:
+        """Where the connection stands."""
+        return self._upkeep.state
+
+    @property
+    def name(self) -> str:
+        """Your name, as the server writes it."""
+        return self._login.name or ""
+
+    @property
+    def token(self) -> str | None:
+        """What proves to be you at the next login. A secret."""
+        return self._login.token
+
+    @property
+    def joined(self) -> frozenset[str]:
+        """The rooms you are in."""
+        return frozenset(self._login.rooms or ())
+
+    @property
+    def welcome(self) -> events.Welcome:
+        """The server's last welcome: its name, version, limits, message of the day."""
+        if self._welcome is None:
+            raise RuntimeError("not logged in yet")
+        return self._welcome
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place up to which the iteration has given everything; a later `connect` can go on from it."""
+        return Cursor(self._inbox.epoch or "", self._inbox.handed_out)
+
+    # --- coming, going ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect and log in for the first time; `connect` does it for you."""
+        await self._upkeep.start()
+
+    async def aclose(self, *, hold: bool = False, reason: str | None = None) -> None:
+        """Close for good; what still waits for a reply gets `ConnectionLost`. Idempotent.
+
+        Says goodbye, so that a guest's name is free at once; with *hold* it does not, and the server holds
+        name and rooms for a while.
+        """
+        await self._upkeep.stop(None if hold else commands.Quit(reason=reason))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    async def say(
+        self, to: str, text: str, *, kind: Kind = "text", reply_to: int | None = None, nonce: str | None = None
+    ) -> events.Said:
+        """Say something to a room (``#name``) or to a person; returns the message as it is kept, with its ``seq``.
+
+        Many may be in flight at once. A message whose reply a cut swallowed is sent again with the same
+        ``nonce``: it is kept once. Pass a *nonce* of your own to be able to do so yourself, in another
+        process even.
+        """
+        nonce = nonce or secrets.token_urlsafe(NONCE_BYTES)
+        command = commands.Say(to=to, text=text, kind=kind, reply_to=reply_to, nonce=nonce)
+        pending = self._requests.add(command)
+        result = await self._reply_to(pending)
+        if not isinstance(result, events.Ok) or result.seq is None:
+            raise ProtocolError("the reply to 'say' has no seq")
+        return pending.said or await self._kept(result.seq)
+
+    async def request(self, command: Command) -> Result:
+        """Send any command and return its result; its ``id`` is replaced.
+
+        Raises `Refused`; `ConnectionLost` when there is no connection any more and will be none, or (see
+        `requests.SENT_AGAIN` for the commands to which that does not apply) when it was cut before the reply.
+        """
+        return await self._reply_to(self._requests.add(command))
+
+    def typing(self, to: str, *, active: bool = True) -> None:
+        """Let a room or a person know that you are typing; lost when there is no connection."""
+        link = self._upkeep.link
+        if link is not None:
+            link.send(commands.Typing(to=to, active=active))
+
+    async def join(self, room: str, password: str | None = None) -> events.Ok:
+        """Enter a room; it is created, and yours, if it did not exist. The password is remembered for reconnects."""
+        result = await super().join(room, password)
+        if password is not None:
+            self._login.room_passwords[room.casefold()] = password
+        return result
+
+    async def nick(self, name: str) -> events.Ok:
+        """Take another name."""
+        result = await super().nick(name)
+        await self._keep_token()
+        return result
+
+    async def _reply_to(self, pending: Pending) -> Result:
+        try:
+            if self._upkeep.state is ConnectionState.CLOSED:
+                raise self._error or ConnectionLost("the connection is closed")
+            link = self._upkeep.link
+            if link is not None:
+                pending.sent = True
+                link.send(pending.command)
+                await link.drained()
+            return await pending.future
+        finally:
+            self._requests.discard(pending)
+
+    async def _kept(self, seq: int) -> events.Said:
+        """A message that was kept by an earlier connection, so that only its ``seq`` came."""
+        for event in (await self.sync(seq - 1, until=seq)).events:
+            if isinstance(event, events.Said) and event.seq == seq:
+                return event
+        raise Refused(Code.NOT_FOUND, f"the message is kept as {seq}, and you may not see it any more")
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> AsyncIterator[Event | Resumed]:
+        return self
+
+    async def __anext__(self) -> Event | Resumed:
+        if self._iterating:
+            raise RuntimeError("another task is iterating over this client")
+        self._iterating = True
+        try:
+            while True:
+                head = self._inbox.head()
+                if isinstance(head, Hole):
+                    await self._fill(head)
+                elif head is not None:
+                    return self._inbox.take()
+                elif self._upkeep.state is ConnectionState.CLOSED:
+                    raise self._error or StopAsyncIteration
+                else:
+                    self._wake.clear()
+                    await self._wake.wait()
+        finally:
+            self._iterating = False
+
+    async def _fill(self, hole: Hole) -> None:
+        until = hole.until
+        try:
+            page = await self.sync(hole.after, until=until)
+        except Refused as error:
+            if error.code not in PASSING_CODES:
+                raise
+            logger.warning("cannot fetch what was missed: %s", error)
+            await asyncio.sleep(error.wait or _ANSWERED_LATER)
+        else:
+            self._inbox.fill(hole, until, page)
+
+    # --- what the connection calls (`upkeep.Owner`) -----------------------------------------------------------------
+
+    def receive(self, told: events.Told) -> None:
+        """An event or result came."""
+        match told:
+            case events.Said():
+                self._requests.note(told)
+                self._put(told)
+            case events.Gap():
+                self._inbox.skip(told.after, told.until)
+                self._wake.set()
+            case events.Bye():
+                self._upkeep.bye = told
+                self._put(told)
+            case events.Welcome():
+                self._welcomed(told)
+            case events.Error(id=None) if self._hello is not None:
+                self._requests.resolve(events.Error(id=self._hello.command.id, code=told.code, text=told.text))
+            case (
+                events.Ok() | events.Error() | events.RoomList() | events.Members() | events.User()
+                | events.History() | events.BanList()
+            ):  # fmt: skip
+                if not self._requests.resolve(told) and isinstance(told, events.Error):
+                    logger.warning("the server reports: %s (%d)", told.text, told.code)
+            case _:
+                self._login.note(told)
+                self._put(told)
+
+    async def log_in(self, link: Link) -> None:
+        """Log in on a new connection and enter the rooms that need a password."""
+        try:
+            async with asyncio.timeout(LOGIN_SECONDS):
+                try:
+                    await self._say_hello(link)
+                except Refused as error:
+                    if error.code != Code.WRONG_PASSWORD or self._login.token is None:
+                        raise
+                    # Tokens are void after a change of password, and unknown to another database.
+                    self._login.token = None
+                    await self._say_hello(link)
+                self._settled()
+                await self._enter_again(link)
+        except TimeoutError:
+            raise ConnectionLost(f"no answer to the login in {LOGIN_SECONDS:.0f} s") from None
+        await self._keep_token()
+
+    async def _say_hello(self, link: Link) -> None:
+        hello = self._login.hello(epoch=self._inbox.epoch, since=self._inbox.seen)
+        self._hello = self._requests.add(hello, bound=True)
+        self._held = []
+        # Direct messages that were missed come before the reply to whatever is asked behind the hello.
+        behind = self._requests.add(commands.Ping(), bound=True)
+        try:
+            await self._asked(link, self._hello)
+            await self._asked(link, behind)
+        finally:
+            self._requests.discard(self._hello)
+            self._requests.discard(behind)
+            self._hello = None
+
+    async def _enter_again(self, link: Link) -> None:
+        """Enter the rooms that the login did not lead into; say that we have left those that stay shut."""
+        for room in self._lost_rooms:
+            password = self._login.password_of(room)
+            reason = "you are not let in"
+            if password is not None:
+                join = self._requests.add(commands.Join(room=room, password=password), bound=True)
+                try:
+                    await self._asked(link, join)
+                    continue
+                except Refused as error:
+                    reason = error.text
+                finally:
+                    self._requests.discard(join)
+            self._put(events.Left(name=self.name, room=room, reason=reason))
+
+    async def _asked(self, link: Link, pending: Pending) -> Result:
+        link.send(pending.command)
+        return await pending.future
+
+    def online(self) -> None:
+        """There is a connection: send what waits for one."""
+        link = self._upkeep.link
+        assert link is not None
+        for pending in self._requests.unsent():
+            pending.sent = True
+            link.send(pending.command)
+
+    def cut(self, error: ChatError) -> None:
+        """There is no connection for now."""
+        bye = self._upkeep.bye
+        if self._hello is not None and bye is not None:
+            self._requests.resolve(events.Error(id=self._hello.command.id, code=bye.code, text=bye.reason))
+        self._requests.cut(error)
+
+    def over(self, error: ChatError | None) -> None:
+        """There will be no connection any more."""
+        self._error = error
+        self._requests.close(error or ConnectionLost("the connection is closed"))
+        self._wake.set()
+
+    def _put(self, event: Event) -> None:
+        if self._held is not None and not self._is_early(event):
+            self._held.append(event)
+        else:
+            self._inbox.put(event)
+            self._wake.set()
+
+    def _is_early(self, event: Event) -> bool:
+        """Was it kept before the login it follows? Those come first."""
+        hello = self._hello
+        if hello is None or not hello.future.done() or self._welcome is None:
+            return False
+        return isinstance(event, events.Kept) and event.seq <= self._welcome.seq
+
+    def _settled(self) -> None:
+        """What belongs to the login has come: from here on events take their place as they come."""
+        self._inbox.settled()
+        held, self._held = self._held or [], None
+        for event in held:
+            self._put(event)
+
+    def _welcomed(self, welcome: events.Welcome) -> None:
+        self._welcome = welcome
+        self._lost_rooms = self._login.welcomed(welcome)
+        late = any(self._login.password_of(room) is not None for room in self._lost_rooms)
+        self._inbox.welcome(welcome, open_ended=late)
+        self._requests.resolve(welcome)
+        self._wake.set()
+
+    async def _keep_token(self) -> None:
+        if self._on_login is not None and self._login.token is not None and self._login.name is not None:
+            await self._on_login(self._login.name, self._login.token)

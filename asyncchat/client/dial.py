@@ -1,0 +1,111 @@
+"""Opening a connection to an address, with TLS verified or pinned to a certificate."""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import re
+import socket
+import ssl
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncchat.client.address import Address
+from asyncchat.vocabulary.errors import ConnectionLost
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+CONNECT_SECONDS = 15.0
+"""For one attempt to connect, all addresses of the name and the TLS handshake included."""
+
+HAPPY_EYEBALLS_SECONDS = 0.25
+"""Head start of one address family over the other (RFC 8305, section 5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLS:
+    """How a ``tls://`` server proves who it is.
+
+    By default by a certificate that this machine trusts. ``ca``: a file of certificates (PEM) to trust
+    instead. ``fingerprint``: the SHA-256 of the one certificate to accept (hexadecimal; colons and case do
+    not matter), whoever signed it.
+    """
+
+    ca: Path | str | None = None
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.fingerprint is not None:
+            parse_fingerprint(self.fingerprint)
+
+
+def parse_fingerprint(text: str) -> bytes:
+    """The 32 bytes of a SHA-256 fingerprint; raises ValueError with a text for people."""
+    digits = text.lower().removeprefix("sha256").lstrip(":=/").replace(":", "").replace(" ", "")
+    try:
+        value = bytes.fromhex(digits)
+    except ValueError:
+        value = b""
+    if len(value) != hashlib.sha256().digest_size:
+        raise ValueError(f"not a SHA-256 fingerprint: {text!r}: 64 hexadecimal digits are needed")
+    return value
+
+
+async def dial(address: Address, tls: TLS) -> Streams:
+    """Connect.
+
+    Raises `ConnectionLost`, with the reason for people, when that fails; cancellation leaves nothing open.
+    """
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await _open(address, tls)
+    except TimeoutError:
+        raise ConnectionLost(f"cannot connect to {address}: no answer in {CONNECT_SECONDS:.0f} s") from None
+    except ssl.SSLCertVerificationError as error:
+        raise ConnectionLost(f"cannot trust {address}: {error.verify_message}") from error
+    except OSError as error:
+        raise ConnectionLost(f"cannot connect to {address}: {_reason(error)}") from error
+
+
+async def _open(address: Address, tls: TLS) -> Streams:
+    if address.scheme == "unix":
+        if sys.platform != "win32":
+            return await asyncio.open_unix_connection(address.path)
+        raise OSError("asyncio has no unix sockets on this system")
+    if address.scheme == "tcp":
+        return await asyncio.open_connection(address.host, address.port, happy_eyeballs_delay=HAPPY_EYEBALLS_SECONDS)
+    context = await asyncio.to_thread(_context, tls)  # reads files
+    streams = await asyncio.open_connection(
+        address.host, address.port, ssl=context, happy_eyeballs_delay=HAPPY_EYEBALLS_SECONDS
+    )
+    if tls.fingerprint is not None:
+        _check_fingerprint(streams[1], parse_fingerprint(tls.fingerprint), address)
+    return streams
+
+
+def _context(tls: TLS) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=None if tls.ca is None else str(tls.ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.fingerprint is not None:
+        # The pinned certificate is the proof; its names, dates and signers are not looked at.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _check_fingerprint(writer: asyncio.StreamWriter, wanted: bytes, address: Address) -> None:
+    certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+    found = hashlib.sha256(certificate).digest()
+    if not hmac.compare_digest(found, wanted):
+        writer.transport.abort()
+        raise ConnectionLost(f"cannot trust {address}: its certificate has the fingerprint {found.hex(':')}")
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words for the error, without the addresses that asyncio puts around them."""
+    if isinstance(error, socket.gaierror | ssl.SSLError) or not error.errno:
+        numbers = dict.fromkeys(re.findall(r"\[Errno (\d+)\]", str(error)))  # one for each address of the name
+        words = [os.strerror(int(number)) for number in numbers]
+        return "; ".join(words) or error.strerror or str(error) or type(error).__name__
+    return os.strerror(error.errno)
