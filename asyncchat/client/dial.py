@@ -85,7 +85,10 @@ async def _open(address: Address, tls: TLS) -> Streams:
 
 
 def _context(tls: TLS) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=None if tls.ca is None else str(tls.ca))
+    try:
+        context = ssl.create_default_context(cafile=None if tls.ca is None else str(tls.ca))
+    except OSError as error:
+        raise ConnectionLost(f"cannot use the certificates in {tls.ca}: {_reason(error)}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.fingerprint is not None:
         # The pinned certificate is the proof; its names, dates and signers are not looked at.

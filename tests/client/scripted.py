@@ -5,7 +5,9 @@ It has one log and no rules: whoever says hello is in, everybody gets everything
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Self, TypeVar
 
 from asyncchat.vocabulary import commands, events
@@ -38,7 +40,10 @@ class Peer:
 class ScriptedServer:
     """Listens on a port of this machine from ``async with`` on."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, path: Path | None = None) -> None:
+        self.host = host
+        self.tls = tls
+        self.path = path
         self.log: list[events.Said] = []
         self.seq = 100
         self.epoch = "first"
@@ -54,7 +59,9 @@ class ScriptedServer:
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        if self.path is not None:
+            return f"unix:{self.path}"
+        return f"{'tls' if self.tls else 'tcp'}://{self.host}:{self.port}"
 
     async def __aenter__(self) -> Self:
         await self.listen()
@@ -64,7 +71,10 @@ class ScriptedServer:
         await self.go_down()
 
     async def listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        if self.path is not None:
+            self._server = await asyncio.start_unix_server(self._serve, self.path)
+            return
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def go_down(self) -> None:
