@@ -1,5 +1,6 @@
 """What every dialect offers to a connection: bytes in, commands out; events in, bytes out. No I/O."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from msgspec import Struct
@@ -22,18 +23,24 @@ class Dialect(Protocol):
 
     ``variant`` names the encoding: what `encode_shared` gives for one dialect serves all connections of its variant.
     ``echo``: a session's own messages are sent back to it. ``resumable``: a client of this dialect that vanishes can
-    come back as the same person (it holds a token), so its name is kept for a while.
+    come back as the same person (it holds a token), so its name is kept for a while. ``pings``: its clients answer a
+    `Ping`, so that silence means they are gone.
     """
 
     variant: str
     echo: bool
     resumable: bool
+    pings: bool
 
-    def receive(self, data: bytes) -> list[Command | Problem]:
-        """The commands that are complete now; what is left over waits for more bytes. Never raises for bad input."""
+    def receive(self, data: bytes) -> Iterable[Command | Problem]:
+        """The commands that are complete now; what is left over waits for more bytes. Never raises for bad input.
+
+        May be lazy: ask for the next when the one before has been handled, so that the dialect has seen the answer to
+        it (which name it got, into which room it came), and ask until the end or until the session is over.
+        """
         ...
 
-    def end(self) -> list[Command | Problem]:
+    def end(self) -> Iterable[Command | Problem]:
         """The peer has sent all that it will: the commands in what was left over (none for most dialects)."""
         ...
 
@@ -47,7 +54,7 @@ class Dialect(Protocol):
         """Seconds of silence after which `quiet` wants to be called, or None."""
         ...
 
-    def quiet(self) -> list[Command | Problem]:
+    def quiet(self) -> Iterable[Command | Problem]:
         """The peer has been silent for `quiet_after`: the commands that this makes complete."""
         ...
 

@@ -34,6 +34,7 @@ class NativeDialect:
     variant = "native"
     echo = True
     resumable = True
+    pings = True
     quiet_after: float | None = None
 
     def __init__(self, limit: int) -> None:

@@ -40,9 +40,7 @@ _decode_id = msgspec.json.Decoder(_WithId).decode
 _decode_type = msgspec.json.Decoder(_WithType).decode
 _decode_bare_id = msgspec.json.Decoder(CommandId).decode
 
-_ID_AT_START = re.compile(
-    rb'\s*\{\s*(?:"type"\s*:\s*"\w*"\s*,\s*)?"id"\s*:\s*(-?\d{1,19}|"[^"\\]*")\s*[,}]', re.ASCII
-)
+_ID_AT_START = re.compile(rb'\s*\{\s*(?:"type"\s*:\s*"\w*"\s*,\s*)?"id"\s*:\s*(-?\d{1,19}|"[^"\\]*")\s*[,}]', re.ASCII)
 """The ``id`` of a line that cannot be decoded, if it stands where no quoting can make it something else."""
 
 

@@ -1,0 +1,346 @@
+"""The plain dialect: text for people who have nothing but nc or telnet.
+
+The first line is a name, then each line is a message, and lines that begin with a slash are commands. What is told to
+one peer depends on who it is and which room it is in, so that every connection is a variant of its own: people with nc
+are few, and a line of text is soon made.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.events import Told
+from asyncchat.vocabulary.names import BadName, parse_room_name
+from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.terms import Code
+from asyncchat.wire import plain_text, slash
+from asyncchat.wire.dialect import Problem
+from asyncchat.wire.lines import LineBuffer, TooLong
+from asyncchat.wire.plain_login import HELLO, LEAVING, PROMPT, PlainLogin
+from asyncchat.wire.telnet import TelnetFilter
+
+QUIET = 0.5
+"""Seconds after which first bytes without a newline are a message: the peer ends nothing with a newline."""
+
+LINES_SHOWN = 10
+"""Messages of the past that are shown to whoever comes in."""
+
+MEMBERS_SHOWN = 50
+"""People who are listed to whoever comes in; ``/who`` lists them all."""
+
+PLACES_KEPT = 1000
+"""Messages found by searches of which the room is remembered, for ``/context``."""
+
+HINT = "* /help lists the commands, exit leaves"
+
+_DONE = {
+    commands.Ban: "banned",
+    commands.Unban: "the ban is lifted",
+    commands.Invite: "invited",
+    commands.Passwd: "your password is changed",
+    commands.Register: "your name is yours now",
+}
+"""The words for commands of whose success no event tells."""
+
+_numbers = count(1)
+
+
+def greeting(server_name: str) -> bytes:
+    """What a client is sent that says nothing."""
+    return printable(f"Welcome to {server_name}. What is your name?").encode() + b"\r\n"
+
+
+class PlainDialect:
+    """One connection of a person with nc or telnet; ``limit`` bytes a line (0: unlimited)."""
+
+    echo = False
+    resumable = False
+    pings = False
+
+    __slots__ = (
+        "_by_sends", "_ends_lines", "_here", "_joining", "_last", "_lines", "_live_from", "_login", "_name", "_own",
+        "_partner", "_places", "_rooms", "_telnet", "_welcomed", "_wishes", "variant",
+    )  # fmt: skip
+
+    def __init__(self, limit: int) -> None:
+        self.variant = f"plain {next(_numbers)}"
+        self._telnet = TelnetFilter()
+        self._lines = LineBuffer(limit)
+        self._login = PlainLogin()
+        self._ends_lines = False
+        self._by_sends = False
+        self._welcomed = False
+        self._name = ""
+        self._here: str | None = None
+        self._partner: str | None = None
+        self._own: int | None = None
+        self._last: int | None = None
+        self._live_from: int | None = None
+        self._joining = False
+        self._rooms: dict[str, None] = {}
+        self._places: dict[int, str] = {}
+        self._wishes: list[Command] = []
+
+    # --- bytes in -----------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> Iterable[Command | Problem]:
+        """What the lines that are complete ask for, each in the light of the answer to the one before."""
+        lines = list(self._lines.feed(self._telnet.text(data)))
+        if self._by_sends:
+            lines += self._rest()
+        elif lines:
+            self._ends_lines = True
+        return self._asked(lines)
+
+    def end(self) -> Iterable[Command | Problem]:
+        """What the last line asks for if it has no newline, as with ``printf hi | nc``."""
+        return self._asked(self._rest())
+
+    @property
+    def partial(self) -> bool:
+        """There are bytes waiting for the rest of a line."""
+        return self._lines.partial
+
+    @property
+    def quiet_after(self) -> float | None:
+        """Only the first bytes tell whether a peer ends its lines; telnet always does."""
+        undecided = not (self._ends_lines or self._by_sends or self._telnet.seen)
+        return QUIET if undecided and self._lines.partial else None
+
+    def quiet(self) -> Iterable[Command | Problem]:
+        """First bytes without a newline have stayed so: from now on the peer is read send by send."""
+        self._by_sends = True
+        return self._asked(self._rest())
+
+    def _rest(self) -> list[bytes]:
+        rest = self._lines.take()
+        return [rest] if rest else []
+
+    def _asked(self, lines: Sequence[bytes | TooLong]) -> Iterator[Command | Problem]:
+        for line in lines:
+            if isinstance(line, TooLong):
+                yield Problem(Code.TOO_LONG, "that line is too long")
+                continue
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                yield Problem(Code.MALFORMED, "that line is not UTF-8")
+                continue
+            if self._welcomed:
+                yield from self._typed(text)
+            else:
+                yield from self._login.line(text)
+
+    def _typed(self, line: str) -> Iterator[Command | Problem]:
+        if not line.strip():
+            return
+        if line.strip() in LEAVING:
+            line = "/quit"
+        context = slash.Context(self._here, self._partner, self._own, self._last, self._places)
+        parsed = slash.parse(line, context)
+        match parsed:
+            case slash.Usage(text):
+                yield Problem(Code.MALFORMED, text)
+            case slash.Action(name, argument):
+                # The reply to a ping is the place in the order of replies where the program's own answer belongs.
+                yield commands.Ping(id=f"{name} {argument or ''}")
+            case _:
+                mark = "asked" if len(parsed) == 1 else "around"
+                yield from (self._marked(command, mark) for command in parsed)
+
+    def _marked(self, command: Command, mark: str) -> Command:
+        """The command with an ``id`` by which its reply is understood."""
+        match command:
+            case commands.Say(to=to):
+                mark = "say" if to.startswith("#") else f"direct {to}"
+            case commands.Join(room=room):
+                if (known := self._known(room)) is not None:
+                    return commands.Ping(id=f"switch {known}")
+                self._joining = True
+                mark = f"join {room}"
+            case commands.Topic(room=room):
+                mark = f"topic {room}"
+            case _ if type(command) in _DONE:
+                mark = f"done {_DONE[type(command)]}"
+        return msgspec.structs.replace(command, id=mark)
+
+    def _known(self, room: str) -> str | None:
+        """The name of a room that the person is in, however it is typed."""
+        try:
+            key = parse_room_name(room, 0).key
+        except BadName:
+            return None
+        return next((known for known in self._rooms if parse_room_name(known, 0).key == key), None)
+
+    # --- bytes out ----------------------------------------------------------------------------------------------------
+
+    def encode_shared(self, event: Told) -> bytes:
+        """An event as lines of text."""
+        return self.encode(event)
+
+    def encode(self, event: Told) -> bytes:
+        """An event or result as lines of text; nothing for what people need not see."""
+        show = _SHOWN.get(type(event))
+        lines = show(self, event) if show is not None else self._happened(event)
+        if not lines:
+            return b""
+        newline = "\r\n" if self._telnet.crlf else "\n"
+        return "".join([printable(line) + newline for line in lines]).encode()
+
+    def follow_up(self) -> list[Command]:
+        """Who is there and what was said, after coming into a room."""
+        wishes, self._wishes = self._wishes, []
+        return wishes
+
+    # --- messages and events ------------------------------------------------------------------------------------------
+
+    def _said(self, event: events.Said) -> list[str]:
+        if event.to.startswith("#"):
+            if not self._welcomed:
+                return []  # it will be among the last messages
+            if event.to == self._here:
+                self._last = event.seq
+                self._live_from = self._live_from or event.seq
+        elif event.sender != self._name:
+            self._partner = event.sender
+        return plain_text.said(event, self._name, self._here)
+
+    def _happened(self, event: Any) -> list[str]:
+        if not self._welcomed and not isinstance(event, events.Notice | events.Bye):
+            return []
+        return plain_text.happened(event, self._here)
+
+    def _joined(self, event: events.Joined) -> list[str]:
+        if event.name != self._name or not self._welcomed:
+            return self._happened(event)
+        self._rooms[event.room] = None
+        return [] if self._joining else [f"* you are in {event.room} now"]
+
+    def _left(self, event: events.Left | events.Kicked) -> list[str]:
+        if event.name != self._name or not self._welcomed:
+            return self._happened(event)
+        self._rooms.pop(event.room, None)
+        by = f", put out by {event.sender}" if isinstance(event, events.Kicked) else ""
+        because = f": {event.reason}" if event.reason else ""
+        lines = [f"* you are no longer in {event.room}{by}{because}"]
+        if event.room == self._here:
+            lines += self._go(next(reversed(self._rooms), None))
+        return lines
+
+    def _renamed(self, event: events.Renamed) -> list[str]:
+        lines = self._happened(event)
+        if event.name == self._name:
+            self._name = event.to
+            lines = [f"* you are {event.to} now"]
+        if event.name == self._partner:
+            self._partner = event.to
+        if event.name == self._here:
+            self._here = event.to
+        return lines
+
+    def _go(self, place: str | None) -> list[str]:
+        """From now on lines go to this room or person."""
+        self._here, self._last, self._live_from = place, None, None
+        return ["* you are in no room: /join #room"] if place is None else [f"* you write to {place} now"]
+
+    # --- results ------------------------------------------------------------------------------------------------------
+
+    def _welcome(self, event: events.Welcome) -> list[str]:
+        self._welcomed = True
+        self._login = PlainLogin()  # which forgets the passwords
+        self._name = event.name
+        self._rooms = dict.fromkeys(event.rooms)
+        motd = event.motd.splitlines() if event.motd else []
+        lines = [*motd, f"* you are {event.name} on {event.server}"]
+        if not event.rooms:
+            return [*lines, *self._go(None), HINT]
+        self._here = event.rooms[0]
+        others = f" (and in {', '.join(event.rooms[1:])})" if len(event.rooms) > 1 else ""
+        self._wishes += self._look_around("welcome")
+        return [*lines, f"* you write to {self._here}{others}"]
+
+    def _look_around(self, mark: str) -> list[Command]:
+        if self._here is None:
+            return []
+        return [
+            commands.Who(id=mark, room=self._here),
+            commands.History(id=mark, to=self._here, limit=LINES_SHOWN),
+        ]
+
+    def _error(self, event: events.Error) -> list[str]:
+        if not self._welcomed:
+            return self._login.refused(event) if event.id == HELLO else [f"! {event.text}", *self._login.asked()]
+        self._joining = False
+        again = f" (again in {event.wait:.0f} s)" if event.wait else ""
+        return [f"! {event.text}{again}"]
+
+    def _ok(self, event: events.Ok) -> list[str]:
+        mark, _, about = str(event.id).partition(" ")
+        match mark:
+            case _ if event.id == PROMPT:
+                return self._login.asked()
+            case "help":
+                return slash.help_lines(about)
+            case "say" | "direct" if event.seq is not None:
+                self._own = event.seq
+                return [f"* {about} is not here now, and will read it later"] if event.code == Code.ACCEPTED else []
+            case "join" | "switch":
+                return self._entered(mark, about, event.code)
+            case "topic" if event.seq is None:
+                return [f"* topic of {about}: {event.text}" if event.text else f"* {about} has no topic"]
+            case "done":
+                return [f"* {about}"]
+        return [f"* {event.text}"] if event.text else []
+
+    def _entered(self, mark: str, place: str, code: Code) -> list[str]:
+        self._joining = False
+        lines = self._go(self._known(place) or place)
+        if code == Code.CREATED:
+            lines.append("* it is new, and yours")
+        if mark == "join":
+            self._wishes += self._look_around("join")
+        return lines
+
+    def _members(self, event: events.Members) -> list[str]:
+        return plain_text.members(event, None if event.id == "asked" else MEMBERS_SHOWN)
+
+    def _history(self, event: events.History) -> list[str]:
+        kept = event.events
+        asked = event.id in ("asked", "around")
+        if not asked and self._live_from is not None:  # shown already, as it was said
+            kept = [each for each in kept if each.seq < self._live_from]
+        for each in kept:
+            if isinstance(each, events.Said):
+                self._places[each.seq] = each.to if each.to != self._name else each.sender
+                while len(self._places) > PLACES_KEPT:
+                    del self._places[next(iter(self._places))]
+                if not asked:
+                    self._last = max(self._last or 0, each.seq)
+        lines = plain_text.page(kept, self._name, self._here if event.to else None, numbered=asked)
+        if event.id == "asked" and not kept:
+            lines = ["* nothing was found"]
+        if event.id == "asked" and not event.complete and event.next is not None:
+            lines.append(f"* there is more before ^{event.next}")
+        return [*lines, HINT] if event.id == "welcome" else lines
+
+
+_SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
+    events.Said: PlainDialect._said,
+    events.Joined: PlainDialect._joined,
+    events.Left: PlainDialect._left,
+    events.Kicked: PlainDialect._left,
+    events.Renamed: PlainDialect._renamed,
+    events.Welcome: PlainDialect._welcome,
+    events.Error: PlainDialect._error,
+    events.Ok: PlainDialect._ok,
+    events.Members: PlainDialect._members,
+    events.History: PlainDialect._history,
+    events.RoomList: lambda _, event: plain_text.rooms(event),
+    events.User: lambda _, event: plain_text.user(event),
+    events.BanList: lambda _, event: plain_text.bans(event),
+}
+"""What is shown in another way than as one sentence."""

@@ -1,0 +1,108 @@
+"""How a plain peer logs in: it is asked for a name, for another if that is taken, and for passwords where needed."""
+
+import enum
+from collections.abc import Iterator
+
+from asyncchat.vocabulary.commands import Command, Hello, Ping, Quit
+from asyncchat.vocabulary.events import Error
+from asyncchat.vocabulary.names import NAME_LIMIT
+from asyncchat.vocabulary.terms import Code
+from asyncchat.wire.dialect import Problem
+
+HELLO = "hello"
+"""The ``id`` of the commands that log in."""
+
+PROMPT = "prompt"
+"""The ``id`` of a ping whose reply is the question, once more."""
+
+LEAVING = frozenset({"exit", "quit", "/quit", "/exit"})
+"""What people type who want to go."""
+
+
+class Question(enum.Enum):
+    """What the next line answers."""
+
+    NAME = "Your name?"
+    PASSWORD = "Password? (or Enter, to take another name)"
+    SERVER_PASSWORD = "The password of this server?"
+
+
+class PlainLogin:
+    """The lines and answers of one peer until it is welcomed. Passwords are kept no longer than that."""
+
+    __slots__ = ("_name", "_offer", "_question", "_server_password")
+
+    def __init__(self) -> None:
+        self._question = Question.NAME
+        self._name = ""
+        self._offer = ""
+        self._server_password: str | None = None
+
+    def line(self, line: str) -> Iterator[Command | Problem]:
+        """What the peer's next line asks for."""
+        match self._question:
+            case Question.NAME:
+                return self._named(line.strip())
+            case Question.PASSWORD:
+                return self._with_password(line)
+            case Question.SERVER_PASSWORD:
+                self._server_password = line
+                return self._hello(None)
+
+    def _named(self, word: str) -> Iterator[Command | Problem]:
+        command, _, argument = word.partition(" ")
+        if command.lower() in ("/nick", "/name"):
+            word = argument.strip()
+        name = word or self._offer
+        if name.lower() in LEAVING:
+            yield Quit()
+        elif name.startswith("/"):
+            yield Problem(Code.LOGIN_FIRST, "first a name, then the commands")
+        elif not name:
+            yield Ping(id=PROMPT)
+        else:
+            self._name = name
+            yield from self._hello(None)
+
+    def _with_password(self, line: str) -> Iterator[Command | Problem]:
+        if line:
+            yield from self._hello(line)
+        else:
+            self._question, self._offer = Question.NAME, ""
+            yield Ping(id=PROMPT)
+
+    def _hello(self, password: str | None) -> Iterator[Command | Problem]:
+        # Back to the name, whatever the answer is, unless it asks for more: a password is not tried over and over.
+        self._question, self._offer = Question.NAME, ""
+        yield Hello(
+            id=HELLO,
+            name=self._name,
+            password=password,
+            server_password=self._server_password,
+            client="plain",
+        )
+
+    def asked(self) -> list[str]:
+        """The question that is open."""
+        if self._offer:
+            return [f"Your name? (or Enter, to be {self._offer})"]
+        return [self._question.value]
+
+    def refused(self, error: Error) -> list[str]:
+        """The login failed: why, and the next question."""
+        match error.code:
+            case Code.CONFLICT:
+                self._offer = another_name(self._name)
+            case Code.WRONG_PASSWORD:
+                self._question = Question.PASSWORD
+            case Code.LOGIN_FIRST:
+                self._question = Question.SERVER_PASSWORD
+        return [f"! {error.text}", *self.asked()]
+
+
+def another_name(name: str) -> str:
+    """A name near one that is taken: ``bob``, ``bob2``, ``bob3``, and so on."""
+    base = name.rstrip("0123456789") or name
+    count = name[len(base) :][:6]
+    number = str(int(count) + 1 if count else 2)
+    return base[: NAME_LIMIT - len(number)] + number
