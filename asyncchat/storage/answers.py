@@ -5,6 +5,8 @@ from typing import Any, assert_never
 
 import msgspec
 
+from asyncchat.storage.indexing import name_key
+from asyncchat.storage.moments import first_since
 from asyncchat.storage.pages import find_page, find_since
 from asyncchat.storage.search import find_text
 from asyncchat.vocabulary import queries as q
@@ -75,14 +77,26 @@ def _find_nonces(db: sqlite3.Connection, query: q.FindNonces) -> dict[str, int]:
     return dict(reversed(newest_first))
 
 
-_RECENT = """
-SELECT json_group_array(seq) FROM (
-    SELECT seq FROM messages WHERE room = ? AND room > 0 AND author = ? AND time >= ? AND deleted = 0
-    ORDER BY seq DESC LIMIT ?)"""
+_RECENT = """FROM messages WHERE room = :room AND room > 0 AND seq >= :first AND time >= :since AND deleted = 0"""
 
+_NAMES = f"SELECT json_group_array(name) FROM (SELECT DISTINCT name {_RECENT})"
+
+_BY_NAMES = f"""
+SELECT json_group_array(seq) FROM (
+    SELECT seq {_RECENT} AND name IN (SELECT value FROM json_each(:names)) ORDER BY seq DESC LIMIT :limit)"""
+
+_names = msgspec.json.Decoder(list[str])
 _seqs = msgspec.json.Decoder(list[int])
 
 
 def _find_recent(db: sqlite3.Connection, query: q.FindRecent) -> list[int]:
-    values = (query.room, query.author, query.since, query.limit)
-    return sorted(_seqs.decode(db.execute(_RECENT, values).fetchone()[0]))
+    values: dict[str, Any] = {
+        "room": query.room,
+        "since": query.since,
+        "first": first_since(db, query.since),
+        "limit": query.limit,
+    }
+    wanted = name_key(query.author)
+    spoke = _names.decode(db.execute(_NAMES, values).fetchone()[0])
+    values["names"] = msgspec.json.encode([name for name in spoke if name_key(name) == wanted]).decode()
+    return sorted(_seqs.decode(db.execute(_BY_NAMES, values).fetchone()[0]))

@@ -11,6 +11,7 @@ from asyncchat.storage.committer import Done, commit
 from asyncchat.storage.log import Applied, Entry, Failed
 from asyncchat.storage.store import Store
 from asyncchat.storage.threads import perform
+from asyncchat.storage.upkeep import Upkeep
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.records import Record
 from asyncchat.vocabulary.terms import Code
@@ -18,27 +19,17 @@ from asyncchat.vocabulary.terms import Code
 logger = logging.getLogger("asyncchat.storage")
 
 IDLE_SECONDS = 0.05
-"""After so long without a record the log does a chore, if there is one."""
-
-Chore = Callable[[], float | None]
-"""Some milliseconds' work on the database that nobody waits for.
-
-Returns after how many seconds to be called again, or None when nothing is left to do until more records come.
-"""
+"""After so long without a record the log turns to the upkeep of the database."""
 
 T = TypeVar("T")
-
-
-def no_chore() -> None:
-    """Nothing to do when idle."""
 
 
 class LocalLog(ABC):
     """What both logs have in common: what is pending, who is told, and when it is over."""
 
-    def __init__(self, store: Store, chore: Chore = no_chore) -> None:
+    def __init__(self, store: Store, upkeep: Upkeep) -> None:
         self._store = store
-        self._chore = chore
+        self._upkeep = upkeep
         self._pending: list[Entry] = []
         self._closed = False
         self._applied: Applied
@@ -95,9 +86,10 @@ class LocalLog(ABC):
             self._applied(done.applied)
 
 
-def local_log(store: Store, chore: Chore = no_chore) -> LocalLog:
+def local_log(store: Store) -> LocalLog:
     """The log over this store."""
-    return LoopLog(store, chore) if store.path is None else ThreadLog(store, chore)
+    upkeep = Upkeep(store)
+    return LoopLog(store, upkeep) if store.path is None else ThreadLog(store, upkeep)
 
 
 def _over() -> StorageError:
@@ -139,6 +131,7 @@ class LoopLog(LocalLog):
         batch = self._take()
         if batch:
             self._deliver(self._commit(batch))
+            self._upkeep.busy()
         if self._idle is None and not self._closed:
             self._rest(IDLE_SECONDS)
 
@@ -148,7 +141,7 @@ class LoopLog(LocalLog):
 
     def _do_chore(self) -> None:
         self._idle = None
-        again = self._chore()
+        again = self._upkeep.idle()
         if again is not None:
             self._rest(again)
 
@@ -160,8 +153,8 @@ class ThreadLog(LocalLog):
     and is woken at the end of the loop's pass, so that a batch holds all that the pass had to say.
     """
 
-    def __init__(self, store: Store, chore: Chore = no_chore) -> None:
-        super().__init__(store, chore)
+    def __init__(self, store: Store, upkeep: Upkeep) -> None:
+        super().__init__(store, upkeep)
         self._jobs: list[Callable[[], None]] = []
         self._asleep = False
         self._waking = False
@@ -215,7 +208,7 @@ class ThreadLog(LocalLog):
                     self._turn()
                     idle = IDLE_SECONDS
                 elif not self._sleep(idle):
-                    idle = self._chore()
+                    idle = self._upkeep.idle()
         finally:
             assert self._stopped is not None
             self._loop.call_soon_threadsafe(self._stopped.set)
@@ -227,6 +220,7 @@ class ThreadLog(LocalLog):
         batch = self._take()
         if batch:
             self._loop.call_soon_threadsafe(self._deliver, self._commit(batch))
+            self._upkeep.busy()
         while self._jobs:
             self._jobs.pop(0)()
 

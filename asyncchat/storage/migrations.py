@@ -18,7 +18,9 @@ CREATE TABLE server (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch TEXT NOT NULL,
     last_seq INTEGER NOT NULL DEFAULT 0,    -- high-water mark; messages and changes may be above it
-    indexed INTEGER NOT NULL DEFAULT 0      -- messages up to this seq are in the search index
+    indexed INTEGER NOT NULL DEFAULT 0,     -- messages up to this seq are in the search index
+    folding TEXT NOT NULL DEFAULT '',       -- the way of folding that the index was made in
+    purge INTEGER NOT NULL DEFAULT 0        -- words of removed messages are still in the index
 );
 
 CREATE TABLE people (
@@ -155,6 +157,9 @@ CREATE INDEX changes_room ON changes (room) WHERE room > 0;
 CREATE INDEX changes_author ON changes (author) WHERE room = 0;
 CREATE INDEX changes_peer ON changes (peer) WHERE room = 0;
 CREATE INDEX changes_target ON changes (target) WHERE target IS NOT NULL;
+
+-- The words of messages, and where they were said and by whom; no text. See indexing.py.
+CREATE VIRTUAL TABLE search USING fts5 (text, tags, content = '', columnsize = 0, tokenize = 'ascii');
 """
 
 STEPS: tuple[str, ...] = (_FIRST,)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import assert_never
 
+from asyncchat.storage.indexing import forget, learn
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.records import KeptRecord, Message
 
@@ -58,6 +59,19 @@ def _add_messages(db: sqlite3.Connection, said: list[tuple[int, Message]]) -> No
 
 
 def _apply(db: sqlite3.Connection, seq: int, record: KeptRecord) -> None:
+    match record:
+        case r.MessageEdited(target=target):
+            forget(db, (target,))
+            _execute(db, seq, record)
+            learn(db, (target,))
+        case r.MessagesDeleted(targets=targets):
+            forget(db, targets)
+            _execute(db, seq, record)
+        case _:
+            _execute(db, seq, record)
+
+
+def _execute(db: sqlite3.Connection, seq: int, record: KeptRecord) -> None:
     for statement, values in _statements(seq, record):
         db.execute(statement, values)
 

@@ -1,11 +1,178 @@
-"""Search."""
+"""Search: messages by their words, place, author and time, newest first, among those that the asker may see."""
 
 import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from asyncchat.vocabulary.errors import StorageError
-from asyncchat.vocabulary.queries import FindText, Page
+import msgspec
+
+from asyncchat.storage.indexing import author_tag, person_tag, room_tag
+from asyncchat.storage.moments import CLOCK_SLACK, first_since
+from asyncchat.storage.pages import LAST, MESSAGE, REACTIONS, cut, place_of, read_messages
+from asyncchat.storage.words import Finder, phrases
+from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
+from asyncchat.vocabulary.events import Said
+from asyncchat.vocabulary.queries import FindText, Page, Place
+from asyncchat.vocabulary.terms import Code
+
+SEARCH_SECONDS = 2.0
+"""How long one search may take. Those that find something take milliseconds."""
+
+SEARCH_CHARACTERS = 256
+"""The longest text to search for: each of its words costs a walk through the index."""
+
+STEPS = 20_000
+"""Steps of SQLite's machine between two looks at the clock: about a millisecond."""
+
+TAIL = 100_000
+"""Messages not indexed yet that a search looks through itself, a few tenths of a second; with more it is refused."""
+
+TAIL_SLICE = 2_000
+"""Of those, how many at a time: the search ends as soon as it has its page."""
+
+TAGGED_ROOMS = 64
+"""Up to so many rooms the index itself picks the messages that the asker sees; each room is a walk through it."""
+
+_FOUND = f"SELECT json_group_array(json_array({MESSAGE}, {REACTIONS})) FROM ({{}}) AS m"
+
+_VISIBLE = """m.deleted = 0 AND m.seq < :before AND m.seq >= :first
+    AND (m.room IN (SELECT value FROM json_each(:rooms)) OR m.room = 0 AND :person IN (m.author, m.peer))"""
+
+_INDEXED = """
+SELECT m.* FROM search CROSS JOIN messages AS m ON m.seq = search.rowid
+WHERE search MATCH :match AND search.rowid < :before AND search.rowid >= :first AND {}
+ORDER BY search.rowid DESC LIMIT :rows"""
+
+_TAIL = "SELECT m.* FROM messages AS m WHERE m.seq > :after AND m.seq <= :until AND {} ORDER BY m.seq DESC"
 
 
 def find_text(db: sqlite3.Connection, query: FindText) -> Page:
-    """Messages that hold all words of a text."""
-    raise StorageError("search is not built yet")
+    """The newest messages that fit. Raises `SearchTooCostly`, or `StorageError` 503 while the index is far behind."""
+    if len(query.text) > SEARCH_CHARACTERS:
+        raise SearchTooCostly(f"a search has at most {SEARCH_CHARACTERS} characters")
+    wanted = phrases(query.text)
+    if not wanted and query.text.strip():
+        return Page([], complete=True)  # only punctuation: no message has that as a word
+    with _deadline(db):
+        return _find(db, query, wanted)
+
+
+def _find(db: sqlite3.Connection, query: FindText, wanted: list[str]) -> Page:
+    where, values = _conditions(db, query)
+    values["rows"] = query.limit + 1
+    found = _find_in_tail(db, query, wanted, where, dict(values))
+    if len(found) <= query.limit:
+        values["match"] = _match(query, wanted)
+        values["rows"] = query.limit + 1 - len(found)
+        found += read_messages(db, _FOUND.format(_INDEXED.format(where)), values)
+    page = cut(found, query.limit)
+    page.events.reverse()
+    return page
+
+
+def _conditions(db: sqlite3.Connection, query: FindText) -> tuple[str, dict[str, Any]]:
+    where = _VISIBLE
+    values: dict[str, Any] = {
+        "rooms": msgspec.json.encode(query.rooms).decode(),
+        "person": query.person if query.direct else None,
+        "before": query.before if query.before is not None else LAST,
+        "first": first_since(db, query.since),
+    }
+    if query.place is not None:
+        placed, place_values = place_of(query.place)
+        where += f" AND {placed}"
+        values |= place_values
+    if query.since is not None:
+        where += " AND m.time >= :since"
+        values["since"] = query.since
+    if query.until is not None:
+        where += " AND m.time <= :until_time"
+        values["until_time"] = query.until
+        values["before"] = min(values["before"], first_since(db, query.until + 2 * CLOCK_SLACK + 1))
+    return where, values
+
+
+# --- in the index ---------------------------------------------------------------------------------------------------
+
+
+def _match(query: FindText, wanted: list[str]) -> str:
+    conditions = [f"text : ({' AND '.join(wanted)})"] if wanted else []
+    conditions += [f"tags : ({tags})" for tags in _tags(query)]
+    return " AND ".join(conditions)
+
+
+def _tags(query: FindText) -> Iterator[str]:
+    if query.author is not None:
+        yield author_tag(query.author)
+    if query.place is not None:
+        yield _place_tags(query.place)
+    elif len(query.rooms) <= TAGGED_ROOMS:
+        seen = [room_tag(room) for room in query.rooms]
+        seen += [person_tag(query.person)] if query.direct else []
+        yield " OR ".join(seen) or "none"
+
+
+def _place_tags(place: Place) -> str:
+    if place.room:
+        return room_tag(place.room)
+    return f"{person_tag(place.one)} AND {person_tag(place.other)}"
+
+
+# --- not in the index yet -------------------------------------------------------------------------------------------
+
+
+def _find_in_tail(
+    db: sqlite3.Connection, query: FindText, wanted: list[str], where: str, values: dict[str, Any]
+) -> list[Said]:
+    indexed, newest = db.execute("SELECT indexed, ifnull((SELECT max(seq) FROM messages), 0) FROM server").fetchone()
+    after = max(indexed, values["first"] - 1)
+    until = min(newest, values["before"] - 1)
+    if until - after > TAIL:
+        raise StorageError("the search index is being built: try again in a minute", Code.UNAVAILABLE)
+    fits = _fits(query, wanted)
+    statement = _FOUND.format(_TAIL.format(where + _hint(wanted, values)))
+    found: list[Said] = []
+    while until > after and len(found) <= query.limit:
+        values |= {"after": max(after, until - TAIL_SLICE), "until": until}
+        found += filter(fits, read_messages(db, statement, values))
+        until = values["after"]
+    return found
+
+
+def _fits(query: FindText, wanted: list[str]) -> Callable[[Said], bool]:
+    finder = Finder(wanted)
+    author = author_tag(query.author) if query.author is not None else None
+    return lambda said: (author is None or author_tag(said.sender) == author) and finder(said.text)
+
+
+def _hint(wanted: list[str], values: dict[str, Any]) -> str:
+    # SQLite tells quickly which texts in plain ASCII cannot fit; the others are looked at closely.
+    hint = ""
+    for number, phrase in enumerate(wanted):
+        words = phrase.split('"')[1].split()
+        if all(word.isascii() for word in words):
+            longest = max(words, key=len)
+            # length() counts characters, and ends at a NUL: it differs from the bytes unless all is ASCII.
+            hint += f" AND (instr(lower(m.text), :word{number}) OR length(m.text) <> length(CAST(m.text AS BLOB)))"
+            values[f"word{number}"] = longest
+    return hint
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _deadline(db: sqlite3.Connection) -> Iterator[None]:
+    end = time.monotonic() + SEARCH_SECONDS
+    db.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        text = "this search looks at too much: narrow it to a room, a person or a time"
+        raise SearchTooCostly(text) from None
+    finally:
+        db.set_progress_handler(None, 0)

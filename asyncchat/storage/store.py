@@ -1,12 +1,14 @@
-"""The database: one transaction per batch of records, and answers to queries. Synchronous: the caller picks the thread."""
+"""The database: a transaction per batch of records, and answers to queries. Synchronous: callers pick the thread."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from asyncchat.storage import loading, opening
 from asyncchat.storage.answers import answer
+from asyncchat.storage.indexing import index_next, is_current, purge, purge_is_due, renew
 from asyncchat.storage.projection import project
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
@@ -40,6 +42,10 @@ class Store:
         epoch, high_water = db.execute("SELECT epoch, last_seq FROM server").fetchone()
         self.epoch: str = epoch
         self.last_seq: int = max(high_water, *self._highest())
+        if not is_current(db):
+            with self.transaction():
+                renew(db)
+        self._indexed: int = db.execute("SELECT indexed FROM server").fetchone()[0]
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -74,21 +80,56 @@ class Store:
         if not facts:
             return
         last, record = facts[-1]
-        db = self._db
-        try:
-            db.execute("BEGIN IMMEDIATE")
+        with self.transaction() as db:
             project(db, facts)
             if type(record) is not Message:  # a message's own row says how far the log has come
                 db.execute("UPDATE server SET last_seq = ?", (last,))
+        self.last_seq = last
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection in a transaction, which is durable at the end of the block; raises `StorageError`."""
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
             db.execute("COMMIT")
         except (sqlite3.Error, sqlite3.Warning, ValueError, TypeError, OverflowError) as error:
-            self._roll_back()
             raise _explain(error) from error
-        self.last_seq = last
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
 
     def ask(self, query: StoreQuery) -> Any:
         """The answer to a query; its class says what that is. Raises `StorageError`."""
         return ask(self._db, query)
+
+    @property
+    def unindexed(self) -> int:
+        """How many messages, at most, are not in the search index yet."""
+        return self.last_seq - self._indexed
+
+    def index_next(self, limit: int) -> bool:
+        """Put the next messages, *limit* at most, into the search index; true when there may be more."""
+        with self.transaction() as db:
+            indexed = index_next(db, limit)
+        self._indexed = self.last_seq if indexed is None else indexed
+        return indexed is not None
+
+    @property
+    def purge_is_due(self) -> bool:
+        """Are words of removed messages left in the search index?"""
+        return purge_is_due(self._db)
+
+    def purge(self, *, first: bool) -> bool:
+        """A step towards a search index without the words of removed messages; true when there is more to do."""
+        with self.transaction() as db:
+            return purge(db, first=first)
+
+    def checkpoint(self) -> bool:
+        """Empty the write-ahead log, where old pages still are; false when readers kept it from being done."""
+        busy: int = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
 
     def load(self, now: int = 0) -> Iterator[Placed]:
         """The records that make the chat's state; see `loading.load`. Raises `StorageError` for a damaged file."""
@@ -107,10 +148,6 @@ class Store:
         statement = "SELECT ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0)"
         messages, changes = self._db.execute(statement).fetchone()
         return messages, changes
-
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
 
 
 def ask(db: sqlite3.Connection, query: StoreQuery) -> Any:
