@@ -1,12 +1,13 @@
 """The native protocol: one JSON object a line. The Structs of the vocabulary are its definition."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ProtocolError
-from asyncchat.vocabulary.events import Told
+from asyncchat.vocabulary.events import KeptEvent, Told
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.lines import LineBuffer, TooLong
 from asyncchat.wire.native_problems import BAD_JSON, explain, problem_of_long_line, tags_of, type_of
@@ -123,7 +124,22 @@ class EventReader:
                 return None
             if kind is None and not self._begun:
                 return None
+            if kind == _PAGE and isinstance(error, msgspec.ValidationError):
+                return _known_part_of(line)
             raise ProtocolError(f"the server sent what is no event: {explain(line, error).text}") from error
 
 
 _TOLD_TYPES = frozenset(tags_of(Told))
+_KEPT_TYPES = frozenset(tags_of(KeptEvent))
+_PAGE = "history"
+
+
+def _known_part_of(line: bytes) -> Told:
+    """A page of the past without the events of unknown types; raises ProtocolError when that is not what is wrong."""
+    try:
+        page = msgspec.json.decode(line, type=dict[str, Any])
+        page["events"] = [event for event in page["events"] if event["type"] in _KEPT_TYPES]
+        told: Told = msgspec.convert(page, Told)
+    except (*BAD_JSON, LookupError, TypeError) as error:
+        raise ProtocolError("the server sent a page of history that cannot be read") from error
+    return told

@@ -78,9 +78,17 @@ def help_lines(word: str | None = None, *, client: bool = False) -> list[str]:
             return [_unknown(name, client=client)]
         others = ", ".join(f"/{other}" for other in entry.names[1:])
         return [entry.line, f"    {entry.help}", *([f"    also: {others}"] if others else [])]
-    entries = list(_available(client))
-    width = max(len(entry.line) for entry in entries)
-    return [*(f"{entry.line:<{width}}  {entry.help}" for entry in entries), *NOTES]
+    return [*(line for entry in _available(client) for line in _in_columns(entry)), *NOTES]
+
+
+def _in_columns(entry: SlashCommand) -> list[str]:
+    if len(entry.line) <= COLUMN:
+        return [f"{entry.line:<{COLUMN}}  {entry.help}"]
+    return [entry.line, f"{'':<{COLUMN}}  {entry.help}"]
+
+
+COLUMN = 30
+"""Characters of the help's first column: the second then fits beside it on a terminal."""
 
 
 NOTES = (
@@ -156,8 +164,8 @@ COMMANDS = (
     SlashCommand(("role",), "[#ROOM] NAME member|voice|operator|owner", "give a person a role in a room", parsers.role),
     SlashCommand(
         ("set",),
-        "[#ROOM] private|moderated|topic_locked on|off, retention DAYSd|off, or password WORD|-",
-        "change a room's options",
+        "[#ROOM] OPTION VALUE",
+        "private, moderated, topic_locked: on, off; retention: 30d, off; password: WORD, -",
         parsers.set_,
     ),
     SlashCommand(("purge",), "[#ROOM] NAME [DURATION]", "delete what a person said in the last hour", parsers.purge),

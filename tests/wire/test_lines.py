@@ -31,9 +31,7 @@ def fed(buffer: LineBuffer, chunks: list[bytes]) -> list[bytes | TooLong]:
         (b"123456789123456789\n\nok\n", [TooLong(b"123456789"), b"", b"ok"], b""),
     ],
 )
-def test_lines_are_the_same_however_the_bytes_are_cut(
-    data: bytes, lines: list[bytes | TooLong], rest: bytes
-) -> None:
+def test_lines_are_the_same_however_the_bytes_are_cut(data: bytes, lines: list[bytes | TooLong], rest: bytes) -> None:
     for chunks in portions(data):
         buffer = LineBuffer(LIMIT)
         found = fed(buffer, chunks)
@@ -98,9 +96,7 @@ def test_a_long_line_byte_by_byte_takes_linear_time() -> None:
     assert seconds(400_000) < 40 * seconds(40_000)  # quadratic would be 100 times
 
 
-@given(
-    st.lists(st.binary(max_size=12) | st.sampled_from([b"\n", b"\r\n", b"\r", b"x" * 9])), st.integers(1, 9)
-)
+@given(st.lists(st.binary(max_size=12) | st.sampled_from([b"\n", b"\r\n", b"\r", b"x" * 9])), st.integers(1, 9))
 def test_any_bytes_give_bounded_lines(chunks: list[bytes], limit: int) -> None:
     buffer = LineBuffer(limit)
     found = fed(buffer, chunks)

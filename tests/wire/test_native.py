@@ -1,0 +1,269 @@
+import os
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.errors import ProtocolError
+from asyncchat.vocabulary.events import Told
+from asyncchat.vocabulary.terms import Code
+from asyncchat.wire.dialect import Problem
+from asyncchat.wire.native import EventReader, NativeDialect, encode_command, encode_event
+from asyncchat.wire.native_problems import TYPES
+from tests.wire.portions import portions
+from tests.wire.structs import structs
+
+LIMIT = 65_536
+
+
+def received(data: bytes, limit: int = LIMIT) -> list[Command | Problem]:
+    """What a fresh dialect makes of the bytes, the same however they are cut."""
+    whole = NativeDialect(limit).receive(data)
+    if len(data) < 2000:
+        for chunks in portions(data):
+            dialect = NativeDialect(limit)
+            assert [item for chunk in chunks for item in dialect.receive(chunk)] == whole
+    return whole
+
+
+def problem(line: str | bytes, limit: int = LIMIT) -> Problem:
+    (found,) = received((line.encode() if isinstance(line, str) else line) + b"\n", limit)
+    assert isinstance(found, Problem)
+    return found
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_a_command() -> None:
+    assert received(b'{"type":"say","id":2,"to":"#lobby","text":"hi","nonce":"k3v"}\n') == [
+        commands.Say(id=2, to="#lobby", text="hi", nonce="k3v")
+    ]
+
+
+def test_lines_come_in_order_and_trailing_bytes_wait() -> None:
+    dialect = NativeDialect(LIMIT)
+    assert dialect.receive(b'{"type":"ping","id":1}\r\n\n  \n{"type":"pong"}\n{"type":"ping","id"') == [
+        commands.Ping(id=1),
+        commands.Pong(),
+    ]
+    assert dialect.partial
+    assert dialect.receive(b':"x"}\n') == [commands.Ping(id="x")]
+    assert not dialect.partial
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert received(b'{"color":{"r":[1,2.5,null,true]},"type":"ping","id":1}\n') == [commands.Ping(id=1)]
+
+
+def test_half_a_line_at_the_end_is_no_command() -> None:
+    dialect = NativeDialect(LIMIT)
+    dialect.receive(b'{"type":"ping"}')
+    assert dialect.end() == []
+    assert dialect.quiet() == []
+    assert dialect.quiet_after is None
+    assert dialect.follow_up() == []
+
+
+@given(st.lists(structs(Command), max_size=5))
+def test_every_command_comes_back_from_its_line(sent: list[Command]) -> None:
+    assert NativeDialect(0).receive(b"".join(map(encode_command, sent))) == sent
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('{"type":"sya","id":7}', 'unknown type "sya"; did you mean "say"?'),
+        ('{"type":"joinn","id":7}', 'unknown type "joinn"; did you mean "join"?'),
+        ('{"type":"dance","id":7}', f'unknown type "dance"; the types are {", ".join(TYPES)}'),
+        ('{"id":7}', 'a command needs the field "type"'),
+        ('{"type":7,"id":7}', 'a command: field "type": expected str'),
+        ('{"type":"say","id":7,"to":"#a"}', 'say needs the field "text"'),
+        ('{"type":"say","id":7,"to":3,"text":"x"}', 'say: field "to": expected str, got int'),
+        (
+            '{"type":"hello","id":7,"rooms":["#a",3]}',
+            'hello: field "rooms[1]": expected str, got int',
+        ),
+        ('{"type":"search","id":7,"text":"x","from":3}', 'search: field "from": expected str | null, got int'),
+        (
+            '{"type":"role","id":7,"room":"#a","name":"b","role":"king"}',
+            "role: field \"role\": invalid enum value 'king'",
+        ),
+        ('{"type":"read","id":7,"to":"#a","seq":-1}', 'read: field "seq": expected int >= 0'),
+        (
+            '{"type":"read","id":7,"to":"#a","seq":' + "9" * 6000 + "}",
+            'read: field "seq": integer value out of range',
+        ),
+        ('{"type":"read","id":7,"to":"#a","seq":1e400}', 'read: field "seq": number out of range'),
+        ('{"type":"say","id":7,"to":"#a","text":"x","kind":"shout"}', None),
+        ('{"type":"say","id":7,"to":"#a","text":"x","nonce":""}', None),
+        ('{"type":"say","id":7,"to":"#a","text":"\\ud800"}', None),
+        ('{"type":"say","id":7,"to":"#a","text":"x"} trailing', None),
+    ],
+)
+def test_a_bad_command_is_explained_and_answered_to_its_id(line: str, text: str | None) -> None:
+    found = problem(line)
+    assert found.code == Code.MALFORMED
+    assert found.id == 7
+    if text is not None:
+        assert found.text == text
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (b"hello", "the line is not JSON: invalid character (byte 0)"),
+        (b"[1]", "a command is a JSON object"),
+        (b"42", "a command is a JSON object"),
+        (b"null", "a command is a JSON object"),
+        (b'{"type":"ping"', "the line is not JSON: input data was truncated"),
+        (b'{"type":"say","to":"#a","text":"\xff"}', "the line is not UTF-8"),
+        (b'{"type":"\xff"}', "the line is not UTF-8"),
+        (b"\xff\xfe", None),
+        (b'{"x":' + b"[" * 60_000 + b"}", "the JSON is nested too deeply"),
+        (b'{"a":' * 10_000, "the JSON is nested too deeply"),
+        (b"[" * 60_000, "a command is a JSON object"),
+    ],
+)
+def test_what_is_no_command_is_explained(line: bytes, text: str | None) -> None:
+    found = problem(line)
+    assert found.code == Code.MALFORMED
+    assert found.id is None
+    if text is not None:
+        assert found.text == text
+
+
+def test_the_id_is_found_in_a_line_that_is_not_utf_8() -> None:
+    assert problem(b'{"type":"say","to":"#a","text":"\xff","id":"mine"}').id == "mine"
+    assert problem(b'{"id":5,"x":' + b"[" * 60_000 + b"}").id == 5
+
+
+@pytest.mark.parametrize("id", ["1.5", "[]", '"' + "x" * 65 + '"', "9" * 30, "true"])
+def test_an_id_that_cannot_be_used_is_not_sent_back(id: str) -> None:
+    found = problem(f'{{"type":"ping","id":{id}}}')
+    assert found.code == Code.MALFORMED
+    assert 'ping: field "id"' in found.text
+    assert found.id is None
+
+
+def test_what_is_quoted_back_is_short_and_safe() -> None:
+    found = problem('{"type":"' + "x\\u001b\\u202e" * 1000 + '"}')
+    assert len(found.text) < 500
+    assert found.text.isprintable()
+    found = problem('{"type":"role","room":"#a","name":"b","role":"' + "k\\u001b" * 1000 + '"}')
+    assert len(found.text) < 200
+    assert found.text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "id"),
+    [
+        ('{"type":"say","id":2,"to":"#a","text":"', 2),
+        ('{"type":"say","id":"x y","text":"', "x y"),
+        ('{ "id" : -3 , "text":"', -3),
+        ('{"text":"\\"id\\":4,', None),
+        ('{"type":"say","text":"', None),
+        ('{"type":"say","id":99999999999999999999,"text":"', None),
+        ('{"type":"say","id":9999999999999999999,"text":"', None),
+        ('{"type":"say","id":"' + "i" * 65 + '","text":"', None),
+    ],
+)
+def test_a_long_line_is_answered_to_its_id_and_the_next_is_heard(line: str, id: int | str | None) -> None:
+    data = line.encode() + b"x" * 1000 + b'"}\n{"type":"ping"}\n'
+    assert received(data, limit=300) == [Problem(Code.TOO_LONG, "the line is too long", id), commands.Ping()]
+
+
+@given(st.lists(st.binary(max_size=60) | st.sampled_from([b"\n", b'{"type":"ping"}\n', b'{"id":1,', b'"type":"say"'])))
+def test_any_bytes_give_commands_or_problems(chunks: list[bytes]) -> None:
+    dialect = NativeDialect(100)
+    for chunk in chunks:
+        for item in dialect.receive(chunk):
+            assert isinstance(item, Command | Problem)
+            if isinstance(item, Problem):
+                msgspec.json.encode(item)  # its text and id can be sent
+
+
+@given(structs(Command), st.integers(0, 200), st.binary(min_size=1, max_size=3))
+def test_a_damaged_command_is_a_command_or_a_problem(command: Command, at: int, damage: bytes) -> None:
+    line = encode_command(command)
+    at = min(at, len(line))
+    dialect = NativeDialect(0)
+    for item in [*dialect.receive(line[:at] + damage + line[at + 1 :]), *dialect.receive(b"\n")]:
+        assert isinstance(item, Command | Problem)
+
+
+def test_types_by_the_thousand_are_refused_fast() -> None:
+    lines = b"".join(b'{"type":"%s"}\n' % os.urandom(4).hex().encode() for _ in range(2900))
+    found = NativeDialect(LIMIT).receive(lines)
+    assert len(found) == 2900
+    assert all(isinstance(item, Problem) for item in found)
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+SAID = events.Said(seq=1042, time="2026-01-02T03:04:05.678Z", sender="alice", to="#lobby", text="hi")
+
+
+def test_an_event_is_a_line_without_its_defaults() -> None:
+    line = b'{"type":"said","seq":1042,"time":"2026-01-02T03:04:05.678Z","from":"alice","to":"#lobby","text":"hi"}\n'
+    dialect = NativeDialect(LIMIT)
+    assert dialect.encode(SAID) == dialect.encode_shared(SAID) == encode_event(SAID) == line
+
+
+@given(st.lists(structs(Told), max_size=4))
+def test_every_event_comes_back_from_its_line(sent: list[Told]) -> None:
+    data = b"".join(map(encode_event, sent))
+    assert data.count(b"\n") == len(sent)
+    assert EventReader().receive(data) == sent
+    reader = EventReader()
+    assert [event for at in range(len(data)) for event in reader.receive(data[at : at + 1])] == sent
+
+
+def test_a_greeting_before_the_first_event_is_passed_over() -> None:
+    reader = EventReader()
+    assert reader.receive(b"Welcome to the chat. What is your name?\r\n") == []
+    assert reader.receive(encode_event(SAID)) == [SAID]
+    with pytest.raises(ProtocolError):
+        reader.receive(b"Welcome again\n")
+
+
+def test_what_a_newer_server_adds_is_passed_over() -> None:
+    line = b'{"type":"waved","from":"bob"}\n'
+    page = (
+        b'{"type":"history","id":1,"events":[{"type":"pinned","seq":1,"time":"2026-01-02T03:04:05.678Z","pin":{"a":[]}},'
+        + encode_event(SAID).replace(b"}", b',"mood":"good"}').strip()
+        + b'],"complete":true}\n'
+    )
+    reader = EventReader()
+    assert reader.receive(line + page + b"\n") == [events.History(id=1, events=[SAID], complete=True)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"said"}',
+        b'{"type":"history","events":[1],"complete":true}',
+        b'{"type":"history","events":7}',
+        b'{"seq":1}',
+        b"[]",
+        b'{"type":"ok","code":"x"}',
+        b"\xff",
+        b'{"x":' * 100_000,
+    ],
+)
+def test_a_server_that_breaks_the_protocol_is_not_believed(line: bytes) -> None:
+    reader = EventReader()
+    reader.receive(encode_event(SAID))
+    with pytest.raises(ProtocolError, match="the server sent"):
+        reader.receive(line + b"\n")
+
+
+def test_a_server_cannot_fill_a_client_with_one_line() -> None:
+    with pytest.raises(ProtocolError, match="too long"):
+        EventReader(1000).receive(b"x" * 1001)

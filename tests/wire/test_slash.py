@@ -1,0 +1,249 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncchat.vocabulary import commands
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.terms import Role
+from asyncchat.wire import slash
+from asyncchat.wire.slash import COMMANDS, Action, Context, Usage, help_lines, parse
+from asyncchat.wire.slash_arguments import LONGEST, duration
+
+HERE = Context(here="#ops", partner="bob", own=7, last=9, places={42: "#lobby"})
+NOWHERE = Context()
+
+LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
+    ("hi there", commands.Say(to="#ops", text="hi there")),
+    ("  /join x", commands.Say(to="#ops", text="  /join x")),
+    ("//help is a command", commands.Say(to="#ops", text="/help is a command")),
+    ("/help", Action("help")),
+    ("/?", Action("help")),
+    ("/HELP join", Action("help", "join")),
+    ("/join #b", commands.Join(room="#b")),
+    ("/j b secret", commands.Join(room="#b", password="secret")),
+    ("/leave", commands.Leave(room="#ops")),
+    ("/part #b", commands.Leave(room="#b")),
+    ("/leave #b good bye", commands.Leave(room="#b", reason="good bye")),
+    ("/leave lunch", commands.Leave(room="#ops", reason="lunch")),
+    ("/msg bob hi  there", commands.Say(to="bob", text="hi  there")),
+    ("/msg #b one\ntwo", commands.Say(to="#b", text="one\ntwo")),
+    ("/query bob", Action("switch", "bob")),
+    ("/reply yes", commands.Say(to="bob", text="yes")),
+    ("/reply ^8 yes", commands.Say(to="#ops", text="yes", reply_to=8)),
+    ("/r ^42 yes", commands.Say(to="#lobby", text="yes", reply_to=42)),
+    ("/me waves", commands.Say(to="#ops", text="waves", kind="action")),
+    ("/nick Ёжик", commands.Nick(name="Ёжик")),
+    ("/who", commands.Who(room="#ops")),
+    ("/who #b", commands.Who(room="#b")),
+    ("/members *", commands.Who()),
+    ("/rooms", commands.Rooms()),
+    ("/whois bob", commands.Whois(name="bob")),
+    ("/topic", commands.Topic(room="#ops")),
+    ("/topic -", commands.Topic(room="#ops", text="")),
+    ("/topic #b all about b", commands.Topic(room="#b", text="all about b")),
+    ("/away", commands.Away(text="away")),
+    ("/away having lunch", commands.Away(text="having lunch")),
+    ("/back", commands.Away()),
+    ("/history", commands.History(to="#ops", limit=20)),
+    ("/history 5", commands.History(to="#ops", limit=5)),
+    ("/history 999999999999", commands.History(to="#ops", limit=200)),
+    ("/history #b 5 ^100", commands.History(to="#b", limit=5, before=100)),
+    ("/history ^100", commands.History(to="#ops", limit=20, before=100)),
+    ("/search red  car", commands.Search(text="red car", limit=20)),
+    (
+        "/search in:#b red from:bob since:2026-01-02 until:2026-02-01T10:00:00Z before:99",
+        commands.Search(
+            text="red",
+            to="#b",
+            sender="bob",
+            since="2026-01-02T00:00:00Z",
+            until="2026-02-01T10:00:00Z",
+            before=99,
+            limit=20,
+        ),
+    ),
+    (
+        "/context ^42",
+        (commands.History(to="#lobby", before=43, limit=6), commands.History(to="#lobby", after=42, limit=5)),
+    ),
+    (
+        "/context 8",
+        (commands.History(to="#ops", before=9, limit=6), commands.History(to="#ops", after=8, limit=5)),
+    ),
+    ("/edit better words", commands.Edit(seq=7, text="better words")),
+    ("/edit ^8 better", commands.Edit(seq=8, text="better")),
+    ("/delete", commands.Delete(seq=7)),
+    ("/delete ^8", commands.Delete(seq=8)),
+    ("/react 👍", commands.React(seq=9, reaction="👍")),
+    ("/react ^8 -👍", commands.React(seq=8, reaction="👍", remove=True)),
+    ("/invite carol", commands.Invite(name="carol", room="#ops")),
+    ("/invite carol #b", commands.Invite(name="carol", room="#b")),
+    ("/kick carol", commands.Kick(room="#ops", name="carol")),
+    ("/kick #b carol too loud", commands.Kick(room="#b", name="carol", reason="too loud")),
+    ("/ban carol", commands.Ban(room="#ops", who="carol")),
+    ("/ban carol 1h30m spam and more", commands.Ban(room="#ops", who="carol", seconds=5400, reason="spam and more")),
+    ("/ban * 192.0.2.0/24 7d", commands.Ban(who="192.0.2.0/24", seconds=604_800)),
+    ("/unban #b carol", commands.Unban(room="#b", who="carol")),
+    ("/unban * carol", commands.Unban(who="carol")),
+    ("/bans", commands.Bans(room="#ops")),
+    ("/bans *", commands.Bans()),
+    ("/mute carol", commands.Mute(room="#ops", name="carol")),
+    ("/mute carol 10m noise", commands.Mute(room="#ops", name="carol", seconds=600, reason="noise")),
+    ("/unmute carol", commands.Mute(room="#ops", name="carol", seconds=0)),
+    ("/role carol Operator", commands.SetRole(room="#ops", name="carol", role=Role.OPERATOR)),
+    ("/set private on", commands.SetRoom(room="#ops", private=True)),
+    ("/set #b moderated off", commands.SetRoom(room="#b", moderated=False)),
+    ("/set topic_locked yes", commands.SetRoom(room="#ops", topic_locked=True)),
+    ("/set retention 30d", commands.SetRoom(room="#ops", retention=30)),
+    ("/set retention off", commands.SetRoom(room="#ops", retention=0)),
+    ("/set password secret", commands.SetRoom(room="#ops", password="secret")),
+    ("/set password -", commands.SetRoom(room="#ops", password="")),
+    ("/purge carol", commands.Purge(room="#ops", name="carol", seconds=3600)),
+    ("/purge #b carol 2h", commands.Purge(room="#b", name="carol", seconds=7200)),
+    ("/register", commands.Register()),
+    ("/register secret", commands.Register(password="secret")),
+    ("/register - code", commands.Register(invitation="code")),
+    ("/passwd fresh", commands.Passwd(new="fresh")),
+    ("/passwd stale fresh", commands.Passwd(old="stale", new="fresh")),
+    ("/ignore", Action("ignore")),
+    ("/ignore carol", Action("ignore", "carol")),
+    ("/unignore carol", Action("unignore", "carol")),
+    ("/quit", commands.Quit()),
+    ("/exit see you", commands.Quit(reason="see you")),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), LINES)
+def test_what_is_typed(line: str, wanted: Command | tuple[Command, ...] | Action) -> None:
+    if isinstance(wanted, Command):
+        wanted = (wanted,)
+    assert parse(line, HERE, client=True) == wanted
+
+
+def test_every_command_is_in_the_table_above() -> None:
+    typed = {
+        entry for line, _ in LINES if line.startswith("/") and (entry := slash.find(line[1:].split()[0], client=True))
+    }
+    assert typed == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("/jion #b", "unknown command: /jion; did you mean /join?"),
+        ("/usr/local/bin is a path", "unknown command: /usr/local/bin; /help lists the commands"),
+        ("/", "unknown command: /; /help lists the commands"),
+        ("/ join", "usage: /join #ROOM [PASSWORD]"),
+        ("/join", "usage: /join #ROOM [PASSWORD]"),
+        ("/join #b secret and more", "usage: /join #ROOM [PASSWORD]"),
+        ("/edit", "usage: /edit [^N] TEXT"),
+        ("/edit ^x text", "^x is no message number; usage: /edit [^N] TEXT"),
+        ("/context", "usage: /context ^N"),
+        ("/history many", "many is no message number; usage: /history [#ROOM] [COUNT] [^N]"),
+        ("/history 0", "Expected int >= 1; usage: /history [#ROOM] [COUNT] [^N]"),
+        ("/purge carol yesterday", "how long back? 10m, 2h, 7d; usage: /purge [#ROOM] NAME [DURATION]"),
+        ("/react " + "x" * 33, "Expected str of length <= 32; usage: /react [^N] [-]REACTION"),
+        ("/search in:#b", None),
+        ("/set private maybe", None),
+        ("/set retention 12h", None),
+        ("/set color blue", None),
+        ("/role carol king", None),
+        ("/reply ^99999999999999999999 hi", None),
+        ("/say a lone surrogate \udcff", None),
+    ],
+)
+def test_bad_usage_is_explained(line: str, text: str | None) -> None:
+    found = parse(line, HERE)
+    assert isinstance(found, Usage)
+    assert len(found.text) < 300
+    if text is not None:
+        assert found.text == text
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["hi", "/me waves", "/leave", "/topic", "/history", "/context 1", "/edit x", "/delete", "/react x", "/reply x"],
+)
+def test_what_needs_a_place_says_so_outside_of_all_rooms(line: str) -> None:
+    assert isinstance(parse(line, NOWHERE), Usage)
+
+
+def test_what_needs_a_room_is_not_guessed_in_a_conversation() -> None:
+    found = parse("/kick carol", Context(here="bob"))
+    assert found == Usage("which room?; usage: /kick [#ROOM] NAME [REASON]")
+
+
+def test_commands_of_the_client_are_not_in_the_plain_dialect() -> None:
+    assert isinstance(parse("/ignore bob", HERE), Usage)
+    assert "/ignore" not in "\n".join(help_lines())
+    assert "/ignore" in "\n".join(help_lines(client=True))
+    assert "/ignore" not in slash.names()
+    assert "/ignore" in slash.names(client=True)
+
+
+def test_a_password_is_not_repeated() -> None:
+    for line in (
+        "/regster hunter2",
+        "/register hunter2 code and more",
+        "/join",
+        "/passwd a hunter2 b",
+        "/set pasword hunter2",
+    ):
+        found = parse(line, HERE)
+        assert isinstance(found, Usage)
+        assert "hunter2" not in found.text
+
+
+def test_every_command_is_in_the_help_and_has_help_of_its_own() -> None:
+    whole = help_lines(client=True)
+    for entry in COMMANDS:
+        (line,) = [line for line in whole if re.match(rf"/{re.escape(entry.names[0])}( |$)", line)]
+        assert entry.help in whole[whole.index(line)] + whole[whole.index(line) + 1]
+        for name in entry.names:
+            own = help_lines(f"/{name}", client=True)
+            assert own[0] == entry.line
+            assert all(f"/{other}" in "\n".join(own) for other in entry.names)
+    assert max(map(len, help_lines())) <= 120
+    assert help_lines("jion") == ["unknown command: /jion; did you mean /join?"]
+
+
+def test_names_are_unique() -> None:
+    names = slash.names(client=True)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("word", "seconds"),
+    [
+        ("90s", 90),
+        ("10m", 600),
+        ("2h", 7200),
+        ("7d", 604_800),
+        ("2w", 1_209_600),
+        ("1h30m", 5400),
+        ("999999999w", LONGEST),
+        ("10", None),
+        ("m", None),
+        ("", None),
+        ("1h30", None),
+        ("-1h", None),
+        ("١h", None),
+    ],
+)
+def test_durations(word: str, seconds: int | None) -> None:
+    assert duration(word) == seconds
+
+
+@given(
+    st.text(max_size=40)
+    | st.builds("/{} {}".format, st.sampled_from([n[1:] for n in slash.names(client=True)]), st.text(max_size=30)),
+    st.sampled_from([HERE, NOWHERE]),
+)
+def test_any_line_is_understood_or_explained(line: str, context: Context) -> None:
+    found = parse(line, context, client=True)
+    assert isinstance(found, tuple | Action | Usage)
+    if isinstance(found, tuple):
+        assert found
+        assert all(isinstance(command, Command) for command in found)
