@@ -143,7 +143,9 @@ COMMANDS = (
     SlashCommand(("topic",), "[#ROOM] [TEXT|-]", "show the topic, set it, or clear it with -", parsers.topic),
     SlashCommand(("away",), "[TEXT]", "tell that you are away", parsers.away),
     SlashCommand(("back",), "", "tell that you are back", parsers.back),
-    SlashCommand(("history",), "[#ROOM] [COUNT] [^N]", "the last messages, or those before message N", parsers.history),
+    SlashCommand(
+        ("history",), "[#ROOM|NAME] [COUNT] [^N]", "the last messages, or those before message N", parsers.history
+    ),
     SlashCommand(
         ("search",),
         "WORDS [in:#ROOM] [from:NAME] [since:DAY] [until:DAY] [before:N]",

@@ -118,7 +118,8 @@ def invite(words: Words) -> Command:
 
 def history(words: Words) -> Command:
     """``/history``: a count, and the message before which it ends."""
-    to = words.need() if words.peek().startswith("#") else words.context.here
+    first = words.peek()
+    to = words.context.here if not first or first.startswith("^") or first.isdigit() else words.need()
     if to is None:
         raise BadUsage("which room?")
     count = words.take() if words.peek().isascii() and words.peek().isdigit() else None

@@ -50,6 +50,7 @@ LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("/history 5", commands.History(to="#ops", limit=5)),
     ("/history 999999999999", commands.History(to="#ops", limit=200)),
     ("/history #b 5 ^100", commands.History(to="#b", limit=5, before=100)),
+    ("/history bob", commands.History(to="bob", limit=20)),
     ("/history ^100", commands.History(to="#ops", limit=20, before=100)),
     ("/search red  car", commands.Search(text="red car", limit=20)),
     (
@@ -141,8 +142,8 @@ def test_every_command_is_in_the_table_above() -> None:
         ("/edit", "usage: /edit [^N] TEXT"),
         ("/edit ^x text", "^x is no message number; usage: /edit [^N] TEXT"),
         ("/context", "usage: /context ^N"),
-        ("/history many", "many is no message number; usage: /history [#ROOM] [COUNT] [^N]"),
-        ("/history 0", "Expected int >= 1; usage: /history [#ROOM] [COUNT] [^N]"),
+        ("/history #b many", "many is no message number; usage: /history [#ROOM|NAME] [COUNT] [^N]"),
+        ("/history 0", "Expected int >= 1; usage: /history [#ROOM|NAME] [COUNT] [^N]"),
         ("/purge carol yesterday", "how long back? 10m, 2h, 7d; usage: /purge [#ROOM] NAME [DURATION]"),
         ("/react " + "x" * 33, "Expected str of length <= 32; usage: /react [^N] [-]REACTION"),
         ("/search in:#b", None),

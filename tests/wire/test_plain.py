@@ -1,0 +1,214 @@
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.events import Told
+from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.terms import Code, Role
+from asyncchat.wire.dialect import Problem
+from asyncchat.wire.plain import QUIET, PlainDialect
+from tests.wire.portions import portions
+from tests.wire.structs import structs
+from tests.wire.talk import LIMIT, Talk, said, welcome
+
+
+@pytest.fixture
+def talk() -> Talk:
+    talk = Talk()
+    talk.enter("#lobby", "#ops")
+    talk.dialect.follow_up()
+    return talk
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+def test_lines_are_the_same_however_the_bytes_are_cut() -> None:
+    data = (
+        "carol\r\nhi\r\n\r\n\xff\n/me waves\n//x\n".encode("latin-1")
+        + b"\xff\xfd\x01Gr\xc3\xbc\xc3\x9fe\0\n"
+        + b"x" * 1001
+        + b"\n"
+    )
+    for chunks in portions(data):
+        talk = Talk()
+        found: list[Command | Problem] = []
+        for chunk in chunks:
+            for item in talk.dialect.receive(chunk):
+                found.append(item)
+                if isinstance(item, commands.Hello):
+                    talk.reads(welcome("#lobby"))
+        assert found[1:] == [
+            commands.Say(id="say", to="#lobby", text="hi"),
+            commands.Say(id="say", to="#lobby", text="waves", kind="action"),
+            commands.Say(id="say", to="#lobby", text="/x"),
+            commands.Say(id="say", to="#lobby", text="Grüße"),
+            Problem(Code.TOO_LONG, "that line is too long"),
+        ]
+
+
+def test_a_line_that_is_not_utf_8_is_a_problem(talk: Talk) -> None:
+    assert list(talk.dialect.receive(b"gr\xfc\xdfe\nhi\n")) == [
+        Problem(Code.MALFORMED, "that line is not UTF-8"),
+        commands.Say(id="say", to="#lobby", text="hi"),
+    ]
+
+
+def test_a_peer_without_newlines_is_read_send_by_send() -> None:
+    talk = Talk()
+    assert list(talk.dialect.receive(b"ca")) == []
+    waits = talk.dialect.quiet_after
+    assert waits == QUIET
+    assert list(talk.dialect.receive(b"rol")) == []
+    (hello,) = talk.dialect.quiet()
+    assert isinstance(hello, commands.Hello)
+    assert hello.name == "carol"
+    talk.reads(welcome("#lobby"))
+    assert talk.dialect.quiet_after is None
+    texts = [
+        item.text
+        for send in (b"hi", b"one\ntwo", b"three\r\n", b"", "Ё".encode())
+        for item in says(talk.dialect.receive(send))
+    ]
+    assert texts == ["hi", "one", "two", "three", "Ё"]
+    assert not talk.dialect.partial
+    (quit_,) = talk.dialect.receive(b"exit")
+    assert isinstance(quit_, commands.Quit)
+
+
+def says(items: Iterable[Command | Problem]) -> list[commands.Say]:
+    found = list(items)
+    assert all(isinstance(item, commands.Say) for item in found)
+    return [item for item in found if isinstance(item, commands.Say)]
+
+
+def test_a_peer_that_ends_a_line_is_read_by_lines() -> None:
+    dialect = PlainDialect(LIMIT)
+    assert dialect.quiet_after is None
+    list(dialect.receive(b"carol\nh"))
+    assert dialect.quiet_after is None
+    assert dialect.partial
+
+
+def test_telnet_is_read_by_lines_and_answered_in_its_own() -> None:
+    talk = Talk()
+    list(talk.dialect.receive(b"\xff\xfb\x01\xff\xfd\x03car"))
+    assert talk.dialect.quiet_after is None
+    (hello,) = talk.dialect.receive(b"ol\r\n")
+    assert isinstance(hello, commands.Hello)
+    assert talk.dialect.encode(events.Error(id="hello", code=Code.CONFLICT, text="taken")).startswith(
+        b"! taken\r\nYour"
+    )
+
+
+def test_each_line_is_a_message_to_the_room(talk: Talk) -> None:
+    assert talk.asks("hi there") == commands.Say(to="#lobby", text="hi there")
+    assert list(talk.dialect.receive(b"\n  \n")) == []
+    assert talk.asks("/me waves") == commands.Say(to="#lobby", text="waves", kind="action")
+    assert talk.asks("exit") == commands.Quit()
+    assert talk.asks("exit the room") == commands.Say(to="#lobby", text="exit the room")
+
+
+def test_a_message_is_not_sent_back() -> None:
+    assert (PlainDialect.echo, PlainDialect.resumable, PlainDialect.pings) == (False, False, False)
+
+
+# --- rooms and people -------------------------------------------------------------------------------------------------
+def test_joining_a_room_goes_there_and_looks_around(talk: Talk) -> None:
+    item = talk.types("/join #New")
+    assert isinstance(item, commands.Join)
+    assert talk.reads(events.Joined(name="carol", room="#new", role=Role.OWNER)) == []
+    assert talk.reads(events.Ok(id=item.id, code=Code.CREATED)) == ["* you write to #new now", "* it is new, and yours"]
+    who, history = talk.dialect.follow_up()
+    assert isinstance(who, commands.Who)
+    assert isinstance(history, commands.History)
+    assert (who.room, history.to) == ("#new", "#new")
+    assert talk.reads(said(), said(to="#new", seq=11)) == ["#lobby bob: hi", "bob: hi"]
+    assert talk.asks("hi") == commands.Say(to="#new", text="hi")
+    page = [said("before", to="#new", seq=5), said(to="#new", seq=11)]
+    lines = talk.reads(events.History(id=history.id, to="#new", events=list(page), complete=True))
+    assert lines[1:] == ["[12:34] bob: before"], "what was read as it was said is not shown again"
+
+
+def test_joining_a_room_one_is_in_switches_to_it(talk: Talk) -> None:
+    assert talk.reply("/join #OPS") == ["* you write to #ops now"]
+    assert talk.dialect.follow_up() == []
+    assert talk.asks("hi") == commands.Say(to="#ops", text="hi")
+
+
+def test_a_refused_join_changes_nothing(talk: Talk) -> None:
+    item = talk.types("/join #secret")
+    assert isinstance(item, commands.Join)
+    assert talk.reads(events.Error(id=item.id, code=Code.FORBIDDEN, text="#secret cannot be joined")) == [
+        "! #secret cannot be joined"
+    ]
+    assert talk.asks("hi") == commands.Say(to="#lobby", text="hi")
+    assert talk.reads(events.Joined(name="carol", room="#b")) == ["* you are in #b now"], "by another session"
+
+
+def test_leaving_a_room_goes_back_to_another(talk: Talk) -> None:
+    assert talk.reads(events.Left(name="carol", room="#lobby")) == [
+        "* you are no longer in #lobby",
+        "* you write to #ops now",
+    ]
+    assert talk.reads(events.Kicked(sender="bob", name="carol", room="#ops", reason="noise")) == [
+        "* you are no longer in #ops, put out by bob: noise",
+        "* you are in no room: /join #room",
+    ]
+    assert talk.types("hi") == Problem(Code.MALFORMED, "you are in no room: /join #room")
+
+
+def test_names_that_change_are_followed(talk: Talk) -> None:
+    assert talk.reads(said("psst", to="carol"), events.Renamed(name="bob", to="rob")) == [
+        "[bob] psst",
+        "* bob is now rob",
+    ]
+    assert talk.asks("/reply yes") == commands.Say(to="rob", text="yes")
+    assert talk.reads(events.Renamed(name="carol", to="caroline")) == ["* you are caroline now"]
+    assert talk.reads(said("psst", sender="caroline", to="rob")) == ["[to rob] psst"]
+
+
+def test_writing_to_a_person_from_now_on(talk: Talk) -> None:
+    assert talk.reply("/msg bob") == ["* you write to bob now"]
+    assert talk.asks("psst") == commands.Say(to="bob", text="psst")
+    talk.reads(events.Renamed(name="bob", to="rob"))
+    assert talk.asks("psst") == commands.Say(to="rob", text="psst")
+    assert talk.reply("/msg dave psst", seq=20, code=Code.ACCEPTED) == [
+        "* dave is not here now, and will read it later"
+    ]
+    assert talk.reply("/msg dave psst", seq=21) == []
+
+
+def test_ones_own_last_message_can_be_changed(talk: Talk) -> None:
+    talk.reply("helo", seq=30)
+    talk.reads(said(seq=31))
+    assert talk.asks("/edit hello") == commands.Edit(seq=30, text="hello")
+    assert talk.asks("/delete") == commands.Delete(seq=30)
+    assert talk.asks("/react 👍") == commands.React(seq=31, reaction="👍")
+
+
+# --- anything ---------------------------------------------------------------------------------------------------------
+@given(
+    st.lists(st.binary(max_size=30) | st.sampled_from([b"\n", b"carol\n", b"/", b"/me ", b"\xff\xfa"])), st.booleans()
+)
+def test_any_bytes_give_commands_or_problems(chunks: list[bytes], welcomed: bool) -> None:
+    talk = Talk()
+    if welcomed:
+        talk.enter("#lobby")
+    found = [item for chunk in chunks for item in talk.dialect.receive(chunk)]
+    found += [*talk.dialect.quiet(), *talk.dialect.end()]
+    assert all(isinstance(item, Command | Problem) for item in found)
+    assert not talk.dialect.partial
+
+
+@given(st.lists(structs(Told), max_size=6))
+def test_any_events_give_lines_that_are_safe_to_read(told: list[Told]) -> None:
+    talk = Talk()
+    for event in told:
+        data = talk.dialect.encode(event)
+        assert isinstance(data, bytes)
+        for line in data.decode().removesuffix("\n").split("\n"):
+            assert printable(line) == line
+    assert all(isinstance(wish, Command) for wish in talk.dialect.follow_up())

@@ -1,0 +1,126 @@
+import pytest
+
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.terms import Code, State
+from asyncchat.wire.dialect import Problem
+from asyncchat.wire.plain import HINT, LINES_SHOWN, greeting
+from asyncchat.wire.plain_login import another_name
+from tests.wire.talk import Talk, said, welcome
+
+
+def test_the_first_line_is_a_name_and_then_it_looks_around() -> None:
+    talk = Talk()
+    assert talk.asks(" carol ") == commands.Hello(name="carol", client="plain")
+    assert talk.reads(welcome("#lobby", motd="be kind\nhave fun")) == [
+        "be kind",
+        "have fun",
+        "* you are carol on example",
+        "* you write to #lobby",
+    ]
+    who, history = talk.dialect.follow_up()
+    assert isinstance(who, commands.Who)
+    assert isinstance(history, commands.History)
+    assert (who.room, history.to, history.limit) == ("#lobby", "#lobby", LINES_SHOWN)
+    assert talk.dialect.follow_up() == []
+    members = [events.Member(name=f"p{number}", state=State.ONLINE) for number in range(60)]
+    (line,) = talk.reads(events.Members(id=who.id, room="#lobby", members=members))
+    assert line.startswith("* in #lobby: p0, p1, ")
+    assert line.endswith("p49 and 10 more")
+    page = [said("first", seq=3), said("second\nline", seq=4)]
+    assert talk.reads(events.History(id=history.id, to="#lobby", events=list(page), complete=False, next=3)) == [
+        "--- 2026-01-02 (times are UTC) ---",
+        "[12:34] bob: first",
+        "[12:34] bob: second",
+        "    line",
+        HINT,
+    ]
+
+
+def test_in_no_room_it_says_how_to_enter_one() -> None:
+    talk = Talk()
+    assert talk.enter() == ["* you are carol on example", "* you are in no room: /join #room", HINT]
+    assert talk.dialect.follow_up() == []
+    assert isinstance(talk.types("hi"), Problem)
+
+
+def test_who_says_nothing_is_greeted() -> None:
+    assert greeting("ex\x1b[2Jample") == "Welcome to ex␛[2Jample. What is your name?\r\n".encode()
+
+
+def test_another_name_is_offered_when_one_is_taken() -> None:
+    talk = Talk()
+    talk.types("carol")
+    assert talk.reads(events.Error(id="hello", code=Code.CONFLICT, text="carol is taken")) == [
+        "! carol is taken",
+        "Your name? (or Enter, to be carol2)",
+    ]
+    assert talk.asks("") == commands.Hello(name="carol2", client="plain")
+    talk.reads(events.Error(id="hello", code=Code.CONFLICT, text="carol2 is taken"))
+    assert talk.asks("dave") == commands.Hello(name="dave", client="plain")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("bob", "bob2"), ("bob9", "bob10"), ("7", "72"), ("x" * 32, "x" * 31 + "2"), ("b" + "9" * 31, "b1000000")],
+)
+def test_another_name_is_near_and_short(name: str, other: str) -> None:
+    assert another_name(name) == other
+
+
+def test_a_registered_name_asks_for_its_password() -> None:
+    talk = Talk()
+    talk.types("carol")
+    refused = events.Error(id="hello", code=Code.WRONG_PASSWORD, text="carol is registered")
+    assert talk.reads(refused) == ["! carol is registered", "Password? (or Enter, to take another name)"]
+    assert talk.asks(" pass word ") == commands.Hello(name="carol", password=" pass word ", client="plain")
+    assert talk.reads(refused)[1].startswith("Password?")
+    assert isinstance(talk.types(""), commands.Ping)
+    assert talk.reads(events.Ok(id="prompt", code=Code.OK)) == ["Your name?"]
+    assert talk.asks("dave") == commands.Hello(name="dave", client="plain")
+
+
+def test_a_server_with_a_password_asks_for_it() -> None:
+    talk = Talk()
+    talk.types("carol")
+    refused = events.Error(id="hello", code=Code.LOGIN_FIRST, text="this server has a password")
+    assert talk.reads(refused) == ["! this server has a password", "The password of this server?"]
+    assert talk.asks("sesame") == commands.Hello(name="carol", server_password="sesame", client="plain")
+    talk.reads(events.Error(id="hello", code=Code.WRONG_PASSWORD, text="carol is registered"))
+    assert talk.asks("mine") == commands.Hello(name="carol", password="mine", server_password="sesame", client="plain")
+
+
+def test_a_bad_name_is_explained_and_asked_for_again() -> None:
+    talk = Talk()
+    talk.types("no name")
+    assert talk.reads(events.Error(id="hello", code=Code.MALFORMED, text="a name cannot contain a space")) == [
+        "! a name cannot contain a space",
+        "Your name?",
+    ]
+    assert talk.asks("/nick carol") == commands.Hello(name="carol", client="plain")
+
+
+def test_before_the_name_there_are_no_commands() -> None:
+    talk = Talk()
+    assert talk.types("/join #b") == Problem(Code.LOGIN_FIRST, "first a name, then the commands")
+    assert talk.reads(events.Error(code=Code.LOGIN_FIRST, text="first a name")) == ["! first a name", "Your name?"]
+    assert talk.reads(said(), events.Joined(name="bob", room="#lobby")) == []
+    assert talk.reads(said("psst", to="carol")) == ["[bob] psst"]
+    for word in ("exit", "/quit"):
+        assert talk.asks(word) == commands.Quit()
+
+
+def test_lines_after_the_name_wait_for_its_answer() -> None:
+    """``printf 'carol\\nhi' | nc``: one read, and an end without a newline."""
+    talk = Talk()
+    items = iter(talk.dialect.receive(b"carol\nhello\nthere"))
+    assert isinstance(next(items), commands.Hello)
+    talk.reads(events.Error(id="hello", code=Code.CONFLICT, text="carol is taken"))
+    second = next(items)
+    assert isinstance(second, commands.Hello)
+    assert second.name == "hello"
+    talk.reads(welcome("#lobby", name="hello"))
+    assert next(items, None) is None
+    (last,) = talk.dialect.end()
+    assert isinstance(last, commands.Say)
+    assert (last.to, last.text) == ("#lobby", "there")
+    assert list(talk.dialect.end()) == []
