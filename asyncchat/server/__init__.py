@@ -1,0 +1,7 @@
+"""The server: `ChatServer` and `serve` for asyncio apps, ``python -m asyncchat.server`` for everyone else."""
+
+from asyncchat.core.house import Settings
+from asyncchat.core.limits import Limits
+from asyncchat.server.app import ChatServer, serve
+
+__all__ = ["ChatServer", "Limits", "Settings", "serve"]

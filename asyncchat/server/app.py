@@ -1,0 +1,234 @@
+"""`ChatServer`: the chat inside any asyncio app, from its start to its last flushed byte."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from asyncchat.core.chat import Chat
+from asyncchat.core.house import Settings
+from asyncchat.server.connection import Services, now_ms
+from asyncchat.server.doorway import Doorway
+from asyncchat.server.listeners import Listener, descriptors_for_clients, listen
+from asyncchat.server.passwords import NO_PASSWORD, Passwords
+from asyncchat.server.pipeline import Pipeline
+from asyncchat.server.writers import Writers
+from asyncchat.storage.storage import Storage
+from asyncchat.vocabulary import queries
+from asyncchat.vocabulary.events import Bye
+
+log = logging.getLogger("asyncchat.server")
+
+DEFAULT_LISTEN = "tcp://127.0.0.1:7777"
+"""Where a server listens that was not told."""
+
+MEMORY = ":memory:"
+"""In the place of a directory: keep nothing."""
+
+DATABASE = "asyncchat.db"
+"""The database's file in the data directory."""
+
+SWEEP_SECONDS = 1.0
+"""How often deadlines are looked at: they are seconds, and one look at 10,000 connections takes about a millisecond."""
+
+RECONNECT_SPREAD = 5.0
+"""Seconds over which the clients of a server that shuts down come back, so that they do not come all at once."""
+
+
+class ChatServer:
+    """A chat server in the running loop. It touches nothing of the app around it: no signals, no logging, no policy.
+
+    Use it with ``async with``, or `start` and `aclose`. Options are keyword-only:
+
+    listen: addresses, ``tcp://HOST:PORT`` (port 0: any free one), ``unix:PATH``; none for no listener of its own.
+    data: the directory of the database (made if missing), or ``":memory:"`` to forget all at the end.
+    settings: what the rules need to know: the name, the message of the day, the limits, who may log in.
+    """
+
+    def __init__(
+        self,
+        *,
+        listen: Sequence[str] = (DEFAULT_LISTEN,),
+        data: str | os.PathLike[str] = ":memory:",
+        settings: Settings | None = None,
+    ) -> None:
+        self._listen = tuple(listen)
+        self._data = data
+        self._settings = settings or Settings()
+        self._listeners: list[Listener] = []
+        self._handlers: set[asyncio.Task[Any]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._started = False
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> Self:
+        """Open the database and listen.
+
+        Raises `StorageError` for a database that cannot be used, OSError for an address that cannot be listened on, and
+        ValueError for one that is none. Nothing is left open then.
+        """
+        if self._started:
+            raise RuntimeError("this server was started before; make a new one")
+        self._started = True
+        self._storage = Storage(self._database())
+        await self._storage.open()
+        try:
+            await self._open()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    def _database(self) -> str | Path:
+        if self._data == MEMORY:
+            return MEMORY
+        return Path(self._data) / DATABASE
+
+    async def _open(self) -> None:
+        storage = self._storage
+        self._passwords = Passwords(self._settings.limits.hashes)
+        self.chat = Chat(
+            self._settings, epoch=storage.epoch, new_token=lambda: secrets.token_urlsafe(32), no_password=NO_PASSWORD
+        )
+        due = self.chat.restore(storage.load(), seq=storage.last_seq, now=now_ms())
+        self._writers = Writers(lambda: self.chat.house.seq, self._settings.limits.buffer)
+        self._pipeline = Pipeline(self.chat, storage.log, self._writers)
+        services = Services(self.chat, self._pipeline, self._writers, self._answer)
+        self._doorway = Doorway(services, descriptors_for_clients())
+        await storage.log.start(self._pipeline.applied, self._pipeline.failed)
+        for record in due:
+            self._pipeline.append_own(record)
+        self._sweeper = asyncio.create_task(self._sweep(), name="asyncchat sweep")
+        for address in self._listen:
+            self._listeners.append(await listen(address, self.handle_client))
+            log.info("Listening on %s", self._listeners[-1].address)
+
+    async def aclose(self) -> None:
+        """Close in the order that loses nothing. Idempotent; afterwards no task, thread or socket is left.
+
+        Stop accepting; tell everyone ``bye`` with a delay to come back after; finish the commit in flight; flush for at
+        most `Limits.flush_seconds`; cancel and await every handler; close the storage.
+        """
+        for listener in self._listeners:
+            listener.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+            self._sweeper = None
+        if hasattr(self, "_doorway"):
+            self._doorway.close(self._bye, "server shutting down")
+            await self._end_handlers()
+        for listener in self._listeners:
+            await listener.wait_closed()
+        self._listeners.clear()
+        await self._storage.log.aclose()
+        await self._storage.aclose()
+        if hasattr(self, "_passwords"):
+            self._passwords.close()
+
+    async def _end_handlers(self) -> None:
+        handlers = {task for task in self._handlers if task is not asyncio.current_task()}
+        if not handlers:
+            return
+        _, late = await asyncio.wait(handlers, timeout=self._settings.limits.flush_seconds or None)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    def _bye(self) -> Bye:
+        return Bye(reason="the server is shutting down", reconnect=round(random.uniform(0.5, RECONNECT_SPREAD), 1))
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # --- use --------------------------------------------------------------------------------------------------------
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the server listens, with the ports that it got."""
+        return [listener.address for listener in self._listeners]
+
+    async def handle_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client of whatever dialect: the callback for ``asyncio.start_server``, ours or the app's own."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._handlers.add(task)
+        try:
+            await self._doorway.handle(reader, writer)
+        except asyncio.CancelledError:
+            # Only `aclose` cancels handlers, and awaits them: to end quietly is what it wants (on 3.11, streams would
+            # report a cancelled handler as an error).
+            writer.transport.abort()
+        except Exception:
+            # The root of the task: nobody awaits it, so a fault of ours ends here, and ends one client only.
+            log.exception("a fault while serving a client")
+            writer.transport.abort()
+        finally:
+            self._handlers.discard(task)
+
+    @contextlib.asynccontextmanager
+    async def connect(self, name: str, **options: Any) -> AsyncIterator[Any]:
+        """A client inside the process, through a pair of streams: as `asyncchat.connect`, without a network."""
+        from asyncchat.client import connect_streams  # noqa: PLC0415 - the server does not need the client otherwise
+
+        ours, theirs = socket.socketpair()
+        serving = asyncio.create_task(self._serve_socket(ours), name="asyncchat in-process client")
+        try:
+            reader, writer = await asyncio.open_connection(sock=theirs)
+            async with connect_streams(reader, writer, name=name, **options) as client:
+                yield client
+        finally:
+            await serving
+
+    async def _serve_socket(self, end: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=end)
+        await self.handle_client(reader, writer)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    async def _answer(self, query: queries.Query) -> Any:
+        match query:
+            case queries.HashPassword(password):
+                return await self._passwords.hash(password)
+            case queries.VerifyPassword(hash, password):
+                return await self._passwords.verify(hash, password)
+            case _:
+                return await self._storage.ask(query)
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                self._doorway.sweep(loop.time())
+                for record in self.chat.overdue(now_ms()):
+                    self._pipeline.append_own(record)
+            except Exception:
+                # The root of the task, and deadlines must go on being looked at.
+                log.exception("a fault in the sweep")
+
+
+async def serve(
+    *,
+    listen: Sequence[str] = (DEFAULT_LISTEN,),
+    data: str | os.PathLike[str] = ":memory:",
+    settings: Settings | None = None,
+) -> None:
+    """Serve until cancelled: `ChatServer` as one coroutine, for ``asyncio.create_task`` or a task group."""
+    async with ChatServer(listen=listen, data=data, settings=settings):
+        await asyncio.get_running_loop().create_future()

@@ -1,0 +1,328 @@
+"""The coroutine per client: bytes in, commands handled in order, the session ended whatever happens."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, assert_never
+
+from asyncchat.core.chat import Chat
+from asyncchat.core.limits import Limits, TokenBucket
+from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply
+from asyncchat.core.session import Phase, Session
+from asyncchat.server.pipeline import Pipeline, Ticket
+from asyncchat.server.writers import ClientWriter, Writers
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.errors import ChatError, Refused, StorageError
+from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.queries import Query
+from asyncchat.vocabulary.terms import Code, Id
+from asyncchat.wire.dialect import Dialect, Problem
+
+log = logging.getLogger("asyncchat.server")
+
+READ_SIZE = 65_536
+"""Bytes of one read: some 500 messages, handled without a pause."""
+
+TALK: frozenset[type] = frozenset(commands.Talk.__args__)
+"""The commands that do not wait for one another."""
+
+
+class Services:
+    """What all connections of a server share."""
+
+    __slots__ = ("answer", "chat", "limits", "pipeline", "writers")
+
+    def __init__(
+        self,
+        chat: Chat,
+        pipeline: Pipeline,
+        writers: Writers,
+        answer: Callable[[Query], Awaitable[Any]],
+    ) -> None:
+        self.chat = chat
+        self.pipeline = pipeline
+        self.writers = writers
+        self.answer = answer
+
+    @property
+    def limits_in_force(self) -> Limits:
+        """The limits as they are now."""
+        return self.chat.house.limits
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Connection:
+    """One client that has shown which dialect it speaks.
+
+    ``heard``: the loop's time when bytes came last; ``partial_since``: when the line began that is not complete yet;
+    ``pinged``: it was asked whether it is there. ``in_flight``: its records on their way through the log. ``leaving``:
+    why the connection is being closed, or None.
+    """
+
+    __slots__ = (
+        "_abort", "_bucket", "_dialect", "_idle", "_reader", "_services", "heard", "in_flight", "leaving",
+        "partial_since", "pinged", "session", "since", "writer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        services: Services,
+        session: Session,
+        dialect: Dialect,
+        reader: asyncio.StreamReader,
+        stream: asyncio.StreamWriter,
+    ) -> None:
+        limits = services.limits_in_force
+        self._services = services
+        self._dialect = dialect
+        self._reader = reader
+        self._abort: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Future[None] | None = None
+        self.since = self.heard = asyncio.get_running_loop().time()
+        self._bucket = TokenBucket(limits.rate, limits.burst, self.heard) if limits.rate else None
+        self.session = session
+        self.in_flight = 0
+        self.partial_since: float | None = None
+        self.pinged = False
+        self.leaving: str | None = None
+        self.writer = ClientWriter(stream, self, dialect, limits.buffer)
+        session.peer = self.writer
+
+    # --- the client's life ------------------------------------------------------------------------------------------
+
+    async def run(self, first: bytes) -> str:
+        """Serve the client until it leaves; *first* are the bytes read already. Returns why it ended."""
+        reason = "connection lost"
+        try:
+            reason = await self._serve(first)
+        except (ConnectionError, TimeoutError) as error:
+            reason = str(error) or reason
+        finally:
+            await self._end(self.leaving or reason)
+            if self._abort is not None:
+                self._abort.cancel()
+        return self.leaving or reason
+
+    async def _serve(self, first: bytes) -> str:
+        data = first
+        while data:
+            await self._take(self._dialect.receive(data))
+            if self.session.phase is Phase.OVER:
+                return "quit"
+            if not self._dialect.partial:
+                self.partial_since = None
+            elif self.partial_since is None:
+                self.partial_since = self.heard
+            data = await self._read()
+        await self._take(self._dialect.end())
+        return "quit" if self.session.phase is Phase.OVER else "connection closed"
+
+    async def _read(self) -> bytes:
+        """The next bytes; nothing at the end. A client that does not read what it is sent is not read either."""
+        if self.writer.drained is not None:
+            await asyncio.wait({self.writer.drained})
+        while (quiet := self._dialect.quiet_after) is not None:
+            try:
+                async with asyncio.timeout(quiet):
+                    return self._hear(await self._reader.read(READ_SIZE))
+            except TimeoutError:
+                await self._take(self._dialect.quiet())
+        return self._hear(await self._reader.read(READ_SIZE))
+
+    def _hear(self, data: bytes) -> bytes:
+        self.heard = asyncio.get_running_loop().time()
+        self.pinged = False
+        return data
+
+    async def _end(self, reason: str) -> None:
+        """The connection is over: so is the session, once what it has said is through the log."""
+        try:
+            await self._settled()
+            if self.session.phase is not Phase.OVER:
+                await self._settle(self._services.chat.vanish(self.session, now_ms(), reason), None)
+        except ChatError as error:
+            log.warning("a session ended with an error: %s", error)
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    async def _take(self, received: Iterable[commands.Command | Problem]) -> None:
+        """Handle commands in order: what is said is pipelined, all others wait for what came before."""
+        now = now_ms()
+        for item in received:
+            kind = type(item)
+            if isinstance(item, Problem):
+                await self._settled()
+                self._refuse(item.id, Refused(item.code, item.text))
+            elif kind in TALK:
+                await self._talk(item, now)
+            else:
+                await self._settled()
+                await self._command(item, now)
+            if self.session.phase is Phase.OVER:
+                return
+
+    async def _talk(self, command: Any, now: int) -> None:
+        services = self._services
+        if self._bucket is not None:
+            wait = self._bucket.take(1, asyncio.get_running_loop().time())
+            if wait > 0.0:
+                await asyncio.sleep(wait)
+        limit = services.limits_in_force.in_flight
+        if limit and self.in_flight >= limit:
+            await self._settled()
+        try:
+            outcome = services.chat.handle(self.session, command, now)
+            while type(outcome) is Ask:
+                outcome = outcome.then(await services.answer(outcome.query))
+            self._perform(outcome, command.id)
+        except (Refused, StorageError) as error:
+            self._refuse(command.id, error)
+        except Exception:  # noqa: BLE001 - the root of a command: `_fault` logs it and tells the client
+            self._fault(command)
+
+    async def _command(self, command: Any, now: int) -> None:
+        try:
+            await self._settle(self._services.chat.handle(self.session, command, now), command.id)
+            if type(command) is commands.Hello and self.session.person is not None:
+                log.info("%s logged in from %s", self.session.person.name, self.session.address or "here")
+            for wish in self._dialect.follow_up():
+                await self._settle(self._services.chat.handle(self.session, wish, now), None)
+        except (Refused, StorageError) as error:
+            self._refuse(command.id, error)
+        except Exception:  # noqa: BLE001 - the root of a command: `_fault` logs it and tells the client
+            self._fault(command)
+
+    def _fault(self, command: commands.Command) -> None:
+        # The client is told and lives on: one command that hits a fault of ours must not cost it the session.
+        log.exception("a fault while handling %s", type(command).__name__)
+        self._refuse(command.id, Refused(Code.SERVER_FAULT, "a fault of the server"))
+
+    def _refuse(self, id: Id | None, error: Refused | StorageError) -> None:
+        name = self.session.person.name if self.session.person is not None else self.session.address or "a client"
+        log.info("Refused %s: %d %s", name, error.code, printable(error.text))
+        wait = error.wait if isinstance(error, Refused) else None
+        self._send((events.Error(id=id, code=error.code, text=error.text, wait=wait),))
+
+    # --- outcomes ---------------------------------------------------------------------------------------------------
+
+    async def _settle(self, outcome: Outcome, id: Id | None) -> None:
+        """Carry an outcome to its end."""
+        while True:
+            match outcome:
+                case Ask(query, then):
+                    outcome = then(await self._services.answer(query))
+                case Append():
+                    future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
+                    self._append(outcome, id, future)
+                    seqs = await future
+                    if outcome.then is None:
+                        self._done(id, outcome, seqs)
+                        return
+                    outcome = outcome.then(seqs)
+                case Reply() | Close():
+                    self._perform(outcome, id)
+                    return
+                case _:
+                    assert_never(outcome)
+
+    def _perform(self, outcome: Outcome, id: Id | None) -> None:
+        """Begin with an outcome that needs no waiting."""
+        if type(outcome) is Append:
+            self._append(outcome, id, None)
+        elif type(outcome) is Reply:
+            if outcome.results:
+                self._send(outcome.results)
+        elif type(outcome) is Close:
+            self.leaving = outcome.reason
+            self._send(outcome.results)
+
+    def _append(self, append: Append, id: Id | None, future: "asyncio.Future[Sequence[int]] | None") -> None:
+        self.in_flight += 1
+        self._services.pipeline.append(Ticket(self, append, id, future))
+
+    def arrived(self, ticket: Ticket) -> None:
+        """An append is through the log, or refused: answer it, and wake who waits."""
+        self.in_flight -= 1
+        append, future = ticket.append, ticket.future
+        if future is not None:
+            if future.done():
+                pass
+            elif ticket.refused is not None:
+                future.set_exception(ticket.refused)
+            else:
+                future.set_result(ticket.seqs)
+        else:
+            try:
+                if ticket.refused is not None:
+                    raise ticket.refused
+                if append.then is None:
+                    self._done(ticket.id, append, ticket.seqs)
+                else:
+                    self._perform(append.then(ticket.seqs), ticket.id)
+            except (Refused, StorageError) as error:
+                self._refuse(ticket.id, error)
+        if self._idle is not None and self.in_flight == 0 and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _done(self, id: Id | None, append: Append, seqs: Sequence[int]) -> None:
+        if id is not None:
+            self._send((events.Ok(id=id, code=append.code, seq=seqs[-1]),))
+
+    async def _settled(self) -> None:
+        """Wait until all records of this connection are through the log."""
+        while self.in_flight:
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
+            self._idle = None
+
+    def _send(self, results: Sequence[events.Told]) -> None:
+        self._services.writers.send(self.writer, results)
+
+    # --- deadlines --------------------------------------------------------------------------------------------------
+
+    def overdue(self, now: float, limits: Limits) -> str | None:
+        """Why this client is to be closed at the loop's time *now*, if it is; pings it when it has been silent."""
+        if self.leaving is not None:
+            return None
+        partial = now - self.partial_since if self.partial_since is not None else 0.0
+        silence = now - self.heard
+        if self.session.phase is Phase.NEW:
+            if _over(partial, limits.first_line_seconds):
+                return "no complete line in time"
+            if _over(now - self.since, limits.login_seconds):
+                return "no login in time"
+        elif _over(partial, limits.line_seconds):
+            return "no complete line in time"
+        elif not self._dialect.pings:
+            return None
+        elif _over(silence, limits.idle_seconds):
+            return "silent for too long"
+        elif _over(silence, limits.ping_seconds) and not self.pinged:
+            self.pinged = True
+            self._send((events.Ping(),))
+        return None
+
+    # --- ends that come from elsewhere ------------------------------------------------------------------------------
+
+    def part(self, effect: Part) -> None:
+        """The rules end this connection."""
+        self.close(effect.event, effect.reason)
+
+    def close(self, event: events.Event, reason: str) -> None:
+        """Say a last word and end the connection; its coroutine sees the end of the stream."""
+        if self.leaving is None:
+            self.leaving = reason
+            self._send((event,))
+            self._services.writers.flush()
+            self.writer.transport.close()
+            limit = self._services.limits_in_force.flush_seconds
+            self._abort = asyncio.get_running_loop().call_later(limit or 5.0, self.writer.transport.abort)
+
+
+def _over(seconds: float, limit: float) -> bool:
+    return 0 < limit < seconds

@@ -1,0 +1,183 @@
+"""Who comes in: how many, from where, speaking what; and who has been silent for too long."""
+
+import asyncio
+import ipaddress
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from asyncchat.core.session import Session
+from asyncchat.server.connection import READ_SIZE, Connection, Services, now_ms
+from asyncchat.vocabulary.addresses import is_loopback
+from asyncchat.vocabulary.events import Bye
+from asyncchat.vocabulary.terms import Code
+from asyncchat.wire import sniff
+from asyncchat.wire.dialect import Dialect
+from asyncchat.wire.native import NativeDialect
+from asyncchat.wire.plain import PlainDialect, greeting
+
+log = logging.getLogger("asyncchat.server")
+
+FULL = b"Too many connections. Try again later.\n"
+"""What a client is told that comes when there is no room."""
+
+
+class Doorway:
+    """Lets clients in and keeps account of them.
+
+    ``most``: connections that the process has file descriptors for.
+    """
+
+    def __init__(self, services: Services, most: int | None) -> None:
+        self._services = services
+        self._most = most
+        self._keys = itertools.count(1)
+        self._by_address: Counter[str] = Counter()
+        self._greeting: set[asyncio.StreamWriter] = set()
+        self.connections: dict[Connection, None] = {}
+        self.open = True
+
+    async def handle(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter) -> None:
+        """Serve one client, from its first byte to its end."""
+        address, name = peer_of(stream)
+        place = _counted(address)
+        if not self._room_for(place):
+            log.info("Turned away %s: too many connections", name)
+            stream.write(FULL)
+            await _close(stream, self._services.limits_in_force.flush_seconds)
+            return
+        self._by_address[place] += 1
+        log.info("Connected %s", name)
+        reason = "connection lost"
+        try:
+            reason = await self._serve(reader, stream, address)
+        finally:
+            self._by_address[place] -= 1
+            if not self._by_address[place]:
+                del self._by_address[place]
+            log.info("Disconnected %s: %s", name, reason)
+            await _close(stream, self._services.limits_in_force.flush_seconds)
+
+    def _room_for(self, place: str) -> bool:
+        limits = self._services.limits_in_force
+        most = min((n for n in (limits.connections, self._most) if n), default=None)
+        if not self.open or (most is not None and self._by_address.total() >= most):
+            return False
+        here = limits.connections_per_address
+        return not (here and place and self._by_address[place] >= here)
+
+    # --- one client -------------------------------------------------------------------------------------------------
+
+    async def _serve(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str) -> str:
+        self._greeting.add(stream)
+        try:
+            async with asyncio.timeout(self._services.limits_in_force.login_seconds or None):
+                first, kind = await self._first_bytes(reader, stream)
+        except TimeoutError:
+            return "said nothing"
+        except ConnectionError:
+            return "connection lost"
+        finally:
+            self._greeting.discard(stream)
+        if not first:
+            return "said nothing"
+        refusal = sniff.REFUSALS.get(kind)
+        if refusal is not None:
+            stream.write(refusal)
+            return f"speaks {kind.value}, which is not served here"
+        dialect = self._dialect(kind)
+        session = Session(
+            key=next(self._keys),
+            address=address,
+            echo=dialect.echo,
+            resumable=dialect.resumable,
+            secure=not address or is_loopback(address) or stream.get_extra_info("ssl_object") is not None,
+            since=now_ms(),
+        )
+        connection = Connection(self._services, session, dialect, reader, stream)
+        self.connections[connection] = None
+        self._services.writers.all.add(connection.writer)
+        try:
+            return await connection.run(first)
+        finally:
+            self._services.writers.flush()
+            self._services.writers.all.discard(connection.writer)
+            del self.connections[connection]
+
+    async def _first_bytes(
+        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter
+    ) -> tuple[bytes, sniff.Kind]:
+        """Read until the dialect is known. Whoever is silent for a second is greeted; the first bytes decide still."""
+        greet = asyncio.get_running_loop().call_later(sniff.SILENCE, self._greet, stream)
+        first = b""
+        try:
+            while True:
+                data = await reader.read(READ_SIZE)
+                greet.cancel()
+                first += data
+                kind = sniff.sniff(first, last=not data)
+                if kind is not None:
+                    return first, kind
+        finally:
+            greet.cancel()
+
+    def _greet(self, stream: asyncio.StreamWriter) -> None:
+        stream.write(greeting(self._services.chat.house.settings.name))
+
+    def _dialect(self, kind: sniff.Kind) -> Dialect:
+        limits = self._services.limits_in_force
+        if kind is sniff.Kind.NATIVE:
+            return NativeDialect(limits.line)
+        return PlainDialect(limits.line)
+
+    # --- all of them ------------------------------------------------------------------------------------------------
+
+    def sweep(self, now: float) -> None:
+        """Ping the silent and close those that a deadline has run out for; *now* is the loop's time."""
+        limits = self._services.limits_in_force
+        for connection in list(self.connections):
+            reason = connection.overdue(now, limits)
+            if reason is not None:
+                connection.close(Bye(code=Code.GONE, reason=reason), reason)
+
+    def close(self, bye: Callable[[], Bye], reason: str) -> None:
+        """Let nobody in any more, and say goodbye to everyone."""
+        self.open = False
+        for stream in list(self._greeting):
+            stream.close()
+        for connection in list(self.connections):
+            connection.close(bye(), reason)
+
+
+def peer_of(stream: asyncio.StreamWriter) -> tuple[str, str]:
+    """A client's IP address (empty if it has none) and what the log calls it."""
+    peer = stream.get_extra_info("peername")
+    if not isinstance(peer, tuple):
+        return "", "a local client"
+    address, port = str(peer[0]), peer[1]
+    mapped = getattr(ipaddress.ip_address(address.partition("%")[0]), "ipv4_mapped", None)
+    address = str(mapped) if mapped is not None else address.partition("%")[0]
+    return address, f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _counted(address: str) -> str:
+    """What one address counts as: an IPv6 /64 is one household; loopback and local clients are not counted."""
+    if not address or is_loopback(address):
+        return ""
+    if ":" in address:
+        return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    return address
+
+
+async def _close(stream: asyncio.StreamWriter, seconds: float) -> None:
+    """Close a client's stream; what it has not read after so many seconds is not sent any more."""
+    stream.close()
+    try:
+        async with asyncio.timeout(seconds or None):
+            await stream.wait_closed()
+    except TimeoutError:
+        stream.transport.abort()
+    except OSError:
+        # The connection broke while it was being closed: it is closed.
+        pass

@@ -1,0 +1,64 @@
+"""Passwords: argon2id (RFC 9106), hashed off the loop, few at a time."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.terms import Code
+
+T = TypeVar("T")
+
+WAITING = 64
+"""Passwords that may wait for their turn; with 50 ms each, the last one waits a few seconds. More are refused."""
+
+NO_PASSWORD = "$argon2id$v=19$m=65536,t=3,p=4$YXN5bmNjaGF0LW5vLXBhc3N3b3Jk$K9e4V+J1kBpnIQo6nlH7/6a3xLdFD2mH0QkJmO0Ynb8"
+"""A hash that no known password has: checking against it takes the time that a real check takes."""
+
+
+class Passwords:
+    """Hashes and checks passwords in *at_once* threads, each with 64 MiB for some 50 ms."""
+
+    def __init__(self, at_once: int) -> None:
+        self._hasher = PasswordHasher()
+        self._threads = ThreadPoolExecutor(at_once or None, thread_name_prefix="asyncchat-password")
+        self._under_way = 0
+        self._limit = at_once + WAITING
+
+    async def hash(self, password: str) -> str:
+        """The argon2id hash of a password in PHC form. Raises `Refused` 429 when too many wait."""
+        return await self._run(self._hash, password)
+
+    async def verify(self, hash: str, password: str) -> bool:
+        """Does the password fit the hash? Raises `Refused` 429 when too many wait."""
+        return await self._run(self._verify, hash, password)
+
+    def close(self) -> None:
+        """Stop the threads; waits for what they are at."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _hash(self, password: str) -> str:
+        return self._hasher.hash(_bytes(password))
+
+    def _verify(self, hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(hash, _bytes(password))
+        except (VerificationError, InvalidHashError):
+            return False
+
+    async def _run(self, work: Callable[..., T], *args: str) -> T:
+        if self._under_way >= self._limit:
+            raise Refused(Code.TOO_FAST, "too many logins at a time: try again in a few seconds", wait=5.0)
+        self._under_way += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        finally:
+            self._under_way -= 1
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")

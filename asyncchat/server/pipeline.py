@@ -1,0 +1,157 @@
+"""The way of a command's outcome: into the log, back as facts, and out to everyone."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from asyncchat.core.chat import Chat
+from asyncchat.core.outcomes import Append, Effect, Part, Tell
+from asyncchat.core.session import Session
+from asyncchat.server.writers import Writers
+from asyncchat.storage.log import Entry, Log
+from asyncchat.vocabulary import events, records
+from asyncchat.vocabulary.errors import ChatError, Refused, StorageError
+from asyncchat.vocabulary.terms import Code, Id
+
+log = logging.getLogger("asyncchat.server")
+
+
+class Waiter(Protocol):  # a connection, or whoever else has a session
+    """Who gives records to the log and waits for them: a connection."""
+
+    session: Session
+
+    def arrived(self, ticket: "Ticket") -> None:
+        """All records of the ticket are applied, or one is refused."""
+        ...
+
+    def part(self, effect: Part) -> None:
+        """The rules end this connection."""
+        ...
+
+
+class Ticket:
+    """What waits for an `Append`: whose it is, how its success is answered, and what is still missing.
+
+    ``future``: somebody awaits it (None for what is pipelined). ``refused``: the first error.
+    """
+
+    __slots__ = ("append", "future", "id", "missing", "refused", "seqs", "waiter")
+
+    def __init__(
+        self, waiter: Waiter, append: Append, id: Id | None, future: "asyncio.Future[Sequence[int]] | None"
+    ) -> None:
+        self.waiter = waiter
+        self.append = append
+        self.id = id
+        self.future = future
+        self.missing = len(append.records)
+        self.seqs: list[int] = []
+        self.refused: ChatError | None = None
+
+
+class Pipeline:
+    """Between the rules, the log and the writers. Everything here runs on the loop's thread, and nothing awaits."""
+
+    def __init__(self, chat: Chat, records_log: Log, writers: Writers) -> None:
+        self.chat = chat
+        self._log = records_log
+        self._writers = writers
+        self._answered: list[Ticket] = []
+
+    # --- into the log -----------------------------------------------------------------------------------------------
+
+    def append(self, ticket: Ticket) -> None:
+        """Give a ticket's records to the log; `Waiter.arrived` tells when they came back."""
+        try:
+            for record in ticket.append.records:
+                self._log.append(record, ticket)
+        except StorageError as error:
+            ticket.missing = 0
+            ticket.refused = error
+            ticket.waiter.arrived(ticket)
+
+    def append_own(self, record: records.Record) -> None:
+        """Give a record of the server's own to the log."""
+        self._log.append(record)
+
+    # --- back from it -----------------------------------------------------------------------------------------------
+
+    def applied(self, entries: list[Entry]) -> None:
+        """Records have their place: apply them, tell everyone, and answer those who wait."""
+        apply, writers = self.chat.apply, self._writers
+        for entry in entries:
+            record, ticket = entry.record, entry.origin
+            if type(record) is not records.Message:
+                writers.end_run()
+            assert ticket is None or type(ticket) is Ticket
+            try:
+                effects = apply(entry.seq, record, ticket.waiter.session if ticket is not None else None)
+            except Refused as refused:
+                self._back(ticket, entry.seq, refused)
+                continue
+            except Exception:
+                # No caller is left to tell: what cannot be applied is a fault of ours, and must not stop the rest.
+                log.exception("cannot apply a record of type %s", type(record).__name__)
+                self._back(ticket, entry.seq, Refused(Code.SERVER_FAULT, "a fault of the server"))
+                continue
+            for effect in effects:
+                self._take_effect(effect)
+            self._back(ticket, entry.seq, None)
+        writers.end_run()
+        self._answer()
+        writers.flush()
+
+    def failed(self, entries: list[Entry], error: Exception) -> None:
+        """Records were not kept: their senders are told, and the state is as it was."""
+        log.error("%d records were not kept: %s", len(entries), error)
+        reason = error if isinstance(error, ChatError) else Refused(Code.SERVER_FAULT, "a fault of the server")
+        for entry in entries:
+            self.chat.failed(entry.record)
+            ticket = entry.origin
+            assert ticket is None or type(ticket) is Ticket
+            self._back(ticket, entry.seq, reason)
+        self._answer()
+        self._writers.flush_soon()
+
+    def _take_effect(self, effect: Effect) -> None:
+        match effect:
+            case Tell(event, to, origin):
+                if type(event) is not events.Said:
+                    line = _log_line(event)
+                    if line is not None:
+                        log.info("%s", line)
+                self._writers.tell(event, to, origin)
+            case Part(to):
+                for session in list(to):
+                    session.peer.owner.part(effect)
+
+    def _back(self, ticket: Ticket | None, seq: int, refused: ChatError | None) -> None:
+        if ticket is None:
+            return
+        ticket.seqs.append(seq)
+        ticket.missing -= 1
+        if refused is not None and ticket.refused is None:
+            ticket.refused = refused
+        if ticket.missing == 0:
+            self._answered.append(ticket)
+
+    def _answer(self) -> None:
+        answered, self._answered = self._answered, []
+        for ticket in answered:
+            ticket.waiter.arrived(ticket)
+
+
+def _log_line(event: events.Event | events.Result) -> str | None:
+    """What the log tells of an event; nothing of messages."""
+    match event:
+        case events.Joined(name=name, room=room):
+            return f"{name} joined {room}"
+        case events.Left(name=name, room=room):
+            return f"{name} left {room}"
+        case events.Kicked(sender=sender, name=name, room=room):
+            return f"{name} was kicked from {room} by {sender}"
+        case events.Renamed(name=name, to=to):
+            return f"{name} is now {to}"
+    return None

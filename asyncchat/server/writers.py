@@ -1,0 +1,155 @@
+"""The shared set of writers: every client's way out, and the broadcast to many of them.
+
+An event is encoded once per dialect variant; each recipient costs an append, and one `write` per pass of the loop with
+all that the pass had for it. Nothing here awaits: a slow reader delays nobody.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from asyncchat.core.session import Session
+from asyncchat.vocabulary.events import Event, Gap, Result, Said, Told, Welcome
+from asyncchat.wire.dialect import Dialect
+
+
+class ClientWriter:
+    """One client's way out.
+
+    ``owner``: its connection. ``pending``: bytes of this pass. ``held``: the client is not welcomed yet; what happens
+    waits until it is. ``lagging_since``: the ``seq`` after which it was sent no more events because it does not read,
+    or None.
+    """
+
+    __slots__ = ("dialect", "drained", "held", "lagging_since", "owner", "pending", "stream", "transport")
+
+    def __init__(self, stream: asyncio.StreamWriter, owner: object, dialect: Dialect, buffer: int) -> None:
+        self.stream = stream
+        self.transport = stream.transport
+        self.owner: Any = owner
+        self.dialect = dialect
+        self.pending: list[bytes] = []
+        self.held = True
+        self.lagging_since: int | None = None
+        self.drained: asyncio.Task[None] | None = None
+        if buffer:
+            # The transport pauses its protocol above `high`, which is what `drain` waits for.
+            self.transport.set_write_buffer_limits(high=buffer, low=buffer // 4)
+
+
+class Writers:
+    """All clients' writers; ``seq()`` tells the last ``seq`` applied.
+
+    ``buffer``: bytes that may wait in one transport before its client becomes a history reader (0: unlimited).
+    """
+
+    def __init__(self, seq: Callable[[], int], buffer: int) -> None:
+        self.all: set[ClientWriter] = set()
+        self._seq = seq
+        self._buffer = buffer
+        self._dirty: list[ClientWriter] = []
+        self._flush_due = False
+        self._run: list[Said] = []
+        self._run_to: Collection[Session] = ()
+
+    # --- one client -------------------------------------------------------------------------------------------------
+
+    def send(self, writer: ClientWriter, results: Sequence[Told]) -> None:
+        """Send results (or events meant for this client alone); a welcome goes before all that was held for it."""
+        told = [writer.dialect.encode(result) for result in results]
+        if writer.held:
+            if not any(type(result) is Welcome for result in results):
+                self._write(writer, b"".join(told))
+                return
+            writer.held = False
+            writer.pending[:0] = told
+            self._dirty.append(writer)
+        else:
+            if not writer.pending:
+                self._dirty.append(writer)
+            writer.pending += told
+        self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """See to it that this pass's bytes go out, once the pass is over."""
+        if not self._flush_due:
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    # --- many -------------------------------------------------------------------------------------------------------
+
+    def tell(self, event: Event | Result, to: Collection[Session], origin: Session | None) -> None:
+        """Send an event to many.
+
+        Messages to one and the same audience gather into a run, which costs a recipient as much as one message;
+        `end_run` must be called before the audience changes.
+        """
+        if type(event) is Said and event.to.startswith("#") and (origin is None or origin.echo):
+            if self._run_to is not to:
+                self.end_run()
+                self._run_to = to
+            self._run.append(event)
+            return
+        self.end_run()
+        if type(event) is Said and origin is not None and not origin.echo:
+            to = [session for session in to if session is not origin]
+        self._spread((event,), to)
+
+    def end_run(self) -> None:
+        """Hand out the messages gathered so far."""
+        if self._run:
+            self._spread(self._run, self._run_to)
+            self._run = []
+        self._run_to = ()
+
+    def _spread(self, told: Collection[Event | Result], to: Collection[Session]) -> None:
+        encoded: dict[str, bytes] = {}
+        dirty = self._dirty
+        for session in to:
+            writer: ClientWriter = session.peer
+            dialect = writer.dialect
+            data = encoded.get(dialect.variant)
+            if data is None:
+                data = encoded[dialect.variant] = b"".join([dialect.encode_shared(event) for event in told])
+            pending = writer.pending
+            if not pending:
+                if writer.lagging_since is not None:
+                    continue
+                dirty.append(writer)
+            pending.append(data)
+
+    def flush(self) -> None:
+        """Write what is pending: one `write` per client."""
+        self._flush_due = False
+        self.end_run()
+        dirty, self._dirty = self._dirty, []
+        for writer in dirty:
+            pending = writer.pending
+            if pending and not writer.held:
+                data = pending[0] if len(pending) == 1 else b"".join(pending)
+                pending.clear()
+                self._write(writer, data)
+
+    # --- slow readers -----------------------------------------------------------------------------------------------
+
+    def _write(self, writer: ClientWriter, data: bytes) -> None:
+        transport = writer.transport
+        if transport.is_closing():
+            return
+        transport.write(data)
+        if self._buffer and transport.get_write_buffer_size() > self._buffer and writer.lagging_since is None:
+            writer.lagging_since = self._seq()
+            writer.drained = asyncio.get_running_loop().create_task(self._catch_up(writer))
+
+    async def _catch_up(self, writer: ClientWriter) -> None:
+        """Wait until a slow reader has read, then tell it what it missed."""
+        try:
+            await writer.stream.drain()
+        except ConnectionError:
+            return
+        finally:
+            writer.drained = None
+        after, until = writer.lagging_since, self._seq()
+        writer.lagging_since = None
+        if after is not None and until > after:
+            self.send(writer, (Gap(after=after, until=until),))

@@ -1,0 +1,99 @@
+"""Addresses of servers: ``tcp://host:port``, ``tls://host:port``, ``unix:path``, or just ``host`` or ``host:port``.
+
+To listen, a server also takes port 0 (any free one), no host (all interfaces), and ``fd:N`` (a socket handed over).
+"""
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+DEFAULT_PORT = 7777
+"""The port of a server that names none; the same for tcp and tls, since a server listens where it is told."""
+
+Scheme = Literal["tcp", "tls", "unix", "fd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens. ``path`` is set for unix, ``port`` (a file descriptor) for fd, ``host`` and ``port`` else."""
+
+    scheme: Scheme
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.scheme == "unix":
+            return f"unix:{self.path}"
+        if self.scheme == "fd":
+            return f"fd:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def key(self) -> str:
+        """What identifies the server in what is kept about it: the same for all spellings of this machine."""
+        if self.scheme == "unix":
+            return f"unix:{os.path.abspath(self.path)}"
+        host = "localhost" if is_loopback(self.host) else self.host.lower().rstrip(".")
+        return f"{host}:{self.port}"
+
+
+def parse_address(text: str, *, listening: bool = False) -> Address:
+    """The address that *text* names; raises ValueError, with a text for people, when it names none."""
+    if listening and text.startswith("fd:"):
+        number = text.removeprefix("fd:")
+        if not (number.isascii() and number.isdigit()):
+            raise ValueError(f"not a file descriptor: {text!r}")
+        return Address("fd", port=int(number))
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:").removeprefix("//")
+        if not path:
+            raise ValueError(f"no path in {text!r}: write unix:PATH")
+        return Address("unix", path=path)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return _host_port("tcp", text, text, listening)
+    match scheme.lower():
+        case "tcp":
+            return _host_port("tcp", rest, text, listening)
+        case "tls":
+            return _host_port("tls", rest, text, listening)
+        case _:
+            raise ValueError(f"unknown kind of address {scheme!r}: use tcp://, tls:// or unix:")
+
+
+def _host_port(scheme: Scheme, rest: str, whole: str, listening: bool) -> Address:
+    rest = rest.removesuffix("/")
+    if rest.startswith("["):
+        host, bracket, port = rest[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise ValueError(f"not an address: {whole!r}: an IPv6 address is written [::1]:{DEFAULT_PORT}")
+        port = port[1:]
+    elif rest.count(":") > 1:  # an IPv6 address without brackets, so without a port
+        host, port = rest, ""
+    else:
+        host, _, port = rest.partition(":")
+    if not (host or listening) or any(character.isspace() or character in "/@?#" for character in host):
+        raise ValueError(f"not an address: {whole!r}: write tcp://HOST:PORT")
+    return Address(scheme, host=host, port=_port(port, whole, listening))
+
+
+def _port(text: str, whole: str, listening: bool) -> int:
+    if not text:
+        return DEFAULT_PORT
+    lowest = 0 if listening else 1
+    if not (text.isascii() and text.isdigit() and lowest <= int(text[:6]) < 65536):
+        raise ValueError(f"not a port: {text!r} in {whole!r}: a number from {lowest} to 65535")
+    return int(text)
+
+
+def is_loopback(host: str) -> bool:
+    """Does this name or IP address mean the machine itself?"""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
