@@ -1,5 +1,39 @@
-"""A durable chat server on asyncio streams, and its async client."""
+"""A durable chat server on asyncio streams, and its async client.
 
-__version__ = "0.1.0"
+    async with ChatServer(listen=["tcp://127.0.0.1:7777"], data="chat-data") as server: ...
+    async with connect("tcp://127.0.0.1:7777", name="alice") as chat: ...
 
-__all__ = ["__version__"]
+Events are in `asyncchat.events`, commands in `asyncchat.commands`.
+"""
+
+from asyncchat._version import __version__
+from asyncchat.client import ChatClient, ConnectionState, Resumed, TokenStore, connect
+from asyncchat.core.house import Settings
+from asyncchat.core.limits import Limits
+from asyncchat.server import ChatServer, serve
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.errors import ChatError, ConnectionLost, ProtocolError, Refused, StorageError
+from asyncchat.vocabulary.terms import Code, Role, State
+
+__all__ = [
+    "ChatClient",
+    "ChatError",
+    "ChatServer",
+    "Code",
+    "ConnectionLost",
+    "ConnectionState",
+    "Limits",
+    "ProtocolError",
+    "Refused",
+    "Resumed",
+    "Role",
+    "Settings",
+    "State",
+    "StorageError",
+    "TokenStore",
+    "__version__",
+    "commands",
+    "connect",
+    "events",
+    "serve",
+]

@@ -6,12 +6,14 @@ import logging
 import os
 import random
 import secrets
-import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from msgspec import structs
+
+from asyncchat._version import __version__
 from asyncchat.core.chat import Chat
 from asyncchat.core.house import Settings
 from asyncchat.server.connection import Services, now_ms
@@ -23,6 +25,10 @@ from asyncchat.server.writers import Writers
 from asyncchat.storage.storage import Storage
 from asyncchat.vocabulary import queries
 from asyncchat.vocabulary.events import Bye
+from asyncchat.vocabulary.names import skeleton
+
+if TYPE_CHECKING:
+    from asyncchat.client import ChatClient
 
 log = logging.getLogger("asyncchat.server")
 
@@ -61,7 +67,7 @@ class ChatServer:
     ) -> None:
         self._listen = tuple(listen)
         self._data = data
-        self._settings = settings or Settings()
+        self._settings = structs.replace(settings or Settings(), version=__version__)
         self._listeners: list[Listener] = []
         self._handlers: set[asyncio.Task[Any]] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -78,6 +84,7 @@ class ChatServer:
         if self._started:
             raise RuntimeError("this server was started before; make a new one")
         self._started = True
+        skeleton("")  # reads its table now, so that the first login does not wait for it
         self._storage = Storage(self._database())
         await self._storage.open()
         try:
@@ -181,23 +188,12 @@ class ChatServer:
         finally:
             self._handlers.discard(task)
 
-    @contextlib.asynccontextmanager
-    async def connect(self, name: str, **options: Any) -> AsyncIterator[Any]:
-        """A client inside the process, through a pair of streams: as `asyncchat.connect`, without a network."""
-        from asyncchat.client import connect_streams  # noqa: PLC0415 - the server does not need the client otherwise
+    def connect(self, name: str, **options: Any) -> "contextlib.AbstractAsyncContextManager[ChatClient]":
+        """A client inside the process: ``async with server.connect("bot") as bot``, then as `asyncchat.connect`."""
+        # Imported when it is used: a server that nobody asks for it does without the client.
+        from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415
 
-        ours, theirs = socket.socketpair()
-        serving = asyncio.create_task(self._serve_socket(ours), name="asyncchat in-process client")
-        try:
-            reader, writer = await asyncio.open_connection(sock=theirs)
-            async with connect_streams(reader, writer, name=name, **options) as client:
-                yield client
-        finally:
-            await serving
-
-    async def _serve_socket(self, end: socket.socket) -> None:
-        reader, writer = await asyncio.open_connection(sock=end)
-        await self.handle_client(reader, writer)
+        return connect_inside(self.handle_client, name, **options)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,29 @@
+"""A client inside the server's own process: the same library, through a pair of connected sockets."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from asyncchat.client import ChatClient, connect_streams
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def connect_inside(handle: Handler, name: str, **options: Any) -> AsyncIterator[ChatClient]:
+    """A client of the server whose `handle_client` this is; *options* are those of `connect_streams`."""
+    ours, theirs = socket.socketpair()
+    serving = asyncio.create_task(_serve(handle, ours), name="asyncchat in-process client")
+    try:
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        async with connect_streams(reader, writer, name=name, **options) as client:
+            yield client
+    finally:
+        await serving
+
+
+async def _serve(handle: Handler, end: socket.socket) -> None:
+    reader, writer = await asyncio.open_connection(sock=end)
+    await handle(reader, writer)
