@@ -102,6 +102,7 @@ class LoopLog(LocalLog):
     _loop: asyncio.AbstractEventLoop | None = None
     _due: asyncio.Handle | None = None
     _idle: asyncio.TimerHandle | None = None
+    _worked = False  # a batch was committed since the timer was set: the loop is not idle
 
     async def aclose(self) -> None:
         """Commit and hand over all that is pending, then stop. Idempotent."""
@@ -132,6 +133,7 @@ class LoopLog(LocalLog):
         if batch:
             self._deliver(self._commit(batch))
             self._upkeep.busy()
+            self._worked = True
         if self._idle is None and not self._closed:
             self._rest(IDLE_SECONDS)
 
@@ -141,6 +143,10 @@ class LoopLog(LocalLog):
 
     def _do_chore(self) -> None:
         self._idle = None
+        if self._worked:
+            self._worked = False
+            self._rest(IDLE_SECONDS)
+            return
         again = self._upkeep.idle()
         if again is not None:
             self._rest(again)

@@ -63,11 +63,15 @@ class Code(enum.IntEnum):
     NOT_STORED = 507
 
 
-@lru_cache(maxsize=64)  # the messages of one batch share few milliseconds
 def rfc3339(milliseconds: int) -> str:
     """A Unix time in milliseconds as RFC 3339 UTC with milliseconds: ``2026-01-02T03:04:05.678Z``."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second(seconds)}{rest:03d}Z"
+
+
+@lru_cache(maxsize=16)  # the messages of now share their seconds
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}."
 
 
 def from_rfc3339(text: str) -> datetime:
