@@ -113,7 +113,11 @@ class Doorway:
         first = b""
         try:
             while True:
-                data = await reader.read(READ_SIZE)
+                try:
+                    async with asyncio.timeout(sniff.SETTLED if first else None):
+                        data = await reader.read(READ_SIZE)
+                except TimeoutError:
+                    return first, sniff.sniff(first, last=True)
                 greet.cancel()
                 first += data
                 kind = sniff.sniff(first, last=not data)
@@ -148,6 +152,11 @@ class Doorway:
             stream.close()
         for connection in list(self.connections):
             connection.close(bye(), reason)
+
+    def abort(self) -> None:
+        """End all connections, whatever waits to be sent."""
+        for connection in list(self.connections):
+            connection.writer.transport.abort()
 
 
 def peer_of(stream: asyncio.StreamWriter) -> tuple[str, str]:

@@ -17,6 +17,12 @@ native clients skip lines that are no JSON before the welcome, IRC clients skip 
 browsers give up a connection that speaks unasked and take another.
 """
 
+SETTLED = 2.0
+"""Seconds after which first bytes that could become several things (``Nick``, ``Pass``, ``G``) are plain text.
+
+That is somebody who ends nothing with a newline; a program's first bytes are not that long on their way.
+"""
+
 
 class Kind(enum.Enum):
     """What a client speaks."""
