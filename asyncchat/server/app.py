@@ -118,6 +118,21 @@ class ChatServer:
             self._listeners.append(await listen(address, self.handle_client))
             log.info("Listening on %s", self._listeners[-1].address)
 
+    def reload(self, settings: Settings) -> None:
+        """Other settings from now on, for all who are here as well.
+
+        The default room stays, and so do the limits ``hashes`` and ``wrong_passwords``: these only a restart changes.
+        """
+        kept = self._settings
+        self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
+        self.chat.house.settings = self._settings
+        self._writers.buffer = settings.limits.buffer
+
+    def hurry(self) -> None:
+        """Wait no more, while closing, for clients that do not read."""
+        if hasattr(self, "_doorway"):
+            self._doorway.abort()
+
     async def aclose(self) -> None:
         """Close in the order that loses nothing. Idempotent; afterwards no task, thread or socket is left.
 

@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import stat
+import sys
 from collections.abc import Awaitable, Callable
 
 from asyncchat.vocabulary.addresses import Address, parse_address
 
-try:
+if sys.platform != "win32":  # which has no such limit
     import resource
-except ImportError:  # Windows has no such limit
-    resource = None  # type: ignore[assignment]
 
 BACKLOG = 4096
 """Connections that the kernel holds until they are accepted: all clients of a restarted server come at once."""
@@ -47,10 +47,21 @@ class Listener:
 async def listen(text: str, handler: Handler) -> Listener:
     """Listen on an address. Raises ValueError for what is no address, OSError for one that cannot be listened on."""
     address = parse_address(text, listening=True)
+    try:
+        return await _listen(address, handler)
+    except OSError as error:
+        # asyncio's own texts name the address in another way than the operator did.
+        number = error.errno or 0
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(number) if number else error
+        raise OSError(number, f"cannot listen on {address}: {reason}") from error
+
+
+async def _listen(address: Address, handler: Handler) -> Listener:
     match address.scheme:
         case "tcp":
+            host = address.host if address.port else await _one_of(address.host)
             server = await asyncio.start_server(
-                handler, address.host or None, address.port, backlog=BACKLOG, reuse_address=os.name == "posix"
+                handler, host or None, address.port, backlog=BACKLOG, reuse_address=os.name == "posix"
             )
             return Listener(server, str(_bound(address, server)))
         case "unix":
@@ -58,7 +69,15 @@ async def listen(text: str, handler: Handler) -> Listener:
             server = await asyncio.start_unix_server(handler, address.path, backlog=BACKLOG)
             return Listener(server, str(address), address.path)
         case _:
-            raise ValueError(f"cannot listen on {text}")
+            raise ValueError(f"cannot listen on {address}")
+
+
+async def _one_of(host: str) -> str:
+    """One IP address of a host: a name may have several, and any free port would be another for each of them."""
+    infos = await asyncio.get_running_loop().getaddrinfo(
+        host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    return str(infos[0][4][0])
 
 
 def _bound(address: Address, server: asyncio.Server) -> Address:
@@ -71,7 +90,7 @@ def _remove_stale(path: str) -> None:
     """Remove the socket file of a server that died; one that answers is in use."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise FileExistsError(f"{path} exists and is no socket")
+            raise FileExistsError(errno.EEXIST, "exists")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -80,12 +99,20 @@ def _remove_stale(path: str) -> None:
         except ConnectionRefusedError:
             os.unlink(path)
             return
-    raise OSError(f"{path} is in use")
+    raise OSError(errno.EADDRINUSE, "in use")
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files as it may. For whoever owns the process."""
+    if sys.platform != "win32":
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):  # some systems allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def descriptors_for_clients() -> int | None:
     """How many connections the process has file descriptors for; None where there is no such limit."""
-    if resource is None:
+    if sys.platform == "win32":
         return None
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else max(soft - RESERVED_DESCRIPTORS, 1)

@@ -46,7 +46,7 @@ class Writers:
     def __init__(self, seq: Callable[[], int], buffer: int) -> None:
         self.all: set[ClientWriter] = set()
         self._seq = seq
-        self._buffer = buffer
+        self.buffer = buffer
         self._dirty: list[ClientWriter] = []
         self._flush_due = False
         self._run: list[Said] = []
@@ -137,7 +137,7 @@ class Writers:
         if transport.is_closing():
             return
         transport.write(data)
-        if self._buffer and transport.get_write_buffer_size() > self._buffer and writer.lagging_since is None:
+        if self.buffer and transport.get_write_buffer_size() > self.buffer and writer.lagging_since is None:
             writer.lagging_since = self._seq()
             writer.drained = asyncio.get_running_loop().create_task(self._catch_up(writer))
 

@@ -1,0 +1,80 @@
+"""``asyncchat-server``: reads the settings, and runs the server until somebody ends it.
+
+Exit status: 0 after a shutdown, 1 when the server cannot run (an address in use, a damaged database, ...), 2 for
+settings that cannot be used.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from asyncchat import __version__
+from asyncchat.server import logs
+from asyncchat.server.config import Config, ConfigError, configure
+from asyncchat.server.listeners import raise_descriptor_limit
+from asyncchat.server.options import OPTIONS, parser
+from asyncchat.server.running import Running
+from asyncchat.vocabulary.errors import StorageError
+from asyncchat.vocabulary.printable import printable
+
+log = logging.getLogger("asyncchat.server")
+
+FAILED = 1
+MISUSED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; *arguments* are the command line's. Returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    said = parser(__version__).parse_args(words)
+    flags = {option.name: getattr(said, option.name, None) for option in OPTIONS}
+
+    def load() -> Config:
+        return load_config(said.config, flags)
+
+    try:
+        config = load()
+    except ConfigError as error:
+        print(f"asyncchat-server: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - a command line program
+        return MISUSED
+    writer = logs.start(config.log_level)
+    try:
+        raise_descriptor_limit()
+        asyncio.run(Running(config, load).run())
+    except StorageError as error:
+        log.error("%s", error)
+        return FAILED
+    except OSError as error:
+        log.error("%s", error.strerror or error)
+        return FAILED
+    finally:
+        writer.close()
+    return 0
+
+
+def load_config(file: str | None, flags: Mapping[str, Any]) -> Config:
+    """The settings of a file (None: of no file) and of flags, as they are now; raises `ConfigError`."""
+    return configure(
+        read_config(file) if file is not None else {},
+        flags,
+        folder=Path(file).parent if file is not None else Path(),
+        data=user_data_path("asyncchat", appauthor=False),
+        read=lambda path: path.read_text(encoding="utf-8"),
+    )
+
+
+def read_config(file: str) -> dict[str, object]:
+    """What a configuration file says; raises `ConfigError`."""
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError("config", f"cannot read {file}: {error.strerror or os.strerror(error.errno or 0)}") from None
+    except (UnicodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError("config", f"{file} is no TOML: {error}") from None

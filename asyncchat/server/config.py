@@ -1,0 +1,256 @@
+"""The settings of the server program, from the configuration file and the flags: checked once, frozen then."""
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msgspec import structs
+
+from asyncchat.core.house import Settings
+from asyncchat.core.limits import Limits
+from asyncchat.server.app import DEFAULT_LISTEN, MEMORY
+from asyncchat.server.options import BY_NAME, EXAMPLE_LIMIT, OPTIONS, Option
+from asyncchat.vocabulary.addresses import parse_address
+from asyncchat.vocabulary.names import BadName, parse_room_name, parse_user_name
+from asyncchat.vocabulary.printable import printable
+
+MOTD_BYTES = 16_384
+"""Of the message of the day: it travels with every login, in one line."""
+
+SERVER_NAME = 64
+"""Characters of the server's name: it stands in lines of text, and in every IRC reply."""
+
+FIXED_LIMITS = ("hashes", "wrong_passwords")
+"""Limits that only a restart changes; the others count from a reload on."""
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the text begins with its name."""
+
+    def __init__(self, setting: str, why: str) -> None:
+        super().__init__(f"{setting}: {why}")
+        self.setting = setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the server program was told. ``data``: a directory, or `MEMORY`. ``settings``: what the rules need."""
+
+    listen: tuple[str, ...]
+    data: Path | str
+    tls_cert: Path | None
+    tls_key: Path | None
+    log_level: str
+    settings: Settings
+
+
+def configure(
+    file: Mapping[str, object],
+    flags: Mapping[str, object],
+    *,
+    folder: Path,
+    data: Path,
+    read: Callable[[Path], str],
+) -> Config:
+    """The settings of a configuration file, overridden by flags; raises `ConfigError`.
+
+    ``file``: the parsed TOML; its relative paths count from ``folder``. ``flags``: by the settings' names, None where
+    nothing was said. ``data``: the directory if none is named. ``read``: gives the text of a file, or raises OSError.
+    """
+    values = {name: _from_file(name, value, folder) for name, value in file.items()}
+    values |= {name: _from_flag(BY_NAME[name], value) for name, value in flags.items() if value is not None}
+    values["limits"] = _limits(file.get("limits", {}), flags.get("limits"))
+    if flags.get("server_password_file") is not None:
+        values.pop("server_password", None)
+    secret = _password(values, read)
+    return Config(
+        listen=_addresses(values),
+        data=values.get("data", data),
+        tls_cert=values.get("tls_cert"),
+        tls_key=values.get("tls_key"),
+        log_level=values.get("log_level", "INFO"),
+        settings=Settings(
+            name=_server_name(values.get("name", "asyncchat")),
+            motd=_motd(values.get("motd"), read),
+            default_room=_room(values.get("default_room", "#lobby"), values["limits"].room_name),
+            guests=values.get("guests", True),
+            registration=values.get("registration", "open"),
+            invitations=frozenset(values.get("invitations", ())),
+            server_password=secret,
+            insecure_passwords=values.get("insecure_passwords", False),
+            administrators=_people(values.get("administrators", ()), values["limits"].name),
+            limits=values["limits"],
+        ),
+    )
+
+
+def fixed_changes(old: Config, new: Config) -> list[str]:
+    """The settings that differ and that only a restart changes."""
+    changed = [name for name in ("listen", "data") if getattr(old, name) != getattr(new, name)]
+    if old.settings.default_room != new.settings.default_room:
+        changed.append("default_room")
+    before, after = old.settings.limits, new.settings.limits
+    return changed + [f"limits.{name}" for name in FIXED_LIMITS if getattr(before, name) != getattr(after, name)]
+
+
+# --- one value ------------------------------------------------------------------------------------------------------
+
+
+def _from_file(name: str, value: object, folder: Path) -> Any:
+    option = BY_NAME.get(name)
+    if option is None:
+        raise ConfigError(name, f"there is no such setting{_nearest(name, (option.name for option in OPTIONS))}")
+    match option.kind, value:
+        case "limits", _:
+            return value  # checked with the flags'
+        case "switch", bool():
+            return value
+        case "path", str(text):
+            return _path(option, text, folder)
+        case "text", str(text):
+            return _choice(option, text)
+        case "texts", list() if all(isinstance(item, str) for item in value):
+            return tuple(value)
+    wanted = {"switch": "true or false", "texts": "a list of texts"}.get(option.kind, "a text")
+    raise ConfigError(name, f"{wanted} is expected, not {value!r}")
+
+
+def _from_flag(option: Option, value: Any) -> Any:
+    if option.kind == "path":
+        return _path(option, value, Path())
+    return tuple(value) if option.kind == "texts" else value
+
+
+def _path(option: Option, text: str, folder: Path) -> Path | str:
+    if not text:
+        raise ConfigError(option.name, "an empty path")
+    if option.name == "data" and text == MEMORY:
+        return MEMORY
+    return folder / Path(text).expanduser()
+
+
+def _choice(option: Option, text: str) -> str:
+    if option.choices is None:
+        return text
+    found = next((choice for choice in option.choices if choice.lower() == text.lower()), None)
+    if found is None:
+        raise ConfigError(option.name, f"{text!r} is none of {', '.join(option.choices)}")
+    return found
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(names), 1)
+    return f"; is {near[0]} meant?" if near else ""
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+def _limits(table: object, flags: object) -> Limits:
+    if not isinstance(table, dict):
+        raise ConfigError("limits", "a table is expected: [limits]")
+    changes = {name: _limit(f"limits.{name}", name, value) for name, value in table.items()}
+    for text in flags or ():  # type: ignore[attr-defined]
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError("limit", f"write NAME=VALUE, as in {EXAMPLE_LIMIT}=8192, not {text!r}")
+        changes[name] = _limit(f"limit {name}", name, _number(f"limit {name}", value))
+    return structs.replace(Limits(), **changes)
+
+
+def _limit(setting: str, name: str, value: object) -> int | float:
+    kinds = {field.name: field.type for field in structs.fields(Limits)}
+    if name not in kinds:
+        raise ConfigError(setting, f"there is no such limit{_nearest(name, kinds)}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(setting, f"a number is expected, not {value!r}")
+    if not (math.isfinite(value) and value >= 0):
+        raise ConfigError(setting, f"{value} is below 0 or no number; 0 is unlimited")
+    if kinds[name] is float:
+        return float(value)
+    if isinstance(value, float):
+        raise ConfigError(setting, f"a whole number is expected, not {value}")
+    return value
+
+
+def _number(setting: str, text: str) -> int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise ConfigError(setting, f"a number is expected, not {text!r}")
+
+
+# --- what the values mean -------------------------------------------------------------------------------------------
+
+
+def _addresses(values: Mapping[str, Any]) -> tuple[str, ...]:
+    listen: tuple[str, ...] = values.get("listen", (DEFAULT_LISTEN,))
+    for text in listen:
+        try:
+            address = parse_address(text, listening=True)
+        except ValueError as error:
+            raise ConfigError("listen", str(error)) from None
+        if address.scheme == "tls" and values.get("tls_cert") is None:
+            raise ConfigError("tls_cert", f"{text} needs a certificate")
+    if values.get("tls_key") is not None and values.get("tls_cert") is None:
+        raise ConfigError("tls_cert", "tls_key is of no use without it")
+    return listen
+
+
+def _password(values: Mapping[str, Any], read: Callable[[Path], str]) -> str | None:
+    if "server_password_file" not in values:
+        secret: str | None = values.get("server_password")
+        if secret == "":
+            raise ConfigError("server_password", "it is empty")
+        return secret
+    if "server_password" in values:
+        raise ConfigError("server_password_file", "server_password is set as well")
+    secret = _read("server_password_file", values["server_password_file"], read).rstrip("\r\n")
+    if not secret:
+        raise ConfigError("server_password_file", f"{values['server_password_file']} is empty")
+    return secret
+
+
+def _motd(path: Path | None, read: Callable[[Path], str]) -> str | None:
+    if path is None:
+        return None
+    text = _read("motd", path, read).rstrip()
+    if len(text.encode()) > MOTD_BYTES:
+        raise ConfigError("motd", f"{path} has more than {MOTD_BYTES} bytes")
+    return text or None
+
+
+def _read(setting: str, path: Path, read: Callable[[Path], str]) -> str:
+    try:
+        return read(path)
+    except OSError as error:
+        raise ConfigError(setting, f"cannot read {path}: {error.strerror}") from None
+    except UnicodeError:
+        raise ConfigError(setting, f"{path} is no UTF-8 text") from None
+
+
+def _server_name(text: str) -> str:
+    if not text.strip() or len(text) > SERVER_NAME or printable(text) != text:
+        raise ConfigError("name", f"a name of 1 to {SERVER_NAME} printable characters is expected")
+    return text
+
+
+def _room(text: str, limit: int) -> str:
+    try:
+        return parse_room_name(text, limit).text
+    except BadName as error:
+        raise ConfigError("default_room", f"{text!r} is no room: {error}") from None
+
+
+def _people(names: Iterable[str], limit: int) -> frozenset[str]:
+    for name in names:
+        try:
+            parse_user_name(name, limit)
+        except BadName as error:
+            raise ConfigError("administrators", f"{name!r} is no name: {error}") from None
+    return frozenset(names)

@@ -1,0 +1,77 @@
+"""A server as a process of its own: signals, reloads, and an end in good order."""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Callable, Mapping
+
+from asyncchat.server.app import ChatServer
+from asyncchat.server.config import Config, ConfigError, fixed_changes
+from asyncchat.vocabulary.printable import printable
+
+log = logging.getLogger("asyncchat.server")
+
+
+class Running:
+    """Runs a server until it is told to stop. ``load`` reads the settings anew; it raises `ConfigError`."""
+
+    def __init__(self, config: Config, load: Callable[[], Config]) -> None:
+        self.config = config
+        self._load = load
+        self._stop = asyncio.Event()
+        self._started = False
+
+    async def run(self) -> None:
+        """Serve until `stop` or a signal; raises `StorageError` or OSError when the server cannot start."""
+        config = self.config
+        self.server = ChatServer(listen=config.listen, data=config.data, settings=config.settings)
+        handle_signals({"SIGINT": self.stop, "SIGTERM": self.stop, "SIGHUP": self.reload})
+        await self.server.start()
+        self._started = True
+        # What is there now stays: the garbage collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        try:
+            await self._stop.wait()
+        finally:
+            log.info("Shutting down")
+            await self.server.aclose()
+            log.info("Stopped")
+
+    def stop(self) -> None:
+        """End in good order; asked a second time, do not wait for those who do not read."""
+        if self._stop.is_set():
+            self.server.hurry()
+        self._stop.set()
+
+    def reload(self) -> bool:
+        """Read the settings anew; those that cannot be used change nothing. Did it work?"""
+        if not self._started:
+            return False  # they are being read just now
+        try:
+            new = self._load()
+        except ConfigError as error:
+            log.error("Not reloaded: %s", printable(str(error)))
+            return False
+        fixed = fixed_changes(self.config, new)
+        if fixed:
+            log.warning("Only a restart changes %s", ", ".join(fixed))
+        self.server.reload(new.settings)
+        logging.getLogger().setLevel(new.log_level)
+        self.config = new
+        log.info("Reloaded the settings")
+        return True
+
+
+def handle_signals(handlers: Mapping[str, Callable[[], object]]) -> None:
+    """Call these in the running loop, by the signal's name; those that the system does not have are left out."""
+    loop = asyncio.get_running_loop()
+    for name, handler in handlers.items():
+        number = getattr(signal, name, None)
+        if number is None:
+            continue
+        try:
+            loop.add_signal_handler(number, handler)
+        except NotImplementedError:  # Windows: its loops know no signals, but wake up for one
+            signal.signal(number, lambda *_, handler=handler: loop.call_soon_threadsafe(handler))
