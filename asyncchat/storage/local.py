@@ -10,7 +10,7 @@ from typing import TypeVar
 from asyncchat.storage.committer import Done, commit
 from asyncchat.storage.log import Applied, Entry, Failed
 from asyncchat.storage.store import Store
-from asyncchat.storage.threads import perform
+from asyncchat.storage.threads import ended, perform
 from asyncchat.storage.upkeep import Upkeep
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.records import Record
@@ -177,7 +177,7 @@ class ThreadLog(LocalLog):
             return
         self._wake()
         await self._stopped.wait()
-        self._thread.join()  # its last act was to say that it has stopped
+        await ended(self._thread)
 
     async def run(self, job: Callable[[Store], T]) -> T:
         """Call *job* with the store between two batches, and return its result; it must be short: all commits wait."""

@@ -34,9 +34,13 @@ WAL_BYTES = 64 * 1024 * 1024
 STATEMENTS = 256
 """Prepared statements kept per connection: more than there are."""
 
-_HEADER = struct.Struct(">16s2x2B8xI28xI4xI")  # magic, write and read version, pages, user_version, application_id
-_HEADER_BYTES = 100
+QUICK_CHECK_BYTES = 8 * 1024 * 1024
+"""A database up to this size is read through at start-up, which takes about 50 ms; `checking.check` reads any."""
+
 _MAGIC = b"SQLite format 3\0"
+_HEADER = struct.Struct(">16x H 10x I 28x I 4x I")  # page size, pages, user_version, application_id
+_HEADER_BYTES = 100
+_LARGEST_PAGE = 65536  # stands as 1 in the header
 
 
 class Lock:
@@ -75,7 +79,7 @@ def prepare(path: Path) -> None:
 
 
 def inspect(path: Path) -> None:
-    """Raise `DamagedDatabase` or `NewerDatabase` when this program must not use the file; an empty one is well."""
+    """Raise `DamagedDatabase` or `NewerDatabase` when the file's header already says so; an empty file is well."""
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
@@ -86,40 +90,43 @@ def inspect(path: Path) -> None:
         return
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise DamagedDatabase(f"{path} is not a database")
-    _, _, _, pages, version, application = _HEADER.unpack_from(header)
+    page_size, pages, version, application = _HEADER.unpack_from(header)
     if version > VERSION:
-        raise newer(path, version)
-    page_size = int.from_bytes(header[16:18], "big")
-    page_size = 65536 if page_size == 1 else page_size
-    wal = Path(f"{path}-wal")
-    if wal.exists() and wal.stat().st_size:
-        # Until SQLite has taken the write-ahead log in, the file alone says little.
-        return
-    if application != APPLICATION_ID and version:
+        raise _newer(path, version)
+    if has_wal(path):
+        return  # what stands there counts more than the file alone
+    if application != APPLICATION_ID:
         raise DamagedDatabase(f"{path} is a database of another program")
-    if size < pages * page_size:
-        raise DamagedDatabase(f"{path} is damaged: {size} bytes of {pages * page_size} are left")
-    _look_inside(path)
+    expected = pages * (_LARGEST_PAGE if page_size == 1 else page_size)
+    if size < expected:
+        raise DamagedDatabase(f"{path} is damaged: of {expected} bytes {size} are left")
 
 
-def newer(path: Path | str, version: int) -> NewerDatabase:
-    """The error for a database of a later version."""
+def look_inside(path: Path) -> None:
+    """Raise `DamagedDatabase` when SQLite finds the file damaged; a large one is not read through. The lock is held."""
+    size = path.stat().st_size
+    if not size or has_wal(path):
+        return
+    try:
+        with contextlib.closing(connect_inspector(path)) as db:
+            db.execute("SELECT epoch, last_seq, (SELECT max(seq) FROM messages) FROM server").fetchone()
+            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0] if size <= QUICK_CHECK_BYTES else "ok"
+    except sqlite3.DatabaseError as error:
+        raise DamagedDatabase(f"{path} is damaged: {error}") from None
+    if verdict != "ok":
+        raise DamagedDatabase(f"{path} is damaged: {verdict}")
+
+
+def has_wal(path: Path) -> bool:
+    """Is there a write-ahead log, of a process that runs or that was killed?"""
+    wal = Path(f"{path}-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def _newer(path: Path | str, version: int) -> NewerDatabase:
     return NewerDatabase(
         f"{path} was written by a newer version of this program (schema {version}; this one knows {VERSION})"
     )
-
-
-def _look_inside(path: Path) -> None:
-    # "immutable" opens without a lock, a -wal or a -shm file; our own lock keeps everybody else away.
-    try:
-        with contextlib.closing(sqlite3.connect(uri(path, "immutable=1"), uri=True)) as db:
-            tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if tables and version_of(db):
-                db.execute("SELECT epoch, last_seq, (SELECT max(seq) FROM messages) FROM server").fetchone()
-            elif tables:
-                raise DamagedDatabase(f"{path} is a database of another program")
-    except sqlite3.DatabaseError as error:
-        raise DamagedDatabase(f"{path} is damaged: {error}") from None
 
 
 def uri(path: Path, options: str) -> str:
@@ -135,7 +142,7 @@ def connect(path: Path | str) -> sqlite3.Connection:
     try:
         version = version_of(db)
         if version > VERSION:
-            raise newer(path, version)
+            raise _newer(path, version)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
@@ -155,9 +162,20 @@ def connect(path: Path | str) -> sqlite3.Connection:
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that reads beside the writer."""
     db = sqlite3.connect(
-        uri(path, "mode=rw"), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False,
+        uri(path, "mode=rw"),
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
         cached_statements=STATEMENTS,
-    )  # fmt: skip
+    )
     db.execute("PRAGMA query_only = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     return db
+
+
+def connect_inspector(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, not even a file beside the database."""
+    # "immutable" makes no lock and no -wal or -shm file; where there is a write-ahead log it would not be read.
+    options = "mode=ro" if has_wal(path) else "immutable=1"
+    return sqlite3.connect(uri(path, options), uri=True, timeout=BUSY_SECONDS, isolation_level=None)

@@ -243,10 +243,10 @@ def _change(
 ) -> _Statement:  # fmt: skip
     values = (seq, time, kind, by, name, to, room, author, peer, target, detail, remove)
     if target is None:
-        return "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
+        return "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
     # About a message that is gone there is nothing to tell: its deletion has been told, or will be.
     add = (
-        "INSERT INTO changes SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+        "INSERT OR REPLACE INTO changes SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
         " WHERE EXISTS (SELECT 1 FROM messages WHERE seq = ? AND deleted = 0)"
     )
     return add, (*values, target)

@@ -1,13 +1,17 @@
 """What a server holds of its database: the log, the answers, and the care for it all."""
 
+import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from asyncchat.storage.backup import backup
 from asyncchat.storage.local import LocalLog, local_log
 from asyncchat.storage.opening import MEMORY
+from asyncchat.storage.pruning import GUEST_DAYS, silent_guests
 from asyncchat.storage.store import Placed, Store, ask
 from asyncchat.storage.threads import Threads
 from asyncchat.vocabulary.queries import StoreQuery
@@ -15,42 +19,59 @@ from asyncchat.vocabulary.queries import StoreQuery
 READERS = 2
 """Threads that read: one long search leaves the other free for pages of history."""
 
+PRUNED_AT_ONCE = 200
+"""Messages deleted in one transaction: some milliseconds, in which records wait."""
+
+GUESTS_AT_ONCE = 1000
+"""Guests looked at in one go: each costs a look through the messages only once for all."""
+
+DAY = 86_400_000  # milliseconds
+
+T = TypeVar("T")
+
 
 class Storage:
     """A database file, made when there is none, or ``":memory:"``.
 
-    Use: `open`, `load`, ``log.start``, then ``log.append`` and `ask`; at the end ``log.aclose`` and `aclose`. All on
-    the loop's thread; nothing blocks it but a database in memory.
+    Use: `open`, `load`, ``log.start``, then ``log.append`` and `ask`; at the end `aclose`. All on the loop's thread;
+    nothing blocks it but a database in memory.
     """
+
+    log: LocalLog
 
     def __init__(self, path: Path | str) -> None:
         self._path = path
         self._store: Store
         self._threads: Threads | None = None
         self._connections: list[sqlite3.Connection] = []
-        self.log: LocalLog
+        self._open = False
 
     async def open(self) -> None:
         """Open the database; raises `DatabaseInUse`, `DamagedDatabase`, `NewerDatabase` or `StorageError`."""
         if self._path == MEMORY:
             self._store = Store.open(MEMORY)
         else:
-            self._threads = Threads(READERS, "asyncchat-reader")
+            threads = Threads(READERS, "asyncchat-reader")
             try:
-                await self._threads.run(self._open)
+                self._store, self._connections = await threads.run(self._open_file)
             except BaseException:
-                await self._threads.aclose()
+                await threads.aclose()
                 raise
+            self._threads = threads
         self.log = local_log(self._store)
+        self._open = True
 
-    def _open(self) -> None:
-        store = Store.open(self._path)
-        try:
-            self._connections = [store.reader() for _ in range(READERS)]
-        except BaseException:
-            store.close()
-            raise
-        self._store = store
+    async def aclose(self) -> None:
+        """Commit what is pending and close it all; no thread is left. Idempotent."""
+        if not self._open:
+            return
+        await self.log.aclose()
+        if self._threads is not None:
+            await self._threads.aclose()
+        self._open = False
+        while self._connections:
+            self._connections.pop().close()
+        self._store.close()
 
     @property
     def epoch(self) -> str:
@@ -64,26 +85,55 @@ class Storage:
 
     def load(self) -> Iterator[Placed]:
         """The records that make the chat's state; before ``log.start``. See `loading.load`."""
-        return self._store.load(int(time.time() * 1000))
+        return self._store.load(_now())
 
     async def ask(self, query: StoreQuery) -> Any:
         """The answer to a query, which sees all that was applied before; raises `StorageError`."""
-        if self._threads is None:
-            return self._store.ask(query)
-        return await self._threads.run(lambda: self._ask(query))
+        return await self._read(lambda db: ask(db, query))
 
-    def _ask(self, query: StoreQuery) -> Any:
+    async def prune(self, room: int, before: int) -> int:
+        """Delete a room's messages from before a time (Unix ms), a few at a time; returns how many there were."""
+        total = 0
+        while count := await self.log.run(lambda store: store.prune(room, before, PRUNED_AT_ONCE)):
+            total += count
+            await asyncio.sleep(0)  # in memory nothing else would get a turn
+        return total
+
+    async def forget_guests(self) -> int:
+        """Delete guests who have long left and never wrote; returns how many. Once a day is enough."""
+        before = _now() - GUEST_DAYS * DAY
+        total, after = 0, 0
+        while True:
+            guests, more = await self._read(partial(silent_guests, before=before, after=after, limit=GUESTS_AT_ONCE))
+            if more is None:
+                return total
+            after = more
+            total += await self.log.run(partial(Store.remove_people, people=guests, before=before))
+
+    async def backup(self, path: Path | str) -> None:
+        """Copy the database as it is now to a new file; raises `StorageError` when it exists or cannot be written."""
+        await self._read(lambda db: backup(db, Path(path)))
+
+    def _open_file(self) -> tuple[Store, list[sqlite3.Connection]]:
+        store = Store.open(self._path)
+        try:
+            return store, [store.reader() for _ in range(READERS)]
+        except BaseException:
+            store.close()
+            raise
+
+    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        if self._threads is None:
+            return function(self._store.connection)
+        return await self._threads.run(lambda: self._with_connection(function))
+
+    def _with_connection(self, function: Callable[[sqlite3.Connection], T]) -> T:
         db = self._connections.pop()  # there is one for each thread
         try:
-            return ask(db, query)
+            return function(db)
         finally:
             self._connections.append(db)
 
-    async def aclose(self) -> None:
-        """Close the log and the database; no thread is left. Idempotent."""
-        await self.log.aclose()
-        if self._threads is not None:
-            await self._threads.aclose()
-        while self._connections:
-            self._connections.pop().close()
-        self._store.close()
+
+def _now() -> int:
+    return int(time.time() * 1000)

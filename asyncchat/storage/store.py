@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from asyncchat.storage import loading, opening
+from asyncchat.storage import loading, opening, pruning
 from asyncchat.storage.answers import answer
 from asyncchat.storage.indexing import index_next, is_current, purge, purge_is_due, renew
 from asyncchat.storage.projection import project
@@ -36,7 +36,7 @@ class Store:
     """An open database. Its methods are for one thread at a time; `read` connections are for other threads."""
 
     def __init__(self, db: sqlite3.Connection, path: Path | None, lock: opening.Lock | None) -> None:
-        self._db = db
+        self.connection = db
         self._lock = lock
         self.path = path
         epoch, high_water = db.execute("SELECT epoch, last_seq FROM server").fetchone()
@@ -57,9 +57,10 @@ class Store:
             return cls(opening.connect(path), None, None)
         path = Path(path)
         opening.prepare(path)
+        opening.inspect(path)
         lock = opening.Lock(path)
         try:
-            opening.inspect(path)
+            opening.look_inside(path)
             return cls(opening.connect(path), path, lock)
         except BaseException:
             lock.release()
@@ -67,7 +68,7 @@ class Store:
 
     def close(self) -> None:
         """Close the database. Idempotent."""
-        self._db.close()
+        self.connection.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -89,7 +90,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The connection in a transaction, which is durable at the end of the block; raises `StorageError`."""
-        db = self._db
+        db = self.connection
         try:
             db.execute("BEGIN IMMEDIATE")
             yield db
@@ -102,7 +103,7 @@ class Store:
 
     def ask(self, query: StoreQuery) -> Any:
         """The answer to a query; its class says what that is. Raises `StorageError`."""
-        return ask(self._db, query)
+        return ask(self.connection, query)
 
     @property
     def unindexed(self) -> int:
@@ -119,22 +120,37 @@ class Store:
     @property
     def purge_is_due(self) -> bool:
         """Are words of removed messages left in the search index?"""
-        return purge_is_due(self._db)
+        return purge_is_due(self.connection)
 
     def purge(self, *, first: bool) -> bool:
         """A step towards a search index without the words of removed messages; true when there is more to do."""
         with self.transaction() as db:
             return purge(db, first=first)
 
+    def prune(self, room: int, before: int, limit: int) -> int:
+        """Delete messages of a room from before a time (Unix ms), *limit* at most; returns how many."""
+        with self.transaction() as db:
+            return pruning.prune(db, room, before, limit, last_seq=self.last_seq)
+
+    def remove_people(self, people: Sequence[int], before: int) -> int:
+        """Delete these guests unless they were seen since a time (Unix ms); returns how many."""
+        with self.transaction() as db:
+            return pruning.remove_people(db, people, before)
+
     def checkpoint(self) -> bool:
-        """Empty the write-ahead log, where old pages still are; false when readers kept it from being done."""
-        busy: int = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        """Empty the write-ahead log, where old pages still are; false when a reader is in the way."""
+        db = self.connection
+        db.execute("PRAGMA busy_timeout = 0")  # whoever wants to commit does not wait for that reader
+        try:
+            busy: int = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            db.execute(f"PRAGMA busy_timeout = {opening.BUSY_SECONDS * 1000:.0f}")
         return not busy
 
     def load(self, now: int = 0) -> Iterator[Placed]:
         """The records that make the chat's state; see `loading.load`. Raises `StorageError` for a damaged file."""
         try:
-            yield from loading.load(self._db, now=now)
+            yield from loading.load(self.connection, now=now)
         except sqlite3.Error as error:
             raise StorageError(f"the database cannot be read: {error}") from error
 
@@ -146,7 +162,7 @@ class Store:
 
     def _highest(self) -> tuple[int, int]:
         statement = "SELECT ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0)"
-        messages, changes = self._db.execute(statement).fetchone()
+        messages, changes = self.connection.execute(statement).fetchone()
         return messages, changes
 
 

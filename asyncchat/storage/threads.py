@@ -33,6 +33,12 @@ def _fail(future: asyncio.Future[T], error: Exception) -> None:
         future.set_exception(error)
 
 
+async def ended(thread: threading.Thread) -> None:
+    """Return when a thread that has done its last work is gone. `join` would block the loop for that moment."""
+    while thread.is_alive():  # noqa: ASYNC110 - for microseconds: it has said that it ends
+        await asyncio.sleep(0)
+
+
 class Threads:
     """Some threads that do what they are given, first come first served.
 
@@ -66,17 +72,17 @@ class Threads:
         all_ended = loop.create_future()
         remaining = len(self._threads)
 
-        def ended() -> None:
+        def one_ended() -> None:
             nonlocal remaining
             remaining -= 1
             if not remaining:
                 all_ended.set_result(None)
 
         for _ in self._threads:
-            self._jobs.put(lambda: _leave(loop, ended))
+            self._jobs.put(lambda: _leave(loop, one_ended))
         await asyncio.shield(all_ended)
         for thread in self._threads:
-            thread.join()  # its last act was to say that it ends
+            await ended(thread)
 
     def _work(self) -> None:
         with contextlib.suppress(_Leave):
@@ -88,6 +94,6 @@ class _Leave(Exception):  # noqa: N818 - no error
     """Ends a thread."""
 
 
-def _leave(loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
-    loop.call_soon_threadsafe(ended)
+def _leave(loop: asyncio.AbstractEventLoop, say_so: Callable[[], None]) -> None:
+    loop.call_soon_threadsafe(say_so)
     raise _Leave

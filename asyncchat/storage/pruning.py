@@ -1,0 +1,66 @@
+"""What goes by itself: messages that a room no longer keeps, and guests who never said a word."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from asyncchat.storage.indexing import forget
+
+GUEST_DAYS = 30
+"""A guest who left, has not come back for so long and has written nothing is forgotten, tokens and all."""
+
+_seqs = msgspec.json.Decoder(list[int])
+
+_THEM = "IN (SELECT value FROM json_each(:them))"
+
+
+def prune(db: sqlite3.Connection, room: int, before: int, limit: int, *, last_seq: int) -> int:
+    """Delete the oldest messages of a room, as far as they are from before a time (Unix ms), *limit* at most.
+
+    With them goes what happened to them. Returns how many there were. In the caller's transaction.
+    """
+    oldest = "SELECT seq, time FROM messages WHERE room = ? AND room > 0 ORDER BY seq LIMIT ?"
+    old = f"SELECT json_group_array(seq) FROM ({oldest}) WHERE time < ?"
+    seqs = _seqs.decode(db.execute(old, (room, limit, before)).fetchone()[0])
+    changes = "SELECT seq FROM changes WHERE room = ? AND room > 0 AND time < ? ORDER BY seq LIMIT ?"
+    db.execute(f"DELETE FROM changes WHERE seq IN ({changes})", (room, before, limit))
+    if seqs:
+        forget(db, seqs)
+        them = {"them": _json(seqs)}
+        db.execute(f"DELETE FROM reactions WHERE target {_THEM}", them)
+        db.execute(f"DELETE FROM changes WHERE target {_THEM}", them)
+        db.execute(f"DELETE FROM messages WHERE seq {_THEM}", them)
+    # The last message may be among them, and its seq must not be given again.
+    db.execute("UPDATE server SET last_seq = ? WHERE last_seq < ?", (last_seq, last_seq))
+    return len(seqs)
+
+
+def silent_guests(db: sqlite3.Connection, before: int, after: int, limit: int) -> tuple[list[int], int | None]:
+    """Guests who left before a time (Unix ms) and never wrote nor were written to, of *limit* with ids above *after*.
+
+    The second value is the *after* to go on from, or None at the end. Reads all messages: up to a second or so.
+    """
+    gone = "SELECT id FROM people WHERE registered = 0 AND held = 0 AND touched < ? AND id > ? ORDER BY id LIMIT ?"
+    them = [row[0] for row in db.execute(gone, (before, after, limit)).fetchall()]
+    if not them:
+        return [], None
+    spoke = f"SELECT author FROM messages WHERE author {_THEM} UNION SELECT peer FROM messages WHERE peer {_THEM}"
+    heard = {row[0] for row in db.execute(spoke, {"them": _json(them)}).fetchall()}
+    return [person for person in them if person not in heard], them[-1]
+
+
+def remove_people(db: sqlite3.Connection, people: Sequence[int], before: int) -> int:
+    """Delete guests, unless they were seen since a time (Unix ms); returns how many. In the caller's transaction."""
+    gone = f"id {_THEM} AND registered = 0 AND held = 0 AND touched < :before"
+    still = f"SELECT json_group_array(id) FROM people WHERE {gone}"
+    found: str = db.execute(still, {"them": _json(people), "before": before}).fetchone()[0]
+    them = {"them": found}
+    for table in ("tokens", "roles", "invites", "markers"):
+        db.execute(f"DELETE FROM {table} WHERE person {_THEM}", them)
+    db.execute(f"DELETE FROM people WHERE id {_THEM}", them)
+    return len(_seqs.decode(found))
+
+
+def _json(seqs: Sequence[int]) -> str:
+    return msgspec.json.encode(list(seqs)).decode()

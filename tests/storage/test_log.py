@@ -1,0 +1,240 @@
+"""The log: order, group commit, what is told when, and what happens when the disk does not take it."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from asyncchat.storage.local import ThreadLog
+from asyncchat.storage.storage import Storage
+from asyncchat.storage.store import Store
+from asyncchat.vocabulary.errors import NotStored, StorageError
+from asyncchat.vocabulary.queries import FindMessage, FindPage, Place
+from asyncchat.vocabulary.records import Kept, Message, Record
+from asyncchat.vocabulary.terms import Code
+from tests.storage.facts import FIRST, LOBBY, Listener, person, said, typing
+
+BAD = said("\ud800")  # no UTF-8, so SQLite cannot hold it
+ALL = FindPage(Place(room=LOBBY), limit=10_000)
+
+
+async def test_records_are_applied_in_the_order_of_append(storage: Storage, listener: Listener) -> None:
+    records: list[Record] = []
+    for burst in range(20):
+        for number in range(burst):
+            record = typing() if number % 3 == 1 else said(f"{burst}.{number}")
+            records.append(record)
+            storage.log.append(record, origin=record)
+        await asyncio.sleep(0)
+    await listener.told(len(records))
+    assert [entry.record for entry in listener.applied] == records
+    assert all(entry.origin is entry.record for entry in listener.applied)
+
+
+async def test_kept_records_count_up_and_passing_ones_stand_behind_the_last(
+    storage: Storage, listener: Listener
+) -> None:
+    for record in (typing(), said("a"), typing(), typing(), said("b"), typing()):
+        storage.log.append(record)
+    await listener.told(6)
+    assert [entry.seq for entry in listener.applied] == [0, 1, 1, 1, 2, 2]
+    assert storage.last_seq == 2
+
+
+async def test_what_is_applied_can_be_read(storage: Storage, listener: Listener) -> None:
+    for number in range(1, 200):
+        storage.log.append(said(str(number)))
+        await listener.told(number)
+        message = await storage.ask(FindMessage(listener.applied[-1].seq))
+        assert message is not None
+
+
+async def test_all_that_is_pending_is_one_batch(storage: Storage, listener: Listener) -> None:
+    gate = threading.Event()
+    busy: asyncio.Task[bool] | None = None
+    if isinstance(storage.log, ThreadLog):  # the thread is busy while records gather
+        busy = asyncio.create_task(storage.log.run(lambda _: gate.wait()))
+        await asyncio.sleep(0)
+    for number in range(500):
+        storage.log.append(said(str(number)))
+    assert storage.log.pending == 500
+    gate.set()
+    await listener.told(500)
+    assert listener.batches == [500]
+    assert storage.log.pending == 0
+    assert busy is None or await busy
+
+
+async def test_passing_records_make_no_transaction(
+    storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> None:
+        pytest.fail("something was written")
+
+    monkeypatch.setattr(Store, "write", write)
+    for _ in range(3):
+        storage.log.append(typing())
+    await listener.told(3)
+    assert not listener.failed
+
+
+async def test_what_is_pending_at_the_end_is_committed_and_told(storage: Storage, listener: Listener) -> None:
+    for number in range(300):
+        storage.log.append(said(str(number)))
+    await storage.log.aclose()
+    assert len(listener.applied) == 300
+    await storage.log.aclose()
+    with pytest.raises(StorageError) as refused:
+        storage.log.append(said())
+    assert refused.value.code is Code.UNAVAILABLE
+
+
+async def test_records_appended_before_the_start_wait_for_it(storage: Storage) -> None:
+    storage.log.append(said("early"))
+    listener = Listener()
+    await storage.log.start(listener.on_applied, listener.on_failed)
+    await listener.told(1)
+    assert listener.applied[0].seq == 1
+
+
+async def test_a_record_appended_by_a_callback_is_applied(storage: Storage) -> None:
+    listener = Listener()
+
+    def applied(entries: list[object]) -> None:
+        listener.on_applied(entries)  # type: ignore[arg-type]
+        if len(listener.applied) < 50:
+            storage.log.append(said())
+
+    await storage.log.start(applied, listener.on_failed)  # type: ignore[arg-type]
+    storage.log.append(said())
+    await listener.told(50)
+    assert [entry.seq for entry in listener.applied] == list(range(1, 51))
+
+
+async def test_a_job_runs_between_batches_and_gives_its_result_or_error(storage: Storage, listener: Listener) -> None:
+    assert await storage.log.run(lambda store: store.epoch) == storage.epoch
+    with pytest.raises(ZeroDivisionError):
+        await storage.log.run(lambda _: 1 // 0)
+    storage.log.append(said())
+    await listener.told(1)
+
+
+async def test_the_loop_is_not_blocked(path: Path, no_blocking: None) -> None:
+    storage = Storage(path)
+    await storage.open()
+    listener = Listener()
+    await storage.log.start(listener.on_applied, listener.on_failed)
+    for _ in range(100):
+        storage.log.append(said())
+    await listener.told(100)
+    await storage.ask(ALL)
+    await storage.aclose()
+
+
+# --- when it fails --------------------------------------------------------------------------------------------------
+
+
+async def limit_pages(storage: Storage, pages: int) -> None:
+    """Make the database full: as SQLite sees it there is no room beyond so many pages."""
+    await storage.log.run(lambda store: store.connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+
+
+async def test_a_full_disk_refuses_until_there_is_room_again(storage: Storage, listener: Listener) -> None:
+    storage.log.append(said("before"))
+    await listener.told(1)
+    await limit_pages(storage, 1)  # SQLite makes it as many as there are
+    sent = 1
+    while not listener.failed:
+        storage.log.append(said("x" * 10_000))
+        sent += 1
+        await listener.told(sent)
+    kept = storage.last_seq
+
+    storage.log.append(said("y" * 10_000))
+    storage.log.append(typing())
+    await listener.told(sent + 2)
+    refused, error = listener.failed[-1]
+    assert isinstance(error, NotStored)
+    assert error.code is Code.NOT_STORED
+    assert refused.seq == 0
+    assert listener.applied[-1].record == typing(), "a passing record needs no room"
+    assert listener.applied[-1].seq == kept
+    assert storage.last_seq == kept
+    assert (await storage.ask(ALL)).events[0].text == "before", "reading goes on"
+
+    await limit_pages(storage, 100_000)
+    storage.log.append(said("after"))
+    await listener.told(sent + 3)
+    assert listener.applied[-1].seq == kept + 1
+    texts = [event.text for event in (await storage.ask(ALL)).events]
+    assert texts[-1] == "after"
+    assert len(texts) == len([entry for entry in listener.applied if isinstance(entry.record, Kept)])
+
+
+async def test_a_full_batch_fails_as_a_whole(storage: Storage, listener: Listener) -> None:
+    await limit_pages(storage, 1)
+    for _ in range(50):
+        storage.log.append(said("x" * 10_000))
+    await listener.told(50)
+    assert len(listener.failed) == 50
+    assert len({id(error) for _, error in listener.failed}) == 1
+    assert (await storage.ask(ALL)).events == []
+
+
+async def test_a_bad_record_fails_alone(storage: Storage, listener: Listener) -> None:
+    for record in (*FIRST, said("one"), BAD, typing(), said("two"), said("three", author=2**70), said("four")):
+        storage.log.append(record)
+    await listener.told(10)
+    assert [entry.record for entry, _ in listener.failed] == [BAD, said("three", author=2**70)]
+    assert all(type(error) is StorageError for _, error in listener.failed)
+    texts = [entry.record.text for entry in listener.applied if isinstance(entry.record, Message)]
+    assert texts == ["one", "two", "four"]
+    assert [entry.seq for entry in listener.applied] == [1, 2, 3, 4, 5, 5, 6, 7]
+    assert [event.text for event in (await storage.ask(ALL)).events] == texts
+
+
+async def test_a_fault_of_the_program_fails_the_batch_and_no_more(
+    storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("asyncchat.storage.local.commit", lambda *_: 1 // 0)
+        storage.log.append(said("lost"))
+        await listener.told(1)
+    assert isinstance(listener.failed[0][1], StorageError)
+    assert "ZeroDivisionError" in caplog.text
+    storage.log.append(said("found"))
+    await listener.told(2)
+    assert listener.applied[0].seq == 1
+
+
+# --- seqs -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("last", [said(), person("Carol"), typing()])
+async def test_a_seq_is_not_given_again_after_a_restart(path: Path, last: Record) -> None:
+    seen = []
+    for _ in range(3):
+        storage = Storage(path)
+        await storage.open()
+        listener = Listener()
+        await storage.log.start(listener.on_applied, listener.on_failed)
+        for record in (said(), last):
+            storage.log.append(record)
+        await listener.told(2)
+        await storage.aclose()
+        seen += [entry.seq for entry in listener.applied if isinstance(entry.record, Kept)]
+    assert seen == list(range(1, len(seen) + 1))
+
+
+async def test_a_seq_is_not_given_again_after_its_message_was_pruned(path: Path) -> None:
+    for expected in (1, 2, 3):
+        storage = Storage(path)
+        await storage.open()
+        listener = Listener()
+        await storage.log.start(listener.on_applied, listener.on_failed)
+        storage.log.append(said(time=1))
+        await listener.told(1)
+        assert listener.applied[0].seq == expected
+        assert await storage.prune(LOBBY, before=2) == 1
+        await storage.aclose()

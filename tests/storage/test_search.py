@@ -1,0 +1,363 @@
+"""Search: who finds what, before and after it is indexed, and whatever is typed."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncchat.storage import search, upkeep
+from asyncchat.storage.opening import MEMORY
+from asyncchat.storage.storage import Storage
+from asyncchat.storage.store import Store
+from asyncchat.storage.upkeep import Upkeep
+from asyncchat.storage.words import phrases
+from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
+from asyncchat.vocabulary.events import Said
+from asyncchat.vocabulary.queries import FindText, Page, Place
+from asyncchat.vocabulary.records import KeptRecord
+from asyncchat.vocabulary.terms import Code
+from tests.storage.facts import ALICE, ATTIC, BOB, LOBBY, Listener, deleted, edited, put, said, settle, whispered
+from tests.storage.histories import ROOMS, histories, people
+
+EVE = 99  # sees nothing but what is said to her
+HOUR = 3_600_000
+
+
+@pytest.fixture(params=["unindexed", "half indexed", "indexed"])
+def indexed(request: pytest.FixtureRequest) -> str:
+    state: str = request.param
+    return state
+
+
+@pytest.fixture
+def library(indexed: str) -> Iterator[Store]:
+    """Messages in two rooms and between two people; how much of it is indexed must make no difference."""
+    store = settle(Store.open(MEMORY))
+    put(
+        store,
+        said("green tea", time=1 * HOUR),
+        said("black TEA", author=BOB, time=2 * HOUR),
+        said("coffee", author=BOB, time=3 * HOUR),
+        said("tea in the attic", ATTIC, BOB, time=4 * HOUR),
+    )
+    if indexed == "half indexed":
+        index(store)
+    put(
+        store,
+        whispered("secret tea", ALICE, BOB, time=5 * HOUR),
+        whispered("tea for me", BOB, BOB, time=6 * HOUR),
+        said("white tea", time=7 * HOUR),
+    )
+    if indexed == "indexed":
+        index(store)
+    yield store
+    store.close()
+
+
+def index(store: Store) -> None:
+    """Bring the index up to date."""
+    while store.index_next(100):
+        pass
+
+
+def found(store: Store, text: str, *, person: int = ALICE, rooms: tuple[int, ...] = (), **narrow: Any) -> list[str]:
+    page = ask(store, text, person=person, rooms=rooms, **narrow)
+    return [event.text for event in page.events if isinstance(event, Said)]
+
+
+def ask(store: Store, text: str, *, person: int, rooms: tuple[int, ...], limit: int = 10, **narrow: Any) -> Page:
+    page: Page = store.ask(FindText(person, rooms, text, limit, **narrow))
+    return page
+
+
+# --- who finds what -------------------------------------------------------------------------------------------------
+
+
+def test_only_what_the_asker_may_see(library: Store) -> None:
+    assert found(library, "tea", rooms=(LOBBY,), direct=False) == ["green tea", "black TEA", "white tea"]
+    assert found(library, "tea", rooms=(ATTIC,), direct=False) == ["tea in the attic"]
+    assert found(library, "tea") == ["secret tea"]
+    assert found(library, "tea", person=BOB) == ["secret tea", "tea for me"]
+    assert found(library, "tea", person=BOB, rooms=(ATTIC,)) == ["tea in the attic", "secret tea", "tea for me"]
+    assert found(library, "tea", person=EVE) == []
+    assert found(library, "tea", person=EVE, rooms=(77,)) == []
+
+
+def test_with_more_rooms_than_the_index_is_asked_for(library: Store) -> None:
+    many = tuple(range(1000, 1000 + search.TAGGED_ROOMS))
+    assert found(library, "tea", rooms=(LOBBY, *many), direct=False) == ["green tea", "black TEA", "white tea"]
+    assert found(library, "tea", rooms=many, direct=False) == []
+
+
+def test_narrowed_to_a_place(library: Store) -> None:
+    assert found(library, "tea", rooms=(LOBBY, ATTIC), place=Place(room=ATTIC)) == ["tea in the attic"]
+    assert found(library, "tea", rooms=(LOBBY,), place=Place(room=ATTIC)) == []
+    assert found(library, "tea", person=BOB, place=Place(one=ALICE, other=BOB)) == ["secret tea"]
+    assert found(library, "tea", person=BOB, place=Place(one=BOB, other=BOB)) == ["tea for me"]
+    assert found(library, "tea", person=EVE, place=Place(one=ALICE, other=BOB)) == []
+
+
+def test_narrowed_to_a_person_whatever_the_case(library: Store) -> None:
+    assert found(library, "tea", rooms=(LOBBY,), author="p1") == ["green tea", "secret tea", "white tea"]
+    assert found(library, "tea", rooms=(LOBBY,), author="P2") == ["black TEA"]
+    assert found(library, "tea", rooms=(LOBBY,), author="nobody: at all") == []
+
+
+def test_narrowed_to_a_time(library: Store) -> None:
+    everywhere: dict[str, Any] = {"rooms": (LOBBY, ATTIC)}
+    assert found(library, "tea", since=5 * HOUR, **everywhere) == ["secret tea", "white tea"]
+    assert found(library, "tea", until=2 * HOUR, **everywhere) == ["green tea", "black TEA"]
+    assert found(library, "tea", since=2 * HOUR, until=4 * HOUR, **everywhere) == ["black TEA", "tea in the attic"]
+
+
+def test_without_a_word_all_that_fits(library: Store) -> None:
+    assert found(library, " ", rooms=(LOBBY,), author="P2", direct=False) == ["black TEA", "coffee"]
+
+
+def test_newest_first_page_by_page(library: Store) -> None:
+    page = ask(library, "tea", person=BOB, rooms=(LOBBY, ATTIC), limit=2)
+    pages = [[event.text for event in page.events if isinstance(event, Said)]]
+    while not page.complete:
+        assert page.next == page.events[0].seq
+        page = ask(library, "tea", person=BOB, rooms=(LOBBY, ATTIC), limit=2, before=page.next)
+        pages.append([event.text for event in page.events if isinstance(event, Said)])
+    assert pages == [
+        ["tea for me", "white tea"],
+        ["tea in the attic", "secret tea"],
+        ["green tea", "black TEA"],
+    ]
+
+
+# --- what changes ---------------------------------------------------------------------------------------------------
+
+
+def test_an_edited_message_is_found_by_its_new_words_only(library: Store) -> None:
+    put(library, edited(5, "hot chocolate"), edited(5, "hot milk"))
+    assert found(library, "green", rooms=(LOBBY,)) == []
+    assert found(library, "chocolate", rooms=(LOBBY,)) == []
+    assert found(library, "milk", rooms=(LOBBY,)) == ["hot milk"]
+    index(library)
+    assert found(library, "milk", rooms=(LOBBY,)) == ["hot milk"]
+
+
+def test_a_deleted_message_is_not_found(library: Store) -> None:
+    put(library, deleted(5, 6, 11))
+    assert found(library, "tea", rooms=(LOBBY,), direct=False) == []
+    index(library)
+    assert found(library, "tea", rooms=(LOBBY,), direct=False) == []
+
+
+def test_the_index_is_made_anew_when_words_are_folded_in_another_way(path: Path) -> None:
+    store = settle(Store.open(path))
+    put(store, said("tea"))
+    index(store)
+    with store.transaction() as db:
+        db.execute("UPDATE server SET folding = 'of old'")
+    store.close()
+    store = Store.open(path)
+    assert store.unindexed
+    assert found(store, "tea", rooms=(LOBBY,)) == ["tea"]
+    index(store)
+    put(store, deleted(5))
+    assert found(store, "tea", rooms=(LOBBY,)) == []
+    store.close()
+
+
+# --- whatever is typed ----------------------------------------------------------------------------------------------
+
+SYNTAX = (
+    '"',
+    '""',
+    "'",
+    "*",
+    "a*",
+    "^a",
+    "text:a",
+    "tags:r3",
+    "a AND",
+    "OR",
+    "NOT a",
+    "NEAR(a b)",
+    "(",
+    ")",
+    "+",
+    "-a",
+)
+ODD = ("{text}:a", "a+b", ";", "--", "\x00", "a\x00b", "%", "_", "\\", "日", '"日', "❤️", "İ", "ﬀ", "\u0300", "\ufeff")
+TRICKS = st.sampled_from((*SYNTAX, *ODD))
+typed = st.lists(TRICKS | st.text(max_size=8), max_size=5).map(" ".join)
+
+
+@given(texts=st.lists(typed, min_size=1, max_size=8), query=typed)
+def test_any_text_is_searched_alike_before_and_after_indexing(texts: list[str], query: str) -> None:
+    store = settle(Store.open(MEMORY))
+    put(store, *(said(text) for text in texts))
+    queries = [query, *texts, *(piece for text in texts for piece in text.split())]
+    before = [found(store, one, rooms=(LOBBY,)) for one in queries]
+    index(store)
+    after = [found(store, one, rooms=(LOBBY,)) for one in queries]
+    store.close()
+    assert after == before
+
+
+@given(text=typed)
+def test_a_message_is_found_by_its_own_pieces(text: str) -> None:
+    store = settle(Store.open(MEMORY))
+    put(store, said(text))
+    index(store)
+    for piece in text.split():
+        if phrases(piece):
+            assert found(store, piece, rooms=(LOBBY,)) == [text]
+    store.close()
+
+
+@given(history=histories, at=st.integers(0, 40), person=people, rooms=st.sets(st.sampled_from(ROOMS)).map(tuple))
+def test_edits_and_deletions_leave_nothing_wrong_behind(
+    history: list[KeptRecord], at: int, person: int, rooms: tuple[int, ...]
+) -> None:
+    indexed, plain = Store.open(MEMORY), Store.open(MEMORY)
+    put(plain, *history)
+    put(indexed, *history[:at])
+    index(indexed)
+    put(indexed, *history[at:])
+    index(indexed)
+    for event in ask(plain, " ", person=person, rooms=rooms, limit=100).events:
+        assert isinstance(event, Said)
+        for store in (plain, indexed):
+            hits = found(store, event.text, person=person, rooms=rooms, limit=100)
+            assert event.text in hits or not phrases(event.text)
+        assert found(indexed, event.text, person=person, rooms=rooms) == found(
+            plain, event.text, person=person, rooms=rooms
+        )
+    indexed.connection.execute("INSERT INTO search (search) VALUES ('integrity-check')")
+    indexed.close()
+    plain.close()
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_search_that_takes_too_long_is_ended(library: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "SEARCH_SECONDS", -1.0)
+    monkeypatch.setattr(search, "STEPS", 1)
+    with pytest.raises(SearchTooCostly) as refused:
+        found(library, "tea", rooms=(LOBBY,))
+    assert refused.value.code is Code.TOO_LONG
+    monkeypatch.undo()
+    assert found(library, "coffee", rooms=(LOBBY,)) == ["coffee"], "and the next one is not"
+
+
+def test_too_long_a_text_is_refused(library: Store) -> None:
+    with pytest.raises(SearchTooCostly):
+        found(library, "x" * (search.SEARCH_CHARACTERS + 1), rooms=(LOBBY,))
+
+
+def test_an_index_far_behind_is_said(library: Store, indexed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "TAIL", 2)
+    if indexed == "indexed":
+        assert found(library, "coffee", rooms=(LOBBY,)) == ["coffee"]
+        return
+    with pytest.raises(StorageError) as refused:
+        found(library, "coffee", rooms=(LOBBY,))
+    assert refused.value.code is Code.UNAVAILABLE
+
+
+def test_a_long_tail_is_searched_in_slices(library: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "TAIL_SLICE", 1)
+    assert found(library, "tea", rooms=(LOBBY,), direct=False) == ["green tea", "black TEA", "white tea"]
+
+
+# --- upkeep ---------------------------------------------------------------------------------------------------------
+
+
+def test_upkeep_indexes_in_chunks_and_then_rests(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "CHUNK", 3)
+    put(store, *(said(str(number)) for number in range(7)))
+    care = Upkeep(store)
+    steps = 0
+    while care.idle() is not None:
+        steps += 1
+    assert steps == 3
+    assert not store.unindexed
+    assert found(store, "5", rooms=(LOBBY,)) == ["5"]
+
+
+def test_upkeep_between_batches_begins_when_the_index_is_far_behind(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, *(said(str(number)) for number in range(7)))
+    care = Upkeep(store)
+    care.busy()
+    behind = store.unindexed
+    monkeypatch.setattr(upkeep, "BEHIND", 3)
+    monkeypatch.setattr(upkeep, "CHUNK", 2)
+    care.busy()
+    assert store.unindexed < behind
+    behind = store.unindexed
+    care.busy()
+    assert store.unindexed == behind, "its share of the time is used up"
+
+
+async def test_a_log_with_nothing_to_do_indexes(
+    storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    idle = Upkeep.idle
+
+    def watched(care: Upkeep) -> float | None:
+        again = idle(care)
+        if again is None:
+            loop.call_soon_threadsafe(done.set)
+        return again
+
+    monkeypatch.setattr(Upkeep, "idle", watched)
+    for number in range(50):
+        storage.log.append(said(str(number)))
+    await listener.told(50)
+    done.clear()
+    await done.wait()
+    assert await storage.log.run(lambda store: store.unindexed) == 0
+
+
+SECRET = "xylophonequartz"
+
+
+def test_the_words_of_a_deleted_message_vanish_from_the_file(path: Path) -> None:
+    store = settle(Store.open(path))
+    seqs = put(store, *(said(f"message {number} {number * 7919} {'pad ' * 20}") for number in range(300)))
+    (secret,) = put(store, said(f"the password is {SECRET}"))
+    care = Upkeep(store)
+    run(care)
+    put(store, *(said(f"later {number}") for number in range(300)))
+    run(care)
+    put(store, edited(seqs[0], f"my password is {SECRET}"), edited(seqs[0], "nothing"))
+    put(store, deleted(secret))
+    assert found(store, SECRET, rooms=(LOBBY,)) == []
+    run(care)
+    files = [file for file in path.parent.iterdir() if SECRET[4:].encode() in file.read_bytes()]
+    store.close()
+    assert files == []
+
+
+def run(care: Upkeep) -> None:
+    """All that is to do now."""
+    while (again := care.idle()) is not None and again < 1:
+        pass
+
+
+def test_the_index_is_purged_but_once_in_a_while(store: Store) -> None:
+    care = Upkeep(store)
+    for _ in range(2):
+        (seq,) = put(store, said("tea"))
+        run(care)
+        put(store, deleted(seq))
+        assert store.purge_is_due
+        run(care)
+    assert store.purge_is_due
+    again = care.idle()
+    assert again is not None
+    assert 0 < again <= upkeep.PURGE_SECONDS

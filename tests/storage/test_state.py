@@ -1,0 +1,181 @@
+"""What a store knows of people and rooms, and gives back at start-up: every record that is not a message."""
+
+from pathlib import Path
+
+import pytest
+
+from asyncchat.storage.store import Store
+from asyncchat.vocabulary import records as r
+from asyncchat.vocabulary.queries import FindToken, Person
+from asyncchat.vocabulary.records import KeptRecord
+from asyncchat.vocabulary.terms import Role
+from tests.storage.facts import ALICE, BOB, FIRST, LOBBY, person, put, room, said
+
+TOKEN, OTHER = b"t" * 32, b"o" * 32
+
+
+def loaded(store: Store, now: int = 0) -> list[KeptRecord]:
+    return [record for _, record in store.load(now)]
+
+
+def ids(store: Store) -> dict[str, int]:
+    """The people and rooms that a start-up finds, by name."""
+    made = r.PersonCreated | r.RoomCreated
+    return {record.name: seq for seq, record in store.load() if isinstance(record, made)}
+
+
+def test_people_and_rooms_come_back_under_their_ids(store: Store) -> None:
+    assert list(store.load()) == list(enumerate(FIRST, start=1))
+
+
+LASTING: list[KeptRecord] = [
+    r.Registered(time=2, person=ALICE, name="Alice", key="alice", password="$argon2id$…", invitation="word"),
+    r.AdministratorSet(time=1000, person=ALICE),
+    r.Seen(time=1000, person=BOB, upto=3),
+    r.RoomSet(time=3, room=LOBBY, by=ALICE, private=True, moderated=True, topic_locked=True, retention=7, password="$"),
+    r.TopicSet(time=4, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="tea"),
+    r.RoleSet(time=5, room=LOBBY, person=BOB, role=Role.VOICE, by=ALICE),
+    r.RoleSet(time=5, room=LOBBY, person=ALICE, role=Role.MEMBER, by=BOB),
+    r.InviteSet(time=6, room=LOBBY, person=BOB, by=ALICE),
+    r.BanSet(time=7, room=LOBBY, by="Alice", who="Bob", person=BOB, mute=True, until=10_000, reason="noise"),
+    r.BanSet(time=7, room=0, by="Alice", who="192.0.2.0/24", address="192.0.2.0/24"),
+    r.BanSet(time=7, room=LOBBY, by="Alice", who="Eve", key="eve"),
+    r.MarkerSet(time=8, person=ALICE, upto=4, room=LOBBY),
+    r.MarkerSet(time=8, person=ALICE, upto=3, peer=BOB),
+]
+
+
+@pytest.mark.parametrize("record", LASTING, ids=lambda record: type(record).__name__)
+def test_a_lasting_fact_comes_back(store: Store, record: KeptRecord) -> None:
+    put(store, record)
+    back = loaded(store)
+    assert record in back
+    assert len(back) == len(FIRST) + 1
+
+
+def test_what_comes_later_counts(store: Store) -> None:
+    put(
+        store,
+        r.TopicSet(time=1, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="old"),
+        r.TopicSet(time=2, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="new"),
+        r.RoleSet(time=3, room=LOBBY, person=BOB, role=Role.OWNER),
+        r.RoleSet(time=4, room=LOBBY, person=BOB, role=Role.MEMBER),
+        r.RoomSet(time=5, room=LOBBY, by=ALICE, private=True),
+        r.RoomSet(time=6, room=LOBBY, by=ALICE, moderated=True),
+        r.MarkerSet(time=7, person=ALICE, upto=9, room=LOBBY),
+        r.MarkerSet(time=8, person=ALICE, upto=5, room=LOBBY),
+        r.Seen(time=1000, person=ALICE, upto=3),
+        r.Seen(time=1000, person=ALICE, upto=8),
+        r.AdministratorSet(time=1000, person=BOB),
+        r.AdministratorSet(time=1000, person=BOB, active=False),
+    )
+    assert loaded(store)[len(FIRST) - 4 :] == [
+        FIRST[0],
+        r.Seen(time=1000, person=ALICE, upto=8),
+        *FIRST[1:],
+        r.RoomSet(time=6, room=LOBBY, by=ALICE, moderated=True),
+        r.TopicSet(time=2, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="new"),
+        r.RoleSet(time=4, room=LOBBY, person=BOB, role=Role.MEMBER),
+        r.MarkerSet(time=7, person=ALICE, upto=9, room=LOBBY),
+    ]
+
+
+def test_what_was_taken_back_is_gone(store: Store) -> None:
+    ban = r.BanSet(time=1, room=LOBBY, by="Alice", who="Bob", person=BOB)
+    mute = r.BanSet(time=1, room=LOBBY, by="Alice", who="Bob", person=BOB, mute=True)
+    put(store, ban, mute, r.InviteSet(time=1, room=LOBBY, person=BOB, by=ALICE))
+    put(
+        store,
+        r.BanLifted(time=2, room=LOBBY, by="Alice", person=BOB),
+        r.InviteSet(time=2, room=LOBBY, person=BOB, by=ALICE, active=False),
+    )
+    assert loaded(store)[len(FIRST) :] == [mute]
+
+
+def test_a_ban_replaces_the_one_on_the_same_target_and_ends_in_time(store: Store) -> None:
+    short = r.BanSet(time=1, room=LOBBY, by="Alice", who="Bob", person=BOB, until=50)
+    longer = r.BanSet(time=2, room=LOBBY, by="Alice", who="Bob", person=BOB, until=90)
+    put(store, short, longer)
+    assert loaded(store, now=10)[len(FIRST) :] == [longer]
+    assert loaded(store, now=90)[len(FIRST) :] == []
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def test_of_two_claims_the_first_counts(store: Store) -> None:
+    carol, *_ = put(store, person("Carol"), person("CAROL", token=TOKEN), room("#Lobby"))
+    assert ids(store) == {"Alice": 1, "Bob": 2, "Carol": carol, "#lobby": 3, "#attic": 4}
+    assert store.ask(FindToken(TOKEN)) is None, "the loser's token proves nothing"
+    put(store, r.NameTaken(time=1, person=BOB, name="carol", key="carol"))
+    put(store, r.Registered(time=1, person=BOB, name="Alice", key="alice"))
+    assert ids(store) == {"Alice": 1, "Bob": 2, "Carol": carol, "#lobby": 3, "#attic": 4}
+    assert not any(isinstance(record, r.Registered) for record in loaded(store))
+
+
+def test_a_released_name_is_free_and_its_guest_comes_back_under_another(store: Store) -> None:
+    (carol,) = put(store, person("Carol", token=TOKEN))
+    put(store, r.NameReleased(time=5, person=carol))
+    assert "Carol" not in ids(store)
+    (second,) = put(store, person("Carol"))
+    assert ids(store)["Carol"] == second
+    assert store.ask(FindToken(TOKEN)) == Person(carol, "Carol", "carol", registered=False)
+    put(store, r.NameTaken(time=6, person=carol, name="Caro", key="caro"))
+    assert ids(store) | {"Caro": carol, "Carol": second} == ids(store)
+
+
+def test_a_registered_name_is_not_released(store: Store) -> None:
+    put(store, r.Registered(time=1, person=BOB, name="Bob", key="bob"), r.NameReleased(time=2, person=BOB))
+    assert ids(store)["Bob"] == BOB
+
+
+def test_a_change_of_name_frees_the_old_one(store: Store) -> None:
+    put(store, r.NameTaken(time=1, person=BOB, name="Rob", key="rob"))
+    (second,) = put(store, person("Bob"))
+    assert (ids(store)["Rob"], ids(store)["Bob"]) == (BOB, second)
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_proves_who_one_is(store: Store) -> None:
+    (carol,) = put(store, person("Carol", token=TOKEN))
+    put(
+        store,
+        r.Registered(time=1, person=carol, name="Carol", key="carol", password="$1"),
+        r.TokenGiven(time=1, person=carol, token=OTHER),
+        r.AdministratorSet(time=1, person=carol),
+    )
+    known = Person(carol, "Carol", "carol", registered=True, administrator=True, password="$1")
+    assert store.ask(FindToken(TOKEN)) == store.ask(FindToken(OTHER)) == known
+    assert store.ask(FindToken(b"?" * 32)) is None
+
+
+def test_another_password_voids_the_tokens(store: Store) -> None:
+    (carol,) = put(store, person("Carol", token=TOKEN))
+    put(store, r.PasswordSet(time=1, person=carol, password="$2"))
+    assert store.ask(FindToken(TOKEN)) is None
+    put(store, r.TokenGiven(time=1, person=carol, token=OTHER))
+    assert store.ask(FindToken(OTHER)) == Person(carol, "Carol", "carol", registered=False, password="$2")
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_all_of_it_outlasts_the_process(path: Path) -> None:
+    store = Store.open(path)
+    put(store, *FIRST, *LASTING, said())
+    before, epoch, last_seq = list(store.load()), store.epoch, store.last_seq
+    store.close()
+    store = Store.open(path)
+    assert (list(store.load()), store.epoch, store.last_seq) == (before, epoch, last_seq)
+    store.close()
+
+
+def test_every_database_has_an_epoch_of_its_own(tmp_path: Path) -> None:
+    epochs = set()
+    for name in (":memory:", ":memory:", tmp_path / "one", tmp_path / "two"):
+        store = Store.open(name)
+        epochs.add(store.epoch)
+        store.close()
+    assert len(epochs) == 4
