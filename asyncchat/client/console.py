@@ -1,0 +1,242 @@
+"""The client in a terminal: what arrives goes to the screen, what is typed goes to the server."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Coroutine, Iterable
+
+from prompt_toolkit.input import Input
+
+from asyncchat.client.chat import ChatClient
+from asyncchat.client.completion import ChatCompleter
+from asyncchat.client.editor import LineEditor
+from asyncchat.client.ignores import Ignores
+from asyncchat.client.outbox import Outbox
+from asyncchat.client.places import TYPING_SECONDS, Place, Places
+from asyncchat.client.render import Renderer, same
+from asyncchat.client.screen import Screen
+from asyncchat.client.state import ConnectionState, Resumed
+from asyncchat.client.status import prompt_parts, toolbar_parts
+from asyncchat.client.typed import Typed
+from asyncchat.vocabulary import events
+from asyncchat.vocabulary.errors import ChatError
+from asyncchat.vocabulary.events import Event
+from asyncchat.vocabulary.printable import printable
+
+logger = logging.getLogger("asyncchat.client")
+
+TYPING_AGAIN_SECONDS = 5.0
+"""How often others are told that I am still typing; sooner than they would stop showing it."""
+
+Work = Coroutine[object, object, None]
+
+
+class Console:
+    """One client's terminal. *read* and *write* false make one that only writes, or only listens."""
+
+    def __init__(
+        self,
+        chat: ChatClient,
+        renderer: Renderer,
+        ignores: Ignores,
+        keys: Input | None,
+        *,
+        read: bool = True,
+        write: bool = True,
+    ) -> None:
+        self.chat = chat
+        self.places = Places(chat.name)
+        self.outbox = Outbox()
+        self.screen = Screen(renderer, self.places, self.outbox, ignores, _write, read=read)
+        self.room_names: set[str] = set()
+        self.parting: str | None = None
+        self._writes = write
+        self._offline = ""
+        self._warned = False
+        self._typing_told = 0.0
+        self._marked: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        typed = Typed(self)
+        self._typed = typed
+        self.editor = LineEditor(
+            keys,
+            completer=ChatCompleter(self.places, lambda: self.room_names),
+            prompt=lambda: prompt_parts(self.places, self.outbox, offline=bool(self._offline)),
+            toolbar=lambda: toolbar_parts(self.places, offline=self._offline, now=time.monotonic()),
+            on_line=self._line,
+            on_change=self._changed,
+            on_switch=self._switch,
+            on_step=self._step,
+            on_leave=self.leave,
+            colour=renderer.painter.colour,
+        )
+
+    async def run(self, *, to: str | None, history: int) -> None:
+        """Show and send until the person leaves; raises the `ChatError` with which the connection ended, if it did."""
+        for room in self.chat.welcome.rooms:
+            self.places.open(room)
+        if to is not None:
+            self.places.go(self.places.open(to))
+        self._greet()
+        self.spawn(self._begin(history))
+        receiving = asyncio.create_task(self._receive(), name="asyncchat receive")
+        running = {receiving}
+        if self._writes:
+            running.add(asyncio.create_task(self.editor.run(), name="asyncchat editor"))
+        try:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            if receiving.done():
+                receiving.result()
+        finally:
+            running |= self._tasks
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+
+    # --- what arrives -----------------------------------------------------------------------------------------------
+
+    async def _receive(self) -> None:
+        async for event in self.chat:
+            place = self.screen.event(event)
+            if isinstance(event, Resumed):
+                self._refresh_people()
+            else:
+                self._after(event, place)
+            self.editor.refresh()
+
+    def _after(self, event: Event, place: Place | None) -> None:
+        match event:
+            case events.Typing():
+                asyncio.get_running_loop().call_later(TYPING_SECONDS, self.editor.refresh)
+            case events.Joined() if place is not None and same(event.name, self.places.me):
+                self.spawn(self._load_people(place))
+            case events.Left() | events.Kicked() if same(event.name, self.places.me):
+                self.places.close(event.room)
+            case _:
+                pass
+
+    def _greet(self) -> None:
+        welcome = self.chat.welcome
+        self.screen.note(f"{printable(welcome.server)}: you are {printable(self.chat.name)}. /help lists the commands")
+        if welcome.motd:
+            self.screen.show(*printable(welcome.motd, multiline=True).split("\n"))
+
+    async def _begin(self, history: int) -> None:
+        if self.screen.read:
+            await self.show_past(history, list(self.places))
+        self._refresh_people()
+
+    async def show_past(self, count: int, places: Iterable[Place]) -> None:
+        """Show the last messages of these places, in one order."""
+        past: list[events.Said] = []
+        for place in places if count > 0 else ():
+            try:
+                page = await self.chat.history(place.name, limit=count)
+            except ChatError as error:
+                self.screen.note(f"no history of {printable(place.name)}: {printable(str(error))}", "error")
+            else:
+                past += [event for event in page.events if isinstance(event, events.Said)]
+        self.screen.past(past)
+
+    def _refresh_people(self) -> None:
+        """Learn who is in the rooms: nobody tells that while there is no connection."""
+        for place in self.places:
+            if place.is_room:
+                self.spawn(self._load_people(place))
+
+    async def _load_people(self, place: Place) -> None:
+        members = await self.chat.who(place.name)
+        place.set_people(member.name for member in members)
+        for member in members:
+            if member.read is not None and not same(member.name, self.places.me):
+                place.readers[member.name] = member.read
+
+    def spawn(self, work: Work) -> None:
+        """Do something beside the rest; if the server refuses, the person is told."""
+
+        async def told() -> None:
+            try:
+                await work
+            except ChatError as error:
+                self.screen.note(printable(str(error)), "error")
+            self.editor.refresh()
+
+        task = asyncio.create_task(told())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- what is typed ----------------------------------------------------------------------------------------------
+
+    def _line(self, text: str) -> None:
+        self._typing_told = 0.0
+        self._warned = False
+        if text.strip():
+            self._typed.line(text)
+        self._mark_read()
+
+    def _changed(self, text: str) -> None:
+        here, now = self.places.here, time.monotonic()
+        if here is None or text.startswith("/"):
+            return
+        if text and now - self._typing_told >= TYPING_AGAIN_SECONDS:
+            self._typing_told = now
+            self.chat.typing(here.name)
+            self._mark_read()
+        elif not text and self._typing_told:
+            self._typing_told = 0.0
+            self.chat.typing(here.name, active=False)
+
+    def _mark_read(self) -> None:
+        """Who types has read what stands above: tell the others."""
+        here = self.places.here
+        if here is None or here.last is None or not self.screen.read or self._offline:
+            return
+        if here.last > self._marked.get(here.name, 0):
+            self._marked[here.name] = here.last
+            self.spawn(self._tell_read(here.name, here.last))
+
+    async def _tell_read(self, name: str, seq: int) -> None:
+        try:
+            await self.chat.read(name, seq)
+        except ChatError as error:  # nothing that the person could do anything about
+            logger.debug("not marked as read: %s", error)
+
+    def go(self, place: Place) -> None:
+        """From now on lines go to that place."""
+        self.places.go(place)
+        self._mark_read()
+        self.editor.refresh()
+
+    def _switch(self, number: int) -> None:
+        place = self.places.number(number)
+        if place is not None:
+            self.go(place)
+
+    def _step(self, step: int) -> None:
+        place = self.places.beside(step)
+        if place is not None:
+            self.go(place)
+
+    def leave(self, parting: str | None = None) -> None:
+        """End `run`; who has messages on their way is warned first."""
+        if self.outbox and not self._warned:
+            self._warned = True
+            self.screen.note(f"{len(self.outbox)} not sent yet: once more to leave without them", "error")
+            return
+        self.parting = parting
+        self.editor.leave()
+
+    def state_changed(self, state: ConnectionState, text: str) -> None:
+        """The connection's state changed, or there is news of it."""
+        if state is ConnectionState.OFFLINE and not self._offline:
+            self.screen.note(
+                f"the connection is lost: {printable(text)}. What you type is sent when it is back", "error"
+            )
+        self._offline = text if state is ConnectionState.OFFLINE else ""
+        self.editor.refresh()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)  # looked up at each call: it is replaced while a line is edited
+    sys.stdout.flush()

@@ -1,0 +1,143 @@
+"""The line that a person edits at the bottom of the terminal, with what stands above and below it."""
+
+import contextlib
+from collections.abc import Callable
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.filters import has_completions
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.styles import Style
+
+from asyncchat.client.terminal import suspend
+
+SECRET_COMMANDS = ("/register", "/passwd")
+"""Lines that hold passwords are not offered again."""
+
+STYLE = Style.from_dict(
+    {
+        "bottom-toolbar": "noreverse bg:ansiblack fg:ansiwhite",
+        "here": "bold reverse",
+        "unread": "bold fg:ansiyellow",
+        "mentioned": "bold fg:ansired",
+        "online": "fg:ansigreen",
+        "offline": "bold fg:ansired",
+        "pending": "italic fg:ansibrightblack",
+        "prompt": "fg:ansicyan",
+    }
+)
+
+Styled = Callable[[], StyleAndTextTuples]
+
+
+class LineHistory(InMemoryHistory):
+    """The lines typed before, but those that hold passwords."""
+
+    def append_string(self, string: str) -> None:
+        """A line was typed."""
+        if not string.startswith(SECRET_COMMANDS):
+            super().append_string(string)
+
+
+class LineEditor:
+    """Edits one line after the other until `leave`; *on_line* gets each, *on_leave* is called when the person wants to.
+
+    *prompt* and *toolbar* are asked for at every redraw. *on_change* is told what stands in the line while it is typed;
+    *on_switch* gets the number of a place (Alt+1 to 9), and *on_step* 1 or -1 (Ctrl+N, Ctrl+P).
+    """
+
+    def __init__(
+        self,
+        keys: Input | None,
+        *,
+        completer: Completer,
+        prompt: Styled,
+        toolbar: Styled,
+        on_line: Callable[[str], None],
+        on_change: Callable[[str], None],
+        on_switch: Callable[[int], None],
+        on_step: Callable[[int], None],
+        on_leave: Callable[[], None],
+        colour: bool,
+    ) -> None:
+        self._on_line = on_line
+        self._on_switch = on_switch
+        self._on_step = on_step
+        self._on_leave = on_leave
+        self._prompt = prompt
+        self._session: PromptSession[None] = PromptSession(
+            input=keys,
+            history=LineHistory(),
+            completer=completer,
+            complete_while_typing=False,
+            bottom_toolbar=toolbar,
+            key_bindings=self._bindings(),
+            erase_when_done=True,
+            style=STYLE,
+            color_depth=None if colour else ColorDepth.MONOCHROME,
+        )
+        buffer = self._session.default_buffer
+        buffer.accept_handler = self._accept
+        buffer.on_text_changed += lambda changed: on_change(changed.text)
+
+    async def run(self) -> None:
+        """Edit until `leave`, until the terminal is gone, or until the program is interrupted."""
+        with contextlib.suppress(EOFError, KeyboardInterrupt):
+            await self._session.prompt_async(self._prompt)
+
+    def refresh(self) -> None:
+        """What is shown around the line has changed."""
+        self._session.app.invalidate()
+
+    def leave(self) -> None:
+        """End `run`."""
+        app = self._session.app
+        if app.is_running and not app.is_done:
+            app.exit()
+
+    def _accept(self, buffer: Buffer) -> bool:
+        self._on_line(buffer.text)
+        return False  # the line is kept in the history, and a new one begins
+
+    def _bindings(self) -> KeyBindings:
+        bindings = KeyBindings()
+
+        @bindings.add("c-c")
+        def _(event: KeyPressEvent) -> None:
+            if event.current_buffer.text:
+                event.current_buffer.reset()
+            else:
+                self._on_leave()
+
+        @bindings.add("c-d")
+        def _(event: KeyPressEvent) -> None:
+            if event.current_buffer.text:
+                event.current_buffer.delete()
+            else:
+                self._on_leave()
+
+        @bindings.add("c-z")
+        def _(event: KeyPressEvent) -> None:
+            suspend()
+
+        @bindings.add("c-n", filter=~has_completions)
+        def _(event: KeyPressEvent) -> None:
+            self._on_step(1)
+
+        @bindings.add("c-p", filter=~has_completions)
+        def _(event: KeyPressEvent) -> None:
+            self._on_step(-1)
+
+        for number in range(1, 10):
+            self._bind_number(bindings, number)
+        return bindings
+
+    def _bind_number(self, bindings: KeyBindings, number: int) -> None:
+        @bindings.add("escape", str(number))
+        def _(event: KeyPressEvent) -> None:
+            self._on_switch(number)

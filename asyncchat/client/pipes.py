@@ -1,0 +1,200 @@
+"""The client without a terminal: lines of standard input are sent, and what arrives is printed, a line each."""
+
+import asyncio
+import getpass
+import json
+import secrets
+import sys
+from datetime import UTC, datetime
+
+import msgspec
+
+from asyncchat.client.chat import NONCE_BYTES, ChatClient
+from asyncchat.client.cli import Settings
+from asyncchat.client.connection import connect
+from asyncchat.client.paint import Painter
+from asyncchat.client.render import Renderer, place_of
+from asyncchat.client.standard import Output, Reader, standard_input, standard_output
+from asyncchat.client.state import Resumed
+from asyncchat.client.tokens import TokenStore
+from asyncchat.vocabulary import events
+from asyncchat.vocabulary.errors import ChatError
+from asyncchat.vocabulary.events import Event, Kept, KeptEvent
+from asyncchat.vocabulary.printable import printable
+
+IN_FLIGHT = 64
+"""Lines sent and not yet acknowledged: enough to fill the way to the server, few enough that none waits there long."""
+
+
+async def run_piped(settings: Settings) -> int:
+    """Send and print; returns the exit status. Raises `ChatError` if there is no connection (any more)."""
+    async with (
+        standard_output() as output,
+        connect(
+            settings.address,
+            name=settings.name or getpass.getuser(),
+            password=settings.password,
+            server_password=settings.server_password,
+            rooms=settings.rooms,
+            token_store=TokenStore(settings.config_dir),
+            ca=settings.ca,
+            fingerprint=settings.fingerprint,
+        ) as chat,
+    ):
+        printer = Printer(settings, chat, output)
+        if not settings.write:
+            await printer.run()
+            return 0
+        sender = Sender(settings, chat, printer)
+        return await _both(printer, sender)
+
+
+async def _both(printer: "Printer", sender: "Sender") -> int:
+    """Until standard input has ended, all is acknowledged, and what had come until then is printed."""
+    async with standard_input() as reader:
+        printing = asyncio.create_task(printer.run(), name="asyncchat print")
+        sending = asyncio.create_task(sender.run(reader), name="asyncchat send")
+        try:
+            await asyncio.wait({printing, sending}, return_when=asyncio.FIRST_COMPLETED)
+            if printing.done():
+                # The connection is over. (Or nobody reads what we print: no reason not to send.)
+                printing.result()
+            await sending
+            await printer.printed(sender.last)
+        finally:
+            for task in (printing, sending):
+                task.cancel()
+            await asyncio.wait({printing, sending})
+    return 1 if sender.failed else 0
+
+
+def complain(text: str) -> None:
+    """A line on standard error; the text must be safe for a terminal."""
+    sys.stderr.write(f"asyncchat: {text}\n")
+    sys.stderr.flush()
+
+
+class Sender:
+    """Sends lines; ``failed`` once one of them is not sent, ``last`` is the ``seq`` of the last one that is."""
+
+    def __init__(self, settings: Settings, chat: ChatClient, printer: "Printer") -> None:
+        self._chat = chat
+        self._printer = printer
+        self._timeout = settings.timeout
+        self._to = settings.to or next(iter(settings.rooms or chat.welcome.rooms), None)
+        self.failed = False
+        self.last = 0
+
+    async def run(self, reader: Reader) -> None:
+        """Send all lines, in order and many at a time, and wait for their acknowledgements."""
+        if self._to is None:
+            self._fail("you are in no room: name one with --to")
+            return
+        free = asyncio.Semaphore(IN_FLIGHT)
+        number = 0
+        async with asyncio.TaskGroup() as group:
+            while line := await reader.readline():
+                number += 1
+                text = self._text(line, number)
+                if text:
+                    await free.acquire()
+                    task = group.create_task(self._send(self._to, text, number))
+                    task.add_done_callback(lambda _: free.release())
+
+    def _text(self, line: bytes, number: int) -> str:
+        try:
+            return line.decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            self._fail(f"line {number} is not sent: it is not UTF-8")
+            return ""
+
+    async def _send(self, to: str, text: str, number: int) -> None:
+        nonce = secrets.token_urlsafe(NONCE_BYTES)
+        self._printer.own.add(nonce)
+        try:
+            async with asyncio.timeout(self._timeout):
+                said = await self._chat.say(to, text, nonce=nonce)
+        except TimeoutError:
+            self._fail(f"line {number} is not acknowledged after {self._timeout:g} s")
+        except ChatError as error:
+            self._fail(f"line {number} is not sent: {printable(str(error))}")
+        else:
+            self.last = max(self.last, said.seq)
+
+    def _fail(self, text: str) -> None:
+        self.failed = True
+        complain(text)
+
+
+class Printer:
+    """Prints what arrives; ``own``: the nonces of lines that were sent from here, which only JSON shows."""
+
+    def __init__(self, settings: Settings, chat: ChatClient, output: Output) -> None:
+        self._settings = settings
+        self._chat = chat
+        self._output = output
+        self._renderer = Renderer(chat.name, Painter(colour=False), full_time=True)
+        self._at = 0
+        self._moved = asyncio.Event()
+        self.own: set[str] = set()
+
+    async def run(self) -> None:
+        """Print until the connection ends, which raises, or until nobody reads what is printed."""
+        if self._settings.read and self._settings.history:
+            await self._past(self._settings.history)
+        watching = asyncio.create_task(self._output.gone.wait(), name="asyncchat output")
+        printing = asyncio.create_task(self._live(), name="asyncchat live")
+        try:
+            await asyncio.wait({watching, printing}, return_when=asyncio.FIRST_COMPLETED)
+            if printing.done():
+                printing.result()
+        finally:
+            for task in (watching, printing):
+                task.cancel()
+            await asyncio.wait({watching, printing})
+
+    async def printed(self, seq: int) -> None:
+        """Wait until all up to this ``seq`` is printed, as far as anybody reads it."""
+        while self._at < seq and not self._output.gone.is_set():
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def _past(self, count: int) -> None:
+        past: list[KeptEvent] = []
+        for room in self._chat.welcome.rooms:
+            page = await self._chat.history(room, before=self._chat.welcome.seq + 1, limit=count)
+            past += page.events
+        for event in sorted(past, key=lambda kept: kept.seq):
+            await self._print(event)
+
+    async def _live(self) -> None:
+        async for event in self._chat:
+            await self._print(event)
+            if isinstance(event, Kept):
+                self._at = event.seq
+                self._moved.set()
+
+    async def _print(self, event: Event | Resumed) -> None:
+        mine = isinstance(event, events.Said) and event.nonce in self.own
+        if isinstance(event, events.Said) and event.nonce is not None:
+            self.own.discard(event.nonce)
+        line = self._json_line(event, mine) if self._settings.json else self._plain_line(event, mine)
+        if line is not None:
+            await self._output.line(line)
+
+    def _plain_line(self, event: Event | Resumed, mine: bool) -> str | None:
+        if mine or not self._settings.read:
+            return None
+        when = event.when if isinstance(event, Kept) else datetime.now(UTC)
+        place = None if isinstance(event, Resumed) else place_of(event, self._chat.name)
+        return self._renderer.line(event, when, place=place, multiline=False)
+
+    def _json_line(self, event: Event | Resumed, mine: bool) -> str | None:
+        """The event as the protocol has it, in ASCII: no character of it can drive a terminal."""
+        if not (mine or self._settings.read):
+            return None
+        if isinstance(event, Resumed):
+            told: object = {"type": "resumed", "complete": event.complete, "missed": event.missed}
+        else:
+            told = msgspec.to_builtins(event)
+        return json.dumps(told, separators=(",", ":")).replace("\x7f", "\\u007f")

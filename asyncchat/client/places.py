@@ -1,0 +1,184 @@
+"""Where a person is: the rooms and conversations that are open, what is unread in them, who is there, who types."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from asyncchat.client.render import key_of, place_of, same
+from asyncchat.vocabulary import events
+from asyncchat.vocabulary.events import Event
+
+TYPING_SECONDS = 8.0
+"""How long somebody is shown as typing who is not heard of again; clients repeat it more often."""
+
+
+@dataclass(slots=True)
+class Place:
+    """A room, or a conversation with one person.
+
+    ``people``: who is there, by key. ``first``: the first message that came live; ``last``, ``own``: the last message,
+    and my last one. ``readers``: how far others have read. ``typing``: until when somebody is typing.
+    """
+
+    name: str
+    unread: int = 0
+    mentioned: bool = False
+    people: dict[str, str] = field(default_factory=dict)
+    first: int | None = None
+    last: int | None = None
+    own: int | None = None
+    readers: dict[str, int] = field(default_factory=dict)
+    typing: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_room(self) -> bool:
+        """Is it a room, not a person?"""
+        return self.name.startswith("#")
+
+    def set_people(self, names: Iterable[str]) -> None:
+        """Who is there, from a list of the members."""
+        self.people = {key_of(name): name for name in names}
+
+    def seen_by(self) -> list[str]:
+        """Who has read my last message here."""
+        return [name for name, seq in self.readers.items() if self.own is not None and seq >= self.own]
+
+    def typists(self, now: float) -> list[str]:
+        """Who is typing here now."""
+        return [name for name, until in self.typing.items() if until > now]
+
+
+class Places:
+    """All that is open, in the order in which it was opened.
+
+    ``here`` is where lines go; ``partner`` is who wrote directly last; ``me`` is my name.
+    """
+
+    def __init__(self, me: str) -> None:
+        self.me = me
+        self.here: Place | None = None
+        self.partner: str | None = None
+        self._places: dict[str, Place] = {}
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._places.values())
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def get(self, name: str) -> Place | None:
+        """The place of this name, if it is open."""
+        return self._places.get(key_of(name))
+
+    def open(self, name: str) -> Place:
+        """The place of this name, opened if it was not; the first one is where lines go."""
+        place = self._places.setdefault(key_of(name), Place(name))
+        if self.here is None:
+            self.here = place
+        return place
+
+    def close(self, name: str) -> None:
+        """Close a place; whoever was there is in the one before it then."""
+        place = self.get(name)
+        if place is None:
+            return
+        index = list(self._places).index(key_of(name))
+        del self._places[key_of(name)]
+        if self.here is place:
+            left = list(self._places.values())
+            self.here = None
+            if left:
+                self.go(left[max(index - 1, 0)])
+
+    def go(self, place: Place) -> None:
+        """From now on lines go there, and what is there is read."""
+        self.here = place
+        place.unread, place.mentioned = 0, False
+
+    def number(self, number: int) -> Place | None:
+        """The place with this number, from 1."""
+        places = list(self._places.values())
+        return places[number - 1] if 0 < number <= len(places) else None
+
+    def beside(self, step: int) -> Place | None:
+        """The place so many steps after this one, in a circle."""
+        places = list(self._places.values())
+        if self.here is None or not places:
+            return None
+        return places[(places.index(self.here) + step) % len(places)]
+
+    # --- following events -------------------------------------------------------------------------------------------
+
+    def of(self, said: events.Said) -> Place:
+        """The place of a message, opened if it was not."""
+        return self.open(said.to if said.to.startswith("#") or same(said.sender, self.me) else said.sender)
+
+    def follow_past(self, said: events.Said) -> None:
+        """Keep up with a message of the past."""
+        place = self.of(said)
+        if place.last is None or said.seq > place.last:
+            self._said(place, said)
+
+    def follow(self, event: Event, now: float) -> Place | None:
+        """Keep up with an event; returns the place that it belongs to (opened, if somebody says something there)."""
+        where = place_of(event, self.me)
+        place = None
+        if where is not None:
+            place = self.open(where) if isinstance(event, events.Said) else self.get(where)
+        match event:
+            case events.Said() if place is not None:
+                place.first = place.first or event.seq
+                self._said(place, event)
+            case events.ReadMarker() if place is not None and not same(event.sender, self.me):
+                place.readers[event.sender] = max(event.seq, place.readers.get(event.sender, 0))
+            case events.Typing() if place is not None and not same(event.sender, self.me):
+                place.typing[event.sender] = now + TYPING_SECONDS if event.active else 0.0
+            case events.Joined():
+                place = self._joined(event)
+            case events.Left() | events.Kicked():
+                self._left(event.room, event.name)
+            case events.Renamed():
+                self._renamed(event.name, event.to)
+            case _:
+                pass
+        return place
+
+    def unread(self, place: Place, *, mentioned: bool) -> None:
+        """Something was said in a place where I am not."""
+        if place is not self.here:
+            place.unread += 1
+            place.mentioned = place.mentioned or mentioned
+
+    def _said(self, place: Place, said: events.Said) -> None:
+        place.last = said.seq
+        place.typing.pop(said.sender, None)
+        place.people.setdefault(key_of(said.sender), said.sender)
+        if same(said.sender, self.me):
+            place.own = said.seq
+            place.readers = {name: seq for name, seq in place.readers.items() if seq >= said.seq}
+        elif not place.is_room:
+            self.partner = said.sender
+
+    def _joined(self, joined: events.Joined) -> Place | None:
+        place = self.open(joined.room) if same(joined.name, self.me) else self.get(joined.room)
+        if place is not None:
+            place.people[key_of(joined.name)] = joined.name
+        return place
+
+    def _left(self, room: str, name: str) -> None:
+        place = self.get(room)
+        if place is not None:
+            place.people.pop(key_of(name), None)
+            place.typing.pop(name, None)
+
+    def _renamed(self, old: str, new: str) -> None:
+        if same(old, self.me):
+            self.me = new
+        for place in self._places.values():
+            if place.people.pop(key_of(old), None) is not None:
+                place.people[key_of(new)] = new
+        moved = self._places.get(key_of(old))
+        if moved is not None and key_of(new) not in self._places:
+            moved.name = new
+            self._places = {key_of(place.name): place for place in self._places.values()}
+        if self.partner is not None and same(self.partner, old):
+            self.partner = new

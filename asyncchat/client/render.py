@@ -1,0 +1,245 @@
+"""Events as safe lines of text: for the terminal, in colour, and for pipes, one line each."""
+
+import re
+import unicodedata
+from datetime import date, datetime, tzinfo
+from typing import assert_never
+
+from asyncchat.client.paint import Painter
+from asyncchat.client.state import Resumed
+from asyncchat.vocabulary import events
+from asyncchat.vocabulary.events import Event
+from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.terms import State
+
+INDENT = "      "
+"""Before the further lines of a text: they stand under its beginning, and cannot be taken for lines of their own."""
+
+
+def place_of(event: Event, me: str) -> str | None:
+    """The room, or the person on the other side, that an event belongs to; None if it is no place's."""
+    match event:
+        case (
+            events.Said()
+            | events.Edited()
+            | events.Deleted()
+            | events.Reacted()
+            | events.ReadMarker()
+            | events.Typing()
+        ):
+            if event.to.startswith("#"):
+                return event.to
+            return event.to if same(event.sender, me) else event.sender
+        case (
+            events.Joined() | events.Left() | events.TopicChanged() | events.Kicked()
+            | events.RoleChanged() | events.Muted() | events.RoomChanged()
+        ):  # fmt: skip
+            return event.room
+        case events.Renamed() | events.Presence() | events.Invited():
+            return None
+        case events.Gap() | events.Ping() | events.Notice() | events.Bye():
+            return None
+        case _:
+            assert_never(event)
+
+
+def key_of(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def same(one: str, other: str) -> bool:
+    """Are these one name?"""
+    return one == other or key_of(one) == key_of(other)
+
+
+class Mentions:
+    """Finds a person's name in texts, as a word of its own in any case."""
+
+    def __init__(self, name: str) -> None:
+        self._pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+
+    def __call__(self, text: str) -> bool:
+        """Does the name stand in the text?"""
+        return self._pattern.search(text) is not None
+
+    def marked(self, text: str, painter: Painter) -> str:
+        """The text with the name highlighted."""
+        return self._pattern.sub(lambda found: painter.style("mention", found[0]), text)
+
+
+class Renderer:
+    """Makes lines of events, for one reader. ``me`` is the reader's name, and may change.
+
+    *zone*: the time zone of the times shown (None: this machine's). *full_time*: with the date and seconds, for logs.
+    """
+
+    def __init__(self, me: str, painter: Painter, *, zone: tzinfo | None = None, full_time: bool = False) -> None:
+        self.painter = painter
+        self._zone = zone
+        self._full_time = full_time
+        self.me = me
+
+    @property
+    def me(self) -> str:
+        """The reader's name."""
+        return self._me
+
+    @me.setter
+    def me(self, name: str) -> None:
+        self._me = name
+        self.mentions = Mentions(printable(name))
+
+    def line(
+        self,
+        event: Event | Resumed,
+        when: datetime,
+        *,
+        place: str | None = None,
+        numbered: bool = False,
+        multiline: bool = True,
+    ) -> str | None:
+        """The event as a line, or None if it is not for people.
+
+        *place* is put before it, and with *numbered* its number, by which commands know it. With *multiline* a text's
+        own newlines stay, indented; otherwise they are shown as signs.
+        """
+        text = self._resumed(event) if isinstance(event, Resumed) else self._text(event, multiline)
+        if text is None:
+            return None
+        if place is not None:
+            text = f"{self.painter.style('place', printable(place))} {text}"
+        if numbered and isinstance(event, events.Kept):
+            text = f"{self._dim(f'^{event.seq}')} {text}"
+        return f"{self.painter.style('time', self._time(when))} {text}"
+
+    def day(self, when: datetime) -> date:
+        """The day on which this is, for the reader."""
+        return when.astimezone(self._zone).date()
+
+    def day_line(self, day: date) -> str:
+        """The line that begins a day."""
+        return self.painter.style("day", f"──── {day:%A}, {day.day} {day:%B %Y} ────")
+
+    def _time(self, when: datetime) -> str:
+        local = when.astimezone(self._zone)
+        return f"{local:%Y-%m-%d %H:%M:%S}" if self._full_time else f"{local:%H:%M}"
+
+    # --- one event --------------------------------------------------------------------------------------------------
+
+    def _text(self, event: Event, multiline: bool) -> str | None:
+        match event:
+            case events.Said():
+                return self._said(event, multiline)
+            case events.Edited():
+                text = self._body(event.text, multiline)
+                return f"{self._name(event.sender)} {self._dim(f'changed ^{event.target}:')} {text}"
+            case events.Deleted():
+                which = ", ".join(f"^{seq}" for seq in event.targets)
+                return self._news(event.sender, f"deleted {which}")
+            case events.Reacted():
+                verb = "takes back" if event.remove else "reacts"
+                return self._news(event.sender, f"{verb} {printable(event.reaction)} on ^{event.target}")
+            case events.Joined():
+                return self._news(event.name, f"joined {printable(event.room)}")
+            case events.Left():
+                return self._news(event.name, f"left {printable(event.room)}", event.reason)
+            case events.Renamed():
+                return self._news(event.name, f"is now {printable(event.to)}")
+            case events.Presence():
+                return self._presence(event)
+            case events.TopicChanged():
+                text = f"set the topic: {printable(event.text)}" if event.text else "cleared the topic"
+                return self._news(event.sender, text)
+            case events.Invited():
+                whom = "you" if same(event.name, self._me) else printable(event.name)
+                return self._news(event.sender, f"invited {whom} to {printable(event.room)}")
+            case events.Kicked():
+                text = f"put {printable(event.name)} out of {printable(event.room)}"
+                return self._news(event.sender, text, event.reason)
+            case events.RoleChanged():
+                return self._news(event.sender, f"made {printable(event.name)} {event.role.value}")
+            case events.Muted():
+                return self._muted(event)
+            case events.RoomChanged():
+                return self._news(event.sender, f"changed the room: {_options(event)}")
+            case events.Notice():
+                return self.painter.style("notice", f"-- {printable(event.text)}")
+            case events.Bye():
+                return self.painter.style("notice", f"-- the server says goodbye: {printable(event.reason)}")
+            case events.ReadMarker() | events.Typing() | events.Gap() | events.Ping():
+                return None
+            case _:
+                assert_never(event)
+
+    def _said(self, said: events.Said, multiline: bool) -> str:
+        text = self._dim("(deleted)") if said.deleted else self._body(said.text, multiline)
+        if not same(said.sender, self._me):
+            text = self.mentions.marked(text, self.painter)
+        if said.edited is not None:
+            text += self._dim(" (changed)")
+        if said.reply_to is not None:
+            text = f"{self._dim(f'(to ^{said.reply_to})')} {text}"
+        if said.reactions:
+            counted = " ".join(f"{printable(what)} {len(who)}" for what, who in said.reactions.items())
+            text += self._dim(f" [{counted}]")
+        match said.kind:
+            case "text":
+                return f"{self._name(said.sender)}: {text}"
+            case "action":
+                return f"* {self._name(said.sender)} {text}"
+            case "notice":
+                return f"-{self._name(said.sender)}- {text}"
+            case _:
+                assert_never(said.kind)
+
+    def _presence(self, presence: events.Presence) -> str:
+        match presence.state:
+            case State.ONLINE:
+                return self._news(presence.name, "is here")
+            case State.AWAY:
+                return self._news(presence.name, "is away", presence.text)
+            case State.OFFLINE:
+                return self._news(presence.name, "is offline", presence.text)
+            case _:
+                assert_never(presence.state)
+
+    def _muted(self, muted: events.Muted) -> str:
+        if not muted.active:
+            return self._news(muted.sender, f"lets {printable(muted.name)} speak again")
+        until = f" until {printable(muted.until)}" if muted.until is not None else ""
+        return self._news(muted.sender, f"muted {printable(muted.name)}{until}", muted.reason)
+
+    def _resumed(self, resumed: Resumed) -> str:
+        if not resumed.complete:
+            text = "connected again, to a server that begins a new history: what was said meanwhile is not known"
+        elif resumed.missed:
+            text = f"connected again; nothing is missing ({resumed.missed} came meanwhile)"
+        else:
+            text = "connected again; nothing is missing"
+        return self.painter.style("notice", f"-- {text}")
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _name(self, name: str) -> str:
+        return self.painter.person(name, printable(name))
+
+    def _body(self, text: str, multiline: bool) -> str:
+        if not multiline:
+            return printable(text)
+        return printable(text.rstrip("\n"), multiline=True).replace("\n", "\n" + INDENT)
+
+    def _news(self, name: str, text: str, reason: str | None = None) -> str:
+        because = f" ({printable(reason)})" if reason else ""
+        return f"{self._dim('*')} {self._name(name)} {self._dim(text + because)}"
+
+    def _dim(self, text: str) -> str:
+        return self.painter.style("dim", text)
+
+
+def _options(room: events.RoomChanged) -> str:
+    on = [
+        name.replace("_", " ") for name in ("private", "moderated", "topic_locked", "password") if getattr(room, name)
+    ]
+    kept = f"messages are kept {room.retention} days" if room.retention else "messages are kept for good"
+    return ", ".join([*on, kept])

@@ -1,0 +1,112 @@
+"""Events on the screen of a terminal: which are shown, with what before them, and what they change around the line."""
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+
+from asyncchat.client.ignores import Ignores
+from asyncchat.client.outbox import Outbox
+from asyncchat.client.places import Place, Places
+from asyncchat.client.render import Renderer, same
+from asyncchat.client.state import Resumed
+from asyncchat.vocabulary import events
+from asyncchat.vocabulary.events import Event, Kept
+from asyncchat.vocabulary.terms import State
+
+BELL = "\a"
+
+
+class Screen:
+    """Shows events through *write*, which gets whole lines.
+
+    *read* false: only what is said under my own name is shown, on a terminal that only writes.
+    """
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        places: Places,
+        outbox: Outbox,
+        ignores: Ignores,
+        write: Callable[[str], object],
+        *,
+        read: bool = True,
+    ) -> None:
+        self.renderer = renderer
+        self.places = places
+        self.outbox = outbox
+        self.ignores = ignores
+        self.read = read
+        self._write = write
+        self._day: date = renderer.day(datetime.now(UTC))
+
+    def show(self, *lines: str) -> None:
+        """Put lines on the screen; they must be safe for a terminal."""
+        self._write("".join(f"{line}\n" for line in lines))
+
+    def note(self, text: str, style: str = "notice") -> None:
+        """Say something in the program's own voice; the text must be safe for a terminal, and may have lines."""
+        self.show(*(self.renderer.painter.style(style, f"-- {line}") for line in text.split("\n")))
+
+    def event(self, event: Event | Resumed) -> Place | None:
+        """Show an event if it is to be shown; returns the place that it belongs to."""
+        if isinstance(event, Resumed):
+            self._show(event, None)
+            return None
+        if isinstance(event, events.Said):
+            return self._said(event)
+        place = self.places.follow(event, time.monotonic())
+        self.renderer.me = self.places.me
+        if self.read and self._is_worth_showing(event):
+            self._show(event, place)
+        return place
+
+    def past(self, messages: Iterable[events.Said]) -> None:
+        """Show messages of the past, in order, but those that came live already."""
+        for said in sorted(messages, key=lambda message: message.seq):
+            place = self.places.of(said)
+            if place.first is not None and said.seq >= place.first:
+                continue
+            self.places.follow_past(said)
+            if said.sender not in self.ignores:
+                self._show(said, place)
+
+    def _said(self, said: events.Said) -> Place:
+        mine = same(said.sender, self.places.me)
+        arrived = self.outbox.done(said.nonce)
+        place = self.places.of(said)
+        if place.last is not None and said.seq <= place.last:
+            return place  # it was shown as part of the past
+        self.places.follow(said, time.monotonic())
+        if said.sender in self.ignores or not (self.read or arrived):
+            return place
+        called = not mine and (not place.is_room or self.renderer.mentions(said.text))
+        if not mine:
+            self.places.unread(place, mentioned=called)
+        self._show(said, place, bell=called and said.kind != "notice")
+        return place
+
+    def _is_worth_showing(self, event: Event) -> bool:
+        match event:
+            case events.Edited() | events.Reacted() | events.Invited() | events.TopicChanged():
+                return event.sender not in self.ignores
+            case events.Presence():
+                return self.places.get(event.name) is not None and event.state is not State.ONLINE
+            case events.Joined() | events.Left():
+                return event.name not in self.ignores
+            case _:
+                return True
+
+    def _show(self, event: Event | Resumed, place: Place | None, *, bell: bool = False) -> None:
+        when = event.when if isinstance(event, Kept) else datetime.now(UTC)
+        prefix = None
+        if place is not None and (len(self.places) > 1 or place is not self.places.here):
+            prefix = place.name
+        line = self.renderer.line(event, when, place=prefix)
+        if line is None:
+            return
+        day = self.renderer.day(when)
+        if day != self._day:
+            self._day = day
+            self.show(self.renderer.day_line(day))
+        self.show(line + (BELL if bell else ""))

@@ -1,0 +1,141 @@
+"""Standard input and output without blocking, for as long as they are needed; given back as they were.
+
+Whether a file blocks belongs to the open file, which the shell and other programs share: they would fail on one that is
+left non-blocking.
+"""
+
+import asyncio
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
+
+from aioconsole.stream import (
+    NonFileStreamReader,
+    ProtectedPipe,
+    StandardStreamReader,
+    StandardStreamReaderProtocol,
+    is_pipe_transport_compatible,
+)
+
+STDIN, STDOUT = 0, 1
+
+
+class Reader(Protocol):
+    """Standard input as aioconsole gives it: a stream, or a thread that reads a file."""
+
+    async def read(self, n: int, /) -> bytes:
+        """At most *n* bytes; none at the end."""
+        ...
+
+    async def readline(self) -> bytes:
+        """A line of any length; none at the end."""
+        ...
+
+
+@contextlib.asynccontextmanager
+async def standard_input() -> AsyncIterator[Reader]:
+    """Standard input, through aioconsole's reader.
+
+    Only that: `aioconsole.get_standard_streams` binds all three streams to one protocol, so that whoever stops reading
+    our output would end our input as well.
+    """
+    if not is_pipe_transport_compatible(sys.stdin):
+        yield NonFileStreamReader(sys.stdin)
+        return
+    loop = asyncio.get_running_loop()
+    with _blocking_kept(STDIN):
+        reader = StandardStreamReader(loop=loop)
+        protocol = StandardStreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.connect_read_pipe(lambda: protocol, ProtectedPipe(sys.stdin))
+        try:
+            yield reader
+        finally:
+            transport.close()
+
+
+class Output(asyncio.BaseProtocol):
+    """Standard output, a line at a time, to a reader who may be slow or go. Made by `standard_output`."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.WriteTransport | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self.gone = asyncio.Event()
+
+    async def line(self, text: str) -> bool:
+        """Write a line and wait until it is out; False if nobody reads any more."""
+        data = f"{text}\n".encode("utf-8", "backslashreplace")
+        if self._transport is None:
+            return self._write(data)
+        if not self.gone.is_set():
+            self._transport.write(data)
+            await self._writable.wait()
+        return not self.gone.is_set()
+
+    def _write(self, data: bytes) -> bool:
+        """For files and the like, which take what is written."""
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except (OSError, AttributeError):  # the latter: there is no standard output at all
+            self.gone.set()
+        return not self.gone.is_set()
+
+    # --- what asyncio calls -----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The pipe is ready."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.set_write_buffer_limits(high=0)
+        self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Nobody reads any more."""
+        self.gone.set()
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        """The pipe is full."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """The pipe is empty."""
+        self._writable.set()
+
+
+@contextlib.asynccontextmanager
+async def standard_output() -> AsyncIterator[Output]:
+    """Standard output; at the end all that was written is out."""
+    output = Output()
+    if not _is_pipe(sys.stdout):
+        yield output
+        return
+    with _blocking_kept(STDOUT):
+        transport, _ = await asyncio.get_running_loop().connect_write_pipe(lambda: output, ProtectedPipe(sys.stdout))
+        try:
+            yield output
+        finally:
+            transport.abort()  # each line was waited for
+
+
+def _is_pipe(file: object) -> bool:
+    """A pipe or socket, whose reader can be slow; not a terminal, which this program would leave in a strange mode."""
+    if not is_pipe_transport_compatible(file):  # never on Windows
+        return False
+    mode = os.fstat(STDOUT).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+@contextlib.contextmanager
+def _blocking_kept(descriptor: int) -> Iterator[None]:
+    if sys.platform != "win32":
+        before = os.get_blocking(descriptor)
+        try:
+            yield
+        finally:
+            os.set_blocking(descriptor, before)
+    else:
+        yield

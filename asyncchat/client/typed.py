@@ -1,0 +1,150 @@
+"""What a person types in the terminal, done: messages, commands to the server, and what the program does by itself."""
+
+import asyncio
+import secrets
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, assert_never
+
+from msgspec import structs
+
+from asyncchat.client.answers import answer_lines
+from asyncchat.client.chat import NONCE_BYTES
+from asyncchat.client.render import place_of
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.errors import ChatError
+from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.terms import Code
+from asyncchat.wire import slash
+
+if TYPE_CHECKING:
+    from asyncchat.client.console import Console
+
+SHOWN_ON_ENTERING = 20
+"""Messages of the past shown on entering a room."""
+
+Work = Coroutine[object, object, None]
+
+
+class Typed:
+    """Does what is typed, for a `Console`."""
+
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+        self._found: dict[int, str] = {}
+
+    def line(self, text: str) -> None:
+        """A line was typed."""
+        match slash.parse(text, self._context(), client=True):
+            case slash.Usage(text=why):
+                self._console.screen.note(printable(why, multiline=True), "error")
+            case slash.Action() as action:
+                self._act(action)
+            case asked:
+                for command in asked:
+                    self._console.spawn(self._do(command))
+
+    def _context(self) -> slash.Context:
+        places = self._console.places
+        here = places.here
+        return slash.Context(
+            here=here.name if here is not None else None,
+            partner=places.partner,
+            own=here.own if here is not None else None,
+            last=here.last if here is not None else None,
+            places=self._found,
+        )
+
+    # --- what the server does ---------------------------------------------------------------------------------------
+
+    def _do(self, command: Command) -> Work:
+        match command:
+            case commands.Say():
+                say = structs.replace(command, nonce=secrets.token_urlsafe(NONCE_BYTES))
+                self._console.outbox.add(say)  # now, in the order in which it was typed
+                return self._say(say)
+            case commands.Join():
+                return self._join(command)
+            case commands.Leave():
+                return self._leave(command)
+            case commands.Nick():
+                return self._nick(command)
+            case commands.Quit():
+                return self._quit(command)
+            case _:
+                return self._ask(command)
+
+    async def _say(self, say: commands.Say) -> None:
+        screen = self._console.screen
+        try:
+            result = await self._console.chat.request(say)
+        except ChatError as error:
+            self._console.outbox.done(say.nonce)
+            screen.note(f"not sent to {printable(say.to)}: {printable(say.text)}", "error")
+            screen.note(f"   because: {printable(str(error))}", "error")
+            return
+        if isinstance(result, events.Ok) and result.code is Code.ACCEPTED:
+            screen.note(f"{printable(say.to)} is not here, and will get it later")
+
+    async def _join(self, join: commands.Join) -> None:
+        console = self._console
+        place = console.places.get(join.room)
+        if place is None or place.name not in console.chat.joined:
+            await console.chat.join(join.room, join.password)
+            place = console.places.open(join.room)
+            console.go(place)
+            await console.show_past(SHOWN_ON_ENTERING if console.screen.read else 0, [place])
+        console.go(place)
+
+    async def _leave(self, leave: commands.Leave) -> None:
+        await self._console.chat.leave(leave.room, leave.reason)
+        self._console.places.close(leave.room)
+
+    async def _nick(self, nick: commands.Nick) -> None:
+        await self._console.chat.nick(nick.name)
+
+    async def _quit(self, quit_: commands.Quit) -> None:
+        self._console.leave(quit_.reason)
+
+    async def _ask(self, command: Command) -> None:
+        screen = self._console.screen
+        result = await self._console.chat.request(command)
+        if isinstance(result, events.RoomList):
+            self._console.room_names = {room.name for room in result.rooms}
+        elif isinstance(result, events.History):
+            self._found.update(
+                (event.seq, place)
+                for event in result.events
+                if (place := place_of(event, screen.renderer.me)) is not None
+            )
+        screen.show(*answer_lines(result, screen.renderer))
+
+    # --- what the program does --------------------------------------------------------------------------------------
+
+    def _act(self, action: slash.Action) -> None:
+        console, name = self._console, action.argument
+        match action.name:
+            case "help":
+                console.screen.show(*slash.help_lines(name, client=True))
+            case "switch" if name is not None:
+                console.go(console.places.open(name))
+            case "ignore" if name is None:
+                names = ", ".join(map(printable, console.screen.ignores.names()))
+                console.screen.note(f"ignored: {names}" if names else "nobody is ignored")
+            case "ignore" | "unignore" if name is not None:
+                console.spawn(self._ignore(name, ignored=action.name == "ignore"))
+            case "switch" | "ignore" | "unignore":
+                raise AssertionError(f"{action.name} without a name")
+            case _:
+                assert_never(action.name)
+
+    async def _ignore(self, name: str, *, ignored: bool) -> None:
+        screen = self._console.screen
+        try:
+            change = screen.ignores.add if ignored else screen.ignores.remove
+            known = await asyncio.to_thread(change, name)
+        except OSError as error:
+            screen.note(f"only for now, as it cannot be kept: {error.strerror}", "error")
+        else:
+            word = "is ignored from now on" if ignored else ("is seen again" if known else "was not ignored")
+            screen.note(f"{printable(name)} {word}")
