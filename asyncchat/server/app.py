@@ -6,7 +6,9 @@ import logging
 import os
 import random
 import secrets
+import ssl
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,12 +20,13 @@ from asyncchat.core.chat import Chat
 from asyncchat.core.house import Settings
 from asyncchat.server.connection import Services, now_ms
 from asyncchat.server.doorway import Doorway
-from asyncchat.server.listeners import Listener, descriptors_for_clients, listen
+from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
 from asyncchat.server.passwords import NO_PASSWORD, Passwords
 from asyncchat.server.pipeline import Pipeline
 from asyncchat.server.writers import Writers
 from asyncchat.storage.storage import Storage
 from asyncchat.vocabulary import queries
+from asyncchat.vocabulary.addresses import Address, parse_address
 from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.names import skeleton
 
@@ -53,9 +56,11 @@ class ChatServer:
 
     Use it with ``async with``, or `start` and `aclose`. Options are keyword-only:
 
-    listen: addresses, ``tcp://HOST:PORT`` (port 0: any free one), ``unix:PATH``; none for no listener of its own.
+    listen: addresses, ``tcp://HOST:PORT`` (port 0: any free one), ``tls://HOST:PORT``, ``unix:PATH``; none for no
+        listener of its own.
     data: the directory of the database (made if missing), or ``":memory:"`` to forget all at the end.
     settings: what the rules need to know: the name, the message of the day, the limits, who may log in.
+    tls: the certificate of the ``tls://`` addresses.
     """
 
     def __init__(
@@ -64,8 +69,10 @@ class ChatServer:
         listen: Sequence[str] = (DEFAULT_LISTEN,),
         data: str | os.PathLike[str] = ":memory:",
         settings: Settings | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._listen = tuple(listen)
+        self._tls = tls
         self._data = data
         self._settings = structs.replace(settings or Settings(), version=__version__)
         self._listeners: list[Listener] = []
@@ -114,8 +121,9 @@ class ChatServer:
         for record in due:
             self._pipeline.append_own(record)
         self._sweeper = asyncio.create_task(self._sweep(), name="asyncchat sweep")
-        for address in self._listen:
-            self._listeners.append(await listen(address, self.handle_client))
+        for text in self._listen:
+            address = parse_address(text, listening=True)
+            self._listeners.append(await listen(address, self._handler(address)))
             log.info("Listening on %s", self._listeners[-1].address)
 
     def reload(self, settings: Settings) -> None:
@@ -149,6 +157,7 @@ class ChatServer:
         if hasattr(self, "_doorway"):
             self._doorway.close(self._bye, "server shutting down")
             await self._end_handlers()
+            self._writers.close()
         for listener in self._listeners:
             await listener.wait_closed()
         self._listeners.clear()
@@ -186,12 +195,24 @@ class ChatServer:
         return [listener.address for listener in self._listeners]
 
     async def handle_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client of whatever dialect: the callback for ``asyncio.start_server``, ours or the app's own."""
+        """Serve one client of whatever dialect: the callback for an ``asyncio.start_server`` of the app's own."""
+        await self._handle(reader, writer, None)
+
+    def _handler(self, address: Address) -> Handler:
+        if address.scheme not in ("tls", "tls+fd"):
+            return self.handle_client
+        if self._tls is None:
+            raise ValueError(f"cannot listen on {address}: there is no certificate")
+        return partial(self._handle, tls=self._tls)
+
+    async def _handle(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: ssl.SSLContext | None
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._handlers.add(task)
         try:
-            await self._doorway.handle(reader, writer)
+            await self._doorway.handle(reader, writer, tls)
         except asyncio.CancelledError:
             # Only `aclose` cancels handlers, and awaits them: to end quietly is what it wants (on 3.11, streams would
             # report a cancelled handler as an error).
@@ -239,7 +260,8 @@ async def serve(
     listen: Sequence[str] = (DEFAULT_LISTEN,),
     data: str | os.PathLike[str] = ":memory:",
     settings: Settings | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until cancelled: `ChatServer` as one coroutine, for ``asyncio.create_task`` or a task group."""
-    async with ChatServer(listen=listen, data=data, settings=settings):
+    async with ChatServer(listen=listen, data=data, settings=settings, tls=tls):
         await asyncio.get_running_loop().create_future()

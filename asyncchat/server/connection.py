@@ -152,49 +152,68 @@ class Connection:
 
     async def _take(self, received: Iterable[commands.Command | Problem]) -> None:
         """Handle commands in order: what is said is pipelined, all others wait for what came before."""
-        now = now_ms()
         for item in received:
-            kind = type(item)
+            if (wait := self._hindered()) is not None:
+                await wait
             if isinstance(item, Problem):
                 await self._settled()
                 self._refuse(item.id, Refused(item.code, item.text))
-            elif kind in TALK:
-                await self._talk(item, now)
+            elif type(item) in TALK:
+                if (looking := self._talk(item)) is not None:
+                    await looking
             else:
                 await self._settled()
-                await self._command(item, now)
+                await self._command(item, item.id)
+                for wish in self._dialect.follow_up():
+                    await self._command(wish, None)
             if self.session.phase is Phase.OVER:
                 return
 
-    async def _talk(self, command: Any, now: int) -> None:
-        services = self._services
-        if self._bucket is not None:
-            wait = self._bucket.take(1, asyncio.get_running_loop().time())
-            if wait > 0.0:
-                await asyncio.sleep(wait)
-        limit = services.limits_in_force.in_flight
+    def _hindered(self) -> Awaitable[object] | None:
+        """What the next command has to wait for, if anything: for this client to read, and not to be too fast."""
+        if self.writer.drained is not None:
+            return asyncio.wait({self.writer.drained})
+        limit = self._services.limits_in_force.in_flight
         if limit and self.in_flight >= limit:
-            await self._settled()
+            return self._settled()
+        if self._bucket is not None:
+            seconds = self._bucket.take(1, asyncio.get_running_loop().time())
+            if seconds > 0.0:
+                return asyncio.sleep(seconds)
+        return None
+
+    def _talk(self, command: Any) -> Awaitable[None] | None:
+        """Handle what is pipelined, without a pause if nothing has to be looked up."""
         try:
-            outcome = services.chat.handle(self.session, command, now)
-            while type(outcome) is Ask:
-                outcome = outcome.then(await services.answer(outcome.query))
+            outcome = self._services.chat.handle(self.session, command, now_ms())
+            if type(outcome) is Ask:
+                return self._look_up(outcome, command)
             self._perform(outcome, command.id)
         except (Refused, StorageError) as error:
             self._refuse(command.id, error)
         except Exception:  # noqa: BLE001 - the root of a command: `_fault` logs it and tells the client
             self._fault(command)
+        return None
 
-    async def _command(self, command: Any, now: int) -> None:
+    async def _look_up(self, outcome: Outcome, command: Any) -> None:
         try:
-            await self._settle(self._services.chat.handle(self.session, command, now), command.id)
-            if type(command) is commands.Hello and self.session.person is not None:
-                log.info("%s logged in from %s", self.session.person.name, self.session.address or "here")
-            for wish in self._dialect.follow_up():
-                await self._settle(self._services.chat.handle(self.session, wish, now), None)
+            while type(outcome) is Ask:
+                outcome = outcome.then(await self._services.answer(outcome.query))
+            self._perform(outcome, command.id)
         except (Refused, StorageError) as error:
             self._refuse(command.id, error)
-        except Exception:  # noqa: BLE001 - the root of a command: `_fault` logs it and tells the client
+        except Exception:  # noqa: BLE001 - as above
+            self._fault(command)
+
+    async def _command(self, command: Any, id: Id | None) -> None:
+        """Handle a command to its end."""
+        try:
+            await self._settle(self._services.chat.handle(self.session, command, now_ms()), id)
+            if type(command) is commands.Hello and self.session.person is not None:
+                log.info("%s logged in from %s", self.session.person.name, self.session.address or "here")
+        except (Refused, StorageError) as error:
+            self._refuse(id, error)
+        except Exception:  # noqa: BLE001 - as above
             self._fault(command)
 
     def _fault(self, command: commands.Command) -> None:

@@ -4,11 +4,13 @@ import asyncio
 import ipaddress
 import itertools
 import logging
+import ssl
 from collections import Counter
 from collections.abc import Callable
 
 from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection, Services, now_ms
+from asyncchat.server.tls import secure, why
 from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.terms import Code
@@ -38,20 +40,23 @@ class Doorway:
         self.connections: dict[Connection, None] = {}
         self.open = True
 
-    async def handle(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter) -> None:
-        """Serve one client, from its first byte to its end."""
+    async def handle(
+        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """Serve one client, from its first byte to its end; with *tls*, the first bytes are a handshake."""
         address, name = peer_of(stream)
         place = _counted(address)
         if not self._room_for(place):
             log.info("Turned away %s: too many connections", name)
-            stream.write(FULL)
+            if tls is None:
+                stream.write(FULL)
             await _close(stream, self._services.limits_in_force.flush_seconds)
             return
         self._by_address[place] += 1
         log.info("Connected %s", name)
         reason = "connection lost"
         try:
-            reason = await self._serve(reader, stream, address)
+            reason = await self._serve(reader, stream, address, tls)
         finally:
             self._by_address[place] -= 1
             if not self._by_address[place]:
@@ -69,15 +74,24 @@ class Doorway:
 
     # --- one client -------------------------------------------------------------------------------------------------
 
-    async def _serve(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str) -> str:
+    async def _serve(
+        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str, tls: ssl.SSLContext | None
+    ) -> str:
+        limits = self._services.limits_in_force
         self._greeting.add(stream)
         try:
-            async with asyncio.timeout(self._services.limits_in_force.login_seconds or None):
+            async with asyncio.timeout(limits.login_seconds or None):
+                if tls is not None:
+                    # Here, where the client is counted: a handshake that stalls holds a descriptor too.
+                    await secure(stream, tls, limits.handshake_seconds)
                 first, kind = await self._first_bytes(reader, stream)
         except TimeoutError:
             return "said nothing"
-        except ConnectionError:
-            return "connection lost"
+        except OSError as error:
+            if tls is None or stream.get_extra_info("ssl_object") is not None:
+                return "connection lost"
+            stream.transport.abort()
+            return f"TLS handshake: {why(error)}"
         finally:
             self._greeting.discard(stream)
         if not first:

@@ -16,6 +16,16 @@ from asyncchat.vocabulary.terms import Code, Id
 
 log = logging.getLogger("asyncchat.server")
 
+GROWING: frozenset[type[records.Record]] = frozenset(
+    {records.PersonCreated, records.RoomCreated, records.TokenGiven, records.Attached, records.PersonJoined}
+)
+"""The records by which audiences grow or stay as they are."""
+
+UNHURRIED = GROWING | {
+    records.Detached, records.PersonLeft, records.NameReleased, records.Seen, records.PresenceSet, records.Fence
+}  # fmt: skip
+"""The records whose events may wait for more of them."""
+
 
 class Waiter(Protocol):  # a connection, or whoever else has a session
     """Who gives records to the log and waits for them: a connection."""
@@ -81,10 +91,15 @@ class Pipeline:
     def applied(self, entries: list[Entry]) -> None:
         """Records have their place: apply them, tell everyone, and answer those who wait."""
         apply, writers = self.chat.apply, self._writers
+        urgent = False
         for entry in entries:
             record, ticket = entry.record, entry.origin
-            if type(record) is not records.Message:
+            kind = type(record)
+            if kind in GROWING:
+                writers.audience_grows()
+            elif kind is not records.Message:
                 writers.end_run()
+            urgent = urgent or kind not in UNHURRIED
             assert ticket is None or type(ticket) is Ticket
             try:
                 effects = apply(entry.seq, record, ticket.waiter.session if ticket is not None else None)
@@ -101,7 +116,10 @@ class Pipeline:
             self._back(ticket, entry.seq, None)
         writers.end_run()
         self._answer()
-        writers.flush()
+        if urgent:
+            writers.flush()
+        else:
+            writers.flush_later()
 
     def failed(self, entries: list[Entry], error: Exception) -> None:
         """Records were not kept: their senders are told, and the state is as it was."""
@@ -113,7 +131,6 @@ class Pipeline:
             assert ticket is None or type(ticket) is Ticket
             self._back(ticket, entry.seq, reason)
         self._answer()
-        self._writers.flush_soon()
 
     def _take_effect(self, effect: Effect) -> None:
         match effect:

@@ -9,8 +9,11 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from asyncchat.core.session import Session
-from asyncchat.vocabulary.events import Event, Gap, Result, Said, Told, Welcome
+from asyncchat.vocabulary.events import Event, Gap, Joined, Result, Said, Told, Welcome
 from asyncchat.wire.dialect import Dialect
+
+UNHURRIED_SECONDS = 0.01
+"""For so long who joined and left may wait for more of it, or for a message: in a crowd it is most of all writes."""
 
 
 class ClientWriter:
@@ -48,8 +51,11 @@ class Writers:
         self._seq = seq
         self.buffer = buffer
         self._dirty: list[ClientWriter] = []
-        self._flush_due = False
-        self._run: list[Said] = []
+        self._replied: list[ClientWriter] = []
+        self._replies_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._run: list[Said | Joined] = []
+        self._run_of: type[Said | Joined] = Said
         self._run_to: Collection[Session] = ()
 
     # --- one client -------------------------------------------------------------------------------------------------
@@ -63,40 +69,43 @@ class Writers:
                 return
             writer.held = False
             writer.pending[:0] = told
-            self._dirty.append(writer)
         else:
-            if not writer.pending:
-                self._dirty.append(writer)
             writer.pending += told
-        self.flush_soon()
-
-    def flush_soon(self) -> None:
-        """See to it that this pass's bytes go out, once the pass is over."""
-        if not self._flush_due:
-            self._flush_due = True
-            asyncio.get_running_loop().call_soon(self.flush)
+        self._replied.append(writer)
+        if not self._replies_due:
+            self._replies_due = True
+            asyncio.get_running_loop().call_soon(self.flush_replies)
 
     # --- many -------------------------------------------------------------------------------------------------------
 
     def tell(self, event: Event | Result, to: Collection[Session], origin: Session | None) -> None:
         """Send an event to many.
 
-        Messages to one and the same audience gather into a run, which costs a recipient as much as one message;
-        `end_run` must be called before the audience changes.
+        Messages to one and the same audience gather into a run, which costs a recipient as much as one message, and so
+        do those who join a room; see `audience_grows` and `end_run`.
         """
-        if type(event) is Said and event.to.startswith("#") and (origin is None or origin.echo):
-            if self._run_to is not to:
+        if isinstance(event, Joined) or (isinstance(event, Said) and _alike(event, origin)):
+            if self._run_to is not to or self._run_of is not type(event):
                 self.end_run()
                 self._run_to = to
+                self._run_of = type(event)
             self._run.append(event)
             return
         self.end_run()
-        if type(event) is Said and origin is not None and not origin.echo:
+        if isinstance(event, Said) and origin is not None and not origin.echo:
             to = [session for session in to if session is not origin]
         self._spread((event,), to)
 
+    def audience_grows(self) -> None:
+        """Call before an audience grows: a run of messages ends, for a newcomer has not heard them.
+
+        Of those who join nobody is told too much: whoever comes in the same batch hears of the others, who are there.
+        """
+        if self._run_of is Said:
+            self.end_run()
+
     def end_run(self) -> None:
-        """Hand out the messages gathered so far."""
+        """Hand out what is gathered so far; call it before an audience changes in any other way."""
         if self._run:
             self._spread(self._run, self._run_to)
             self._run = []
@@ -120,10 +129,35 @@ class Writers:
 
     def flush(self) -> None:
         """Write what is pending: one `write` per client."""
-        self._flush_due = False
         self.end_run()
         dirty, self._dirty = self._dirty, []
-        for writer in dirty:
+        self._write_pending(dirty)
+
+    def flush_replies(self) -> None:
+        """Write what is pending for those who wait for an answer, and for the others soon."""
+        self._replies_due = False
+        self.end_run()
+        replied, self._replied = self._replied, []
+        self._write_pending(replied)
+        self.flush_later()
+
+    def flush_later(self) -> None:
+        """See to it that what is pending goes out soon."""
+        if self._dirty and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(UNHURRIED_SECONDS, self._flush_at_last)
+
+    def _flush_at_last(self) -> None:
+        self._timer = None
+        self.flush()
+
+    def close(self) -> None:
+        """Write what is pending, and leave no timer behind."""
+        self.flush()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _write_pending(self, writers: list[ClientWriter]) -> None:
+        for writer in writers:
             pending = writer.pending
             if pending and not writer.held:
                 data = pending[0] if len(pending) == 1 else b"".join(pending)
@@ -153,3 +187,8 @@ class Writers:
         writer.lagging_since = None
         if after is not None and until > after:
             self.send(writer, (Gap(after=after, until=until),))
+
+
+def _alike(event: Said, origin: Session | None) -> bool:
+    """Is a message the same bytes for all its audience? In a room it is, save for one who does not want the own."""
+    return event.to.startswith("#") and (origin is None or origin.echo)
