@@ -21,6 +21,7 @@ from asyncchat.server.config import Config, ConfigError, configure
 from asyncchat.server.listeners import raise_descriptor_limit
 from asyncchat.server.options import OPTIONS, parser
 from asyncchat.server.running import Running
+from asyncchat.server.systemd import handed_over
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.printable import printable
 
@@ -36,18 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = parser(__version__).parse_args(words)
     flags = {option.name: getattr(said, option.name, None) for option in OPTIONS}
 
+    inherited = handed_over(os.environ, os.getpid())
+
     def load() -> Config:
-        return load_config(said.config, flags)
+        return load_config(said.config, flags, inherited)
 
     try:
         config = load()
+        running = Running(config, load)
     except ConfigError as error:
         print(f"asyncchat-server: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - a command line program
         return MISUSED
     writer = logs.start(config.log_level)
     try:
         raise_descriptor_limit()
-        asyncio.run(Running(config, load).run())
+        asyncio.run(running.run())
     except StorageError as error:
         log.error("%s", error)
         return FAILED
@@ -59,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def load_config(file: str | None, flags: Mapping[str, Any]) -> Config:
+def load_config(file: str | None, flags: Mapping[str, Any], inherited: Sequence[str] = ()) -> Config:
     """The settings of a file (None: of no file) and of flags, as they are now; raises `ConfigError`."""
     return configure(
         read_config(file) if file is not None else {},
@@ -67,6 +71,7 @@ def load_config(file: str | None, flags: Mapping[str, Any]) -> Config:
         folder=Path(file).parent if file is not None else Path(),
         data=user_data_path("asyncchat", appauthor=False),
         read=lambda path: path.read_text(encoding="utf-8"),
+        inherited=inherited,
     )
 
 

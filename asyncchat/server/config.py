@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,13 @@ def configure(
     folder: Path,
     data: Path,
     read: Callable[[Path], str],
+    inherited: Sequence[str] = (),
 ) -> Config:
     """The settings of a configuration file, overridden by flags; raises `ConfigError`.
 
     ``file``: the parsed TOML; its relative paths count from ``folder``. ``flags``: by the settings' names, None where
     nothing was said. ``data``: the directory if none is named. ``read``: gives the text of a file, or raises OSError.
+    ``inherited``: addresses of sockets that the process was started with.
     """
     values = {name: _from_file(name, value, folder) for name, value in file.items()}
     values |= {name: _from_flag(BY_NAME[name], value) for name, value in flags.items() if value is not None}
@@ -67,7 +69,7 @@ def configure(
         values.pop("server_password", None)
     secret = _password(values, read)
     return Config(
-        listen=_addresses(values),
+        listen=_addresses(values, inherited),
         data=values.get("data", data),
         tls_cert=values.get("tls_cert"),
         tls_key=values.get("tls_key"),
@@ -188,14 +190,16 @@ def _number(setting: str, text: str) -> int | float:
 # --- what the values mean -------------------------------------------------------------------------------------------
 
 
-def _addresses(values: Mapping[str, Any]) -> tuple[str, ...]:
-    listen: tuple[str, ...] = values.get("listen", (DEFAULT_LISTEN,))
+def _addresses(values: Mapping[str, Any], inherited: Sequence[str]) -> tuple[str, ...]:
+    listen: tuple[str, ...] = values.get("listen", () if inherited else (DEFAULT_LISTEN,))
+    named = {text.partition(":")[2] for text in listen if text.startswith(("fd:", "tls+fd:"))}
+    listen += tuple(text for text in inherited if text.partition(":")[2] not in named)
     for text in listen:
         try:
             address = parse_address(text, listening=True)
         except ValueError as error:
             raise ConfigError("listen", str(error)) from None
-        if address.scheme == "tls" and values.get("tls_cert") is None:
+        if address.scheme in ("tls", "tls+fd") and values.get("tls_cert") is None:
             raise ConfigError("tls_cert", f"{text} needs a certificate")
     if values.get("tls_key") is not None and values.get("tls_cert") is None:
         raise ConfigError("tls_cert", "tls_key is of no use without it")

@@ -8,8 +8,9 @@ import socket
 import stat
 import sys
 from collections.abc import Awaitable, Callable
+from typing import assert_never
 
-from asyncchat.vocabulary.addresses import Address, parse_address
+from asyncchat.vocabulary.addresses import Address
 
 if sys.platform != "win32":  # which has no such limit
     import resource
@@ -44,9 +45,8 @@ class Listener:
         await self._server.wait_closed()
 
 
-async def listen(text: str, handler: Handler) -> Listener:
-    """Listen on an address. Raises ValueError for what is no address, OSError for one that cannot be listened on."""
-    address = parse_address(text, listening=True)
+async def listen(address: Address, handler: Handler) -> Listener:
+    """Listen on an address; raises OSError where that cannot be. Whether clients speak TLS is the handler's."""
     try:
         return await _listen(address, handler)
     except OSError as error:
@@ -58,18 +58,41 @@ async def listen(text: str, handler: Handler) -> Listener:
 
 async def _listen(address: Address, handler: Handler) -> Listener:
     match address.scheme:
-        case "tcp":
+        case "tcp" | "tls":
             host = address.host if address.port else await _one_of(address.host)
             server = await asyncio.start_server(
                 handler, host or None, address.port, backlog=BACKLOG, reuse_address=os.name == "posix"
             )
             return Listener(server, str(_bound(address, server)))
         case "unix":
+            if sys.platform == "win32":
+                raise OSError(errno.EAFNOSUPPORT, "no unix sockets")
             _remove_stale(address.path)
             server = await asyncio.start_unix_server(handler, address.path, backlog=BACKLOG)
             return Listener(server, str(address), address.path)
+        case "fd" | "tls+fd":
+            inherited = _inherited(address.port)
+            server = await asyncio.start_server(handler, sock=inherited, backlog=BACKLOG)
+            return Listener(server, f"{address} ({_name(inherited)})")
         case _:
-            raise ValueError(f"cannot listen on {address}")
+            assert_never(address.scheme)
+
+
+def _inherited(descriptor: int) -> socket.socket:
+    """The listening socket with this descriptor, which is ours from now on."""
+    os.set_inheritable(descriptor, False)
+    inherited = socket.socket(fileno=descriptor)
+    if not (inherited.type is socket.SOCK_STREAM and inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
+        inherited.detach()
+        raise OSError(errno.EINVAL, "no listening socket")
+    return inherited
+
+
+def _name(inherited: socket.socket) -> str:
+    if inherited.family in (socket.AF_INET, socket.AF_INET6):
+        host, port, *_ = inherited.getsockname()
+        return str(Address("tcp", host=host, port=port))
+    return f"unix:{inherited.getsockname()}"
 
 
 async def _one_of(host: str) -> str:

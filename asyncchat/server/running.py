@@ -4,37 +4,46 @@ import asyncio
 import gc
 import logging
 import signal
+import ssl
 from collections.abc import Callable, Mapping
 
 from asyncchat.server.app import ChatServer
 from asyncchat.server.config import Config, ConfigError, fixed_changes
+from asyncchat.server.systemd import notify
+from asyncchat.server.tls import reload, server_context
 from asyncchat.vocabulary.printable import printable
 
 log = logging.getLogger("asyncchat.server")
 
 
 class Running:
-    """Runs a server until it is told to stop. ``load`` reads the settings anew; it raises `ConfigError`."""
+    """Runs a server until it is told to stop. ``load`` reads the settings anew; it raises `ConfigError`.
+
+    Raises `ConfigError` for a certificate that cannot be used.
+    """
 
     def __init__(self, config: Config, load: Callable[[], Config]) -> None:
         self.config = config
         self._load = load
+        self._tls = _context(config)
         self._stop = asyncio.Event()
         self._started = False
 
     async def run(self) -> None:
         """Serve until `stop` or a signal; raises `StorageError` or OSError when the server cannot start."""
         config = self.config
-        self.server = ChatServer(listen=config.listen, data=config.data, settings=config.settings)
+        self.server = ChatServer(listen=config.listen, data=config.data, settings=config.settings, tls=self._tls)
         handle_signals({"SIGINT": self.stop, "SIGTERM": self.stop, "SIGHUP": self.reload})
         await self.server.start()
         self._started = True
         # What is there now stays: the garbage collector need not look at it again.
         gc.collect()
         gc.freeze()
+        notify("READY=1")
         try:
             await self._stop.wait()
         finally:
+            notify("STOPPING=1")
             log.info("Shutting down")
             await self.server.aclose()
             log.info("Stopped")
@@ -51,7 +60,9 @@ class Running:
             return False  # they are being read just now
         try:
             new = self._load()
-        except ConfigError as error:
+            if self._tls is not None and new.tls_cert is not None:
+                reload(self._tls, new.tls_cert, new.tls_key)
+        except ValueError as error:
             log.error("Not reloaded: %s", printable(str(error)))
             return False
         fixed = fixed_changes(self.config, new)
@@ -62,6 +73,15 @@ class Running:
         self.config = new
         log.info("Reloaded the settings")
         return True
+
+
+def _context(config: Config) -> ssl.SSLContext | None:
+    if config.tls_cert is None:
+        return None
+    try:
+        return server_context(config.tls_cert, config.tls_key)
+    except ValueError as error:
+        raise ConfigError("tls_cert", str(error)) from None
 
 
 def handle_signals(handlers: Mapping[str, Callable[[], object]]) -> None:

@@ -1,6 +1,7 @@
 """Addresses of servers: ``tcp://host:port``, ``tls://host:port``, ``unix:path``, or just ``host`` or ``host:port``.
 
-To listen, a server also takes port 0 (any free one), no host (all interfaces), and ``fd:N`` (a socket handed over).
+To listen, a server also takes port 0 (any free one), no host (all interfaces), and ``fd:N`` or ``tls+fd:N`` (a socket
+that listens already, handed over by whoever started the server).
 """
 
 import ipaddress
@@ -11,7 +12,7 @@ from typing import Literal
 DEFAULT_PORT = 7777
 """The port of a server that names none; the same for tcp and tls, since a server listens where it is told."""
 
-Scheme = Literal["tcp", "tls", "unix", "fd"]
+Scheme = Literal["tcp", "tls", "unix", "fd", "tls+fd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Address:
     def __str__(self) -> str:
         if self.scheme == "unix":
             return f"unix:{self.path}"
-        if self.scheme == "fd":
-            return f"fd:{self.port}"
+        if self.scheme in ("fd", "tls+fd"):
+            return f"{self.scheme}:{self.port}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
 
@@ -42,11 +43,11 @@ class Address:
 
 def parse_address(text: str, *, listening: bool = False) -> Address:
     """The address that *text* names; raises ValueError, with a text for people, when it names none."""
-    if listening and text.startswith("fd:"):
-        number = text.removeprefix("fd:")
-        if not (number.isascii() and number.isdigit()):
+    if listening and text.startswith(("fd:", "tls+fd:")):
+        kind, _, number = text.partition(":")
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
             raise ValueError(f"not a file descriptor: {text!r}")
-        return Address("fd", port=int(number))
+        return Address("tls+fd" if kind == "tls+fd" else "fd", port=int(number))
     if text.startswith("unix:"):
         path = text.removeprefix("unix:").removeprefix("//")
         if not path:

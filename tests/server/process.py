@@ -1,0 +1,103 @@
+"""The server program as a process of its own, and the log that it writes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).parent.parent.parent
+
+PROGRAM = (sys.executable, "-W", "error", "-m", "asyncchat.server")
+
+SECONDS = 20.0
+"""For what takes less than one on a machine that is not busy."""
+
+LISTENING = re.compile(r"Listening on (\S+)")
+
+
+class ServerProcess:
+    """``python -m asyncchat.server`` with these flags, keeping nothing unless told where; `started` waits for it.
+
+    ``lines`` are the lines of its log so far. As a context manager it is killed at the end, if it still runs.
+    """
+
+    def __init__(self, *flags: str, data: Path | str = ":memory:", listen: Iterable[str] = (), **popen: Any) -> None:
+        self.lines: list[str] = []
+        self.addresses: list[str] = []
+        addresses = list(listen) or ["tcp://127.0.0.1:0"]
+        words = [word for address in addresses for word in ("--listen", address)]
+        self.process = subprocess.Popen(
+            [*PROGRAM, "--data", str(data), *words, *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            **{"cwd": ROOT, **popen},
+        )
+
+    def started(self, addresses: int = 1) -> Self:
+        """Wait until it listens on so many addresses."""
+        while len(self.addresses) < addresses:
+            self.addresses += LISTENING.findall(self.wait_for("Listening on"))
+        return self
+
+    @property
+    def port(self) -> int:
+        """The port of the first address."""
+        return int(self.addresses[0].rpartition(":")[2])
+
+    def wait_for(self, text: str) -> str:
+        """The next line of the log that contains the text."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+            if text in line:
+                return self.lines[-1]
+        raise AssertionError(f"the log ended without {text!r}: {self.lines}")
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        """Read the rest of the log, and wait for the end; the exit status."""
+        assert self.process.stderr is not None
+        self.lines += self.process.stderr.read().splitlines()
+        return self.process.wait(SECONDS)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it with a signal; the exit status."""
+        self.signal(number)
+        return self.ended()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+
+def run(*flags: str, **popen: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end, which is expected to come by itself."""
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(
+        [*PROGRAM, *flags],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+        cwd=ROOT,
+        env=environment,
+        **popen,
+    )
