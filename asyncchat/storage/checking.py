@@ -25,7 +25,9 @@ _ORPHANS = {
     "messages to nobody": "SELECT count(*) FROM messages WHERE room = 0 AND peer NOT IN (SELECT id FROM people)",
     "deleted messages with a text": "SELECT count(*) FROM messages WHERE deleted = 1 AND text <> ''",
     "reactions on no message": "SELECT count(*) FROM reactions WHERE target NOT IN (SELECT seq FROM messages)",
-    "changes of no message": "SELECT count(*) FROM changes WHERE target NOT IN (SELECT seq FROM messages)",
+    "changes of no message": (
+        "SELECT count(*) FROM changes WHERE target > 0 AND target NOT IN (SELECT seq FROM messages)"
+    ),
     "seqs given twice": "SELECT count(*) FROM messages JOIN changes USING (seq)",
 }
 

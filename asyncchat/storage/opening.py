@@ -8,10 +8,11 @@ import os
 import sqlite3
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from asyncchat.storage.migrations import APPLICATION_ID, VERSION, migrate, version_of
+from asyncchat.storage import migrations
 from asyncchat.vocabulary.errors import DamagedDatabase, DatabaseInUse, NewerDatabase, StorageError
 
 if sys.platform == "win32":
@@ -91,11 +92,11 @@ def inspect(path: Path) -> None:
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise DamagedDatabase(f"{path} is not a database")
     page_size, pages, version, application = _HEADER.unpack_from(header)
-    if version > VERSION:
+    if version > migrations.VERSION:
         raise _newer(path, version)
     if has_wal(path):
         return  # what stands there counts more than the file alone
-    if application != APPLICATION_ID:
+    if application != migrations.APPLICATION_ID:
         raise DamagedDatabase(f"{path} is a database of another program")
     expected = pages * (_LARGEST_PAGE if page_size == 1 else page_size)
     if size < expected:
@@ -125,7 +126,7 @@ def has_wal(path: Path) -> bool:
 
 def _newer(path: Path | str, version: int) -> NewerDatabase:
     return NewerDatabase(
-        f"{path} was written by a newer version of this program (schema {version}; this one knows {VERSION})"
+        f"{path} was written by a newer version of this program (schema {version}; this one knows {migrations.VERSION})"
     )
 
 
@@ -140,8 +141,8 @@ def connect(path: Path | str) -> sqlite3.Connection:
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
     )
     try:
-        version = version_of(db)
-        if version > VERSION:
+        version = migrations.version_of(db)
+        if version > migrations.VERSION:
             raise _newer(path, version)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
@@ -149,14 +150,23 @@ def connect(path: Path | str) -> sqlite3.Connection:
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-        migrate(db)
+        migrations.migrate(db)
         return db
-    except sqlite3.Error as error:
-        db.close()
-        raise DamagedDatabase(f"{path} cannot be opened: {error}") from error
     except BaseException:
         db.close()
         raise
+
+
+@contextlib.contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Say why a database cannot be opened, when SQLite finds out in this block."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise DamagedDatabase(f"{path} is damaged: {error}") from error
+        raise StorageError(f"{path} cannot be opened: {error}") from error
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -58,13 +58,15 @@ class Store:
         path = Path(path)
         opening.prepare(path)
         opening.inspect(path)
-        lock = opening.Lock(path)
-        try:
+        with opening.refusing(path), ExitStack() as undo:
+            lock = opening.Lock(path)
+            undo.callback(lock.release)
             opening.look_inside(path)
-            return cls(opening.connect(path), path, lock)
-        except BaseException:
-            lock.release()
-            raise
+            db = opening.connect(path)
+            undo.callback(db.close)
+            store = cls(db, path, lock)
+            undo.pop_all()
+        return store
 
     def close(self) -> None:
         """Close the database. Idempotent."""

@@ -1,0 +1,279 @@
+"""What an operator does with a database: retention, backup, check, export and import."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asyncchat.storage import pruning
+from asyncchat.storage.checking import check
+from asyncchat.storage.storage import DAY, Storage
+from asyncchat.storage.store import Store
+from asyncchat.storage.transfer import export, import_
+from asyncchat.vocabulary import records as r
+from asyncchat.vocabulary.errors import NotStored, StorageError
+from asyncchat.vocabulary.queries import FindMessage, FindPage, FindSince, FindText, FindToken, Place
+from asyncchat.vocabulary.records import KeptRecord
+from asyncchat.vocabulary.terms import Code, Role
+from tests.storage.facts import (
+    ALICE,
+    ATTIC,
+    BOB,
+    FIRST,
+    LOBBY,
+    Listener,
+    deleted,
+    edited,
+    person,
+    put,
+    reacted,
+    said,
+    settle,
+    whispered,
+)
+from tests.storage.histories import PEOPLE, ROOMS, histories
+from tests.storage.test_state import LASTING, TOKEN
+
+HERE = Place(room=LOBBY)
+
+
+def texts(store: Store, room: int = LOBBY) -> list[str]:
+    return [event.text for event in store.ask(FindPage(Place(room=room), limit=1000)).events]
+
+
+# --- retention ------------------------------------------------------------------------------------------------------
+
+
+def test_old_messages_of_a_room_go_with_all_that_belongs_to_them(store: Store) -> None:
+    seqs = put(store, *(said(str(number), time=number) for number in range(10)))
+    put(store, said("kept", ATTIC, time=1), whispered("kept too", ALICE, BOB, time=1))
+    put(store, reacted(seqs[0], "+1", time=20), edited(seqs[1], "x", time=20), deleted(seqs[2], time=3))
+    put(store, r.TopicSet(time=2, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="tea"))
+    while store.index_next(100):
+        pass
+    assert store.prune(LOBBY, before=6, limit=4) == 4
+    assert store.prune(LOBBY, before=6, limit=4) == 2
+    assert store.prune(LOBBY, before=6, limit=4) == 0
+    assert texts(store) == ["6", "7", "8", "9"]
+    assert texts(store, ATTIC) == ["kept"]
+    since = store.ask(FindSince(ALICE, (LOBBY, ATTIC), after=0, limit=100)).events
+    assert [event.text for event in since] == ["6", "7", "8", "9", "kept", "kept too"]
+    assert store.ask(FindText(ALICE, (LOBBY,), "x", 10)).events == []
+    assert store.ask(FindMessage(seqs[0])) is None
+    assert any(isinstance(record, r.TopicSet) for _, record in store.load()), "the topic still stands"
+    assert put(store, said()) == [seqs[-1] + 7]
+
+
+async def test_pruning_goes_on_to_the_end_beside_what_is_said(storage: Storage, listener: Listener) -> None:
+    for number in range(1000):
+        storage.log.append(said(str(number), time=number))
+    pruned = asyncio.create_task(storage.prune(LOBBY, before=990))
+    await listener.told(1000)
+    await pruned
+    assert await storage.prune(LOBBY, before=990) + pruned.result() == 990
+    assert len((await storage.ask(FindPage(HERE, 1000))).events) == 10
+
+
+def test_guests_who_never_wrote_are_forgotten(store: Store) -> None:
+    silent, author, reader, member = put(store, *(person(name, token=name.encode() * 8) for name in "cdef"))
+    put(store, said(author=author), whispered("hi", ALICE, reader))
+    put(store, r.RoleSet(time=1, room=LOBBY, person=silent, role=Role.VOICE))
+    put(store, *(r.NameReleased(time=500, person=id) for id in (silent, author, reader)))
+    db = store.connection
+    assert pruning.silent_guests(db, before=400, after=0, limit=10) == ([], None)
+    assert pruning.silent_guests(db, before=501, after=0, limit=2) == ([silent], author)
+    assert pruning.silent_guests(db, before=501, after=author, limit=2) == ([], reader)
+    assert pruning.silent_guests(db, before=501, after=reader, limit=2) == ([], None)
+    assert store.remove_people([silent, member, ALICE], before=501) == 1, "one who holds a name stays"
+    assert store.ask(FindToken(b"c" * 8)) is None
+    assert store.ask(FindToken(b"d" * 8)).id == author
+    assert not any(isinstance(record, r.RoleSet) for _, record in store.load())
+
+
+async def test_forgetting_guests_goes_through_all_of_them(storage: Storage, listener: Listener) -> None:
+    for number in range(1, 31):
+        storage.log.append(person(f"g{number}"))
+        storage.log.append(r.NameReleased(time=1, person=number * 2 - 1))
+    storage.log.append(r.PersonCreated(time=100 * 365 * DAY, name="now", key="now"))
+    storage.log.append(r.NameReleased(time=100 * 365 * DAY, person=61))
+    await listener.told(62)
+    assert await storage.forget_guests() == 30
+    assert await storage.forget_guests() == 0
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir() if file.is_file()}
+
+
+# --- backup ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_backup_is_a_database_as_it_was(storage: Storage, listener: Listener, tmp_path: Path) -> None:
+    for record in (*FIRST, *LASTING, said("before")):
+        storage.log.append(record)
+    await listener.told(len(FIRST) + len(LASTING) + 1)
+    last_seq = storage.last_seq
+    await storage.backup(tmp_path / "copy.db")
+    storage.log.append(said("after"))
+    await listener.told(len(FIRST) + len(LASTING) + 2)
+    assert modes(tmp_path) == {"copy.db": 0o600} or os.name == "nt"
+    assert check(tmp_path / "copy.db") == []
+    copy = Store.open(tmp_path / "copy.db")
+    assert texts(copy) == ["before"]
+    assert (copy.epoch, copy.last_seq) == (storage.epoch, last_seq)
+    copy.close()
+
+
+async def test_a_backup_replaces_nothing(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    with pytest.raises(StorageError) as refused:
+        await storage.backup(tmp_path / "precious")
+    assert refused.value.code is Code.CONFLICT
+    assert (tmp_path / "precious").read_text() == "precious"
+    with pytest.raises(NotStored):
+        await storage.backup(tmp_path / "no" / "folder")
+
+
+async def test_a_backup_that_fails_leaves_nothing(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(sqlite3.Connection):
+        def execute(self, *_: object) -> sqlite3.Cursor:
+            raise sqlite3.OperationalError("disk is full")
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **named: connect(*args, factory=Full, **named))
+    with pytest.raises(NotStored, match="full"):
+        await storage.backup(tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+# --- check ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_database_has_no_problems_in_use_or_not(path: Path) -> None:
+    store = settle(Store.open(path))
+    (seq,) = put(store, said())
+    put(store, *LASTING, reacted(seq, "+1"), edited(seq, "x"))
+    assert check(path) == []
+    store.close()
+    before = path.read_bytes()
+    assert check(path) == []
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir() if not file.name.endswith("-lock")] == ["chat.db"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ("INSERT INTO tokens VALUES (x'00', 77)", "1 tokens of nobody"),
+        ("UPDATE messages SET room = 77", "2 messages to no room"),
+        ("UPDATE messages SET author = 77 WHERE text = 'a'", "1 messages of nobody"),
+        ("UPDATE messages SET deleted = 1", "2 deleted messages with a text"),
+        ("INSERT INTO reactions VALUES (77, '+1', 1, 'Alice', 5)", "1 reactions on no message"),
+    ],
+)
+def test_what_does_not_fit_together_is_listed(path: Path, damage: str, problem: str) -> None:
+    store = settle(Store.open(path))
+    put(store, said("a"), said("b"))
+    store.connection.execute(damage)
+    store.close()
+    assert check(path) == [problem]
+
+
+def test_no_database_at_all_is_a_problem(tmp_path: Path) -> None:
+    assert len(check(tmp_path / "none.db")) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- export and import ----------------------------------------------------------------------------------------------
+
+
+def everything(store: Store) -> list[object]:
+    """All that can be asked, for comparison."""
+    found: list[object] = [list(store.load()), store.last_seq]
+    for id in PEOPLE:
+        found.append(store.ask(FindSince(id, ROOMS, after=0, limit=1000)))
+        found += [store.ask(FindPage(Place(one=id, other=other), limit=1000)) for other in PEOPLE]
+    return found + [store.ask(FindPage(Place(room=room), limit=1000)) for room in ROOMS]
+
+
+@settings(max_examples=30)
+@given(history=histories)
+def test_an_import_of_an_export_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, history: list[KeptRecord]
+) -> None:
+    folder = tmp_path_factory.mktemp("transfer")
+    store = Store.open(folder / "one.db")
+    put(store, *history)
+    expected = everything(store)
+    lines = list(export(folder / "one.db"))  # while it is in use
+    store.close()
+    assert import_(lines, folder / "two.db") == len(lines) - 1
+    copy = Store.open(folder / "two.db")
+    assert everything(copy) == expected
+    copy.close()
+    assert list(export(folder / "two.db")) == lines
+    assert check(folder / "two.db") == []
+
+
+def test_people_rights_and_tokens_are_exported(path: Path, tmp_path: Path) -> None:
+    store = settle(Store.open(path))
+    (carol,) = put(store, person("Carol", token=TOKEN))
+    put(store, r.NameReleased(time=5, person=carol), *LASTING)
+    (second,) = put(store, person("Carol"))
+    expected, epoch, last_seq = list(store.load()), store.epoch, store.last_seq
+    store.close()
+    import_((json.dumps(json.loads(line)) for line in export(path)), tmp_path / "two.db")
+    copy = Store.open(tmp_path / "two.db")
+    assert sorted(map(repr, copy.load())) == sorted(map(repr, expected))
+    assert copy.ask(FindToken(TOKEN)).id == carol != second
+    assert copy.epoch != epoch
+    assert put(copy, said()) == [last_seq + 1]
+    copy.close()
+
+
+GOOD = b'{"format":"asyncchat records","version":1,"last_seq":0}'
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [b"{}"],
+        [b'{"format":"something else","version":1,"last_seq":0}'],
+        [b'{"format":"asyncchat records","version":2,"last_seq":0}'],
+        [GOOD, b"nonsense"],
+        [GOOD, b"\xff"],
+        [GOOD, b'{"seq":1,"fact":{"record":"Nothing","time":1}}'],
+        [GOOD, b'{"seq":1,"fact":{"record":"PersonCreated","time":"x","name":"a","key":"a"}}'],
+    ],
+)
+def test_lines_that_are_no_export_are_refused_and_leave_nothing(tmp_path: Path, lines: list[bytes]) -> None:
+    with pytest.raises(StorageError) as refused:
+        import_(lines, tmp_path / "new.db")
+    assert refused.value.code is Code.MALFORMED
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_import_replaces_nothing(path: Path) -> None:
+    settle(Store.open(path)).close()
+    with pytest.raises(StorageError) as refused:
+        import_([GOOD], path)
+    assert refused.value.code is Code.CONFLICT
+    assert len(list(export(path))) == 1 + len(FIRST)
+
+
+@given(lines=st.lists(st.binary(max_size=40) | st.text(max_size=40), max_size=3))
+def test_any_lines_are_records_or_a_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes | str]
+) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "new.db"
+    with pytest.raises(StorageError):
+        import_([GOOD, *lines, b"{"], path)

@@ -1,0 +1,206 @@
+"""Opening a database: modes, the lock, what is refused and then left alone, and the steps of the schema."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asyncchat.storage import migrations, opening
+from asyncchat.storage.checking import check
+from asyncchat.storage.storage import Storage
+from asyncchat.storage.store import Store
+from asyncchat.vocabulary.errors import DamagedDatabase, DatabaseInUse, NewerDatabase, StorageError
+from asyncchat.vocabulary.queries import FindMessage
+from tests.storage.facts import put, said, settle
+
+
+def made(path: Path, messages: int = 50) -> Path:
+    """A sound database that was closed."""
+    store = settle(Store.open(path))
+    put(store, *(said(f"message {number}") for number in range(messages)))
+    store.close()
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if not file.name.endswith("-lock")}
+
+
+def refused(path: Path, error: type[StorageError]) -> str:
+    """Open must raise this error and change nothing; returns its text."""
+    before = contents(path.parent)
+    with pytest.raises(error) as raised:
+        Store.open(path)
+    assert contents(path.parent) == before
+    return str(raised.value)
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_only_their_owner_reads_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "data" / "chat.db"
+    store = settle(Store.open(path))
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    store.close()
+    assert modes == dict.fromkeys(("chat.db", "chat.db-wal", "chat.db-shm", "chat.db-lock"), 0o600)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot make"):
+        Store.open(tmp_path / "file" / "chat.db")
+
+
+async def test_a_storage_that_cannot_open_leaves_nothing_open(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    path.write_bytes(b"no database")
+    storage = Storage(path)
+    with pytest.raises(DamagedDatabase):
+        await storage.open()
+    await storage.aclose()
+
+
+def test_a_closed_database_is_one_file(path: Path) -> None:
+    made(path)
+    assert list(contents(path.parent)) == ["chat.db"]
+
+
+def test_the_file_says_whose_it_is(path: Path) -> None:
+    header = made(path).read_bytes()[:100]
+    assert header[68:72] == b"ASCH"
+    assert int.from_bytes(header[60:64], "big") == migrations.VERSION
+
+
+# --- one at a time --------------------------------------------------------------------------------------------------
+
+
+def test_a_database_is_used_by_one(path: Path) -> None:
+    store = Store.open(path)
+    with pytest.raises(DatabaseInUse, match="another process uses"):
+        Store.open(path)
+    put(store, said())
+    store.close()
+    Store.open(path).close()
+
+
+HOLD = """
+import sys
+from asyncchat.storage.store import Store
+store = Store.open(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_database_of_another_process_is_free_when_it_is_killed(path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"open\n"
+        with pytest.raises(DatabaseInUse):
+            Store.open(path)
+        child.send_signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+    Store.open(path).close()
+
+
+# --- damaged --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"x", b"hello\n" * 1000, b"SQLite format 3\0", b"SQLite format 3\0" + bytes(4080)])
+def test_a_file_that_is_no_database_is_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    refused(path, DamagedDatabase)
+
+
+def test_a_database_of_another_program_is_refused(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE messages (seq)")
+    db.commit()
+    db.close()
+    assert "another program" in refused(path, DamagedDatabase)
+
+
+def test_a_file_that_was_cut_off_is_refused(path: Path) -> None:
+    made(path)
+    os.truncate(path, path.stat().st_size - 4096)
+    assert "damaged" in refused(path, DamagedDatabase)
+
+
+@pytest.mark.parametrize("page", range(1, 30))
+def test_a_page_of_rubbish_is_found(path: Path, page: int) -> None:
+    made(path)
+    with path.open("r+b") as file:
+        file.seek(page * 4096)
+        file.write(b"\xaa" * 4096)
+    refused(path, DamagedDatabase)
+    assert check(path)
+
+
+def test_a_large_database_is_not_read_through(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(path)
+    monkeypatch.setattr(opening, "QUICK_CHECK_BYTES", 0)
+    with path.open("r+b") as file:
+        file.seek(-4096, os.SEEK_END)
+        file.write(b"\xaa" * 4096)
+    Store.open(path).close()
+
+
+# --- newer and older ------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_database_is_refused(path: Path) -> None:
+    made(path)
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
+    db.close()
+    assert f"schema {migrations.VERSION + 1}" in refused(path, NewerDatabase)
+    assert "newer version" in check(path)[0]
+
+
+def test_a_newer_database_whose_version_stands_in_the_log_is_refused(path: Path, tmp_path: Path) -> None:
+    """As a newer program leaves it that was killed."""
+    made(path)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", killed)
+    db.close()
+    with pytest.raises(NewerDatabase):
+        Store.open(killed / "chat.db")
+
+
+def test_an_older_database_takes_the_steps_it_lacks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(path)
+    step = "CREATE TABLE extra (a); -- a comment; with a semicolon\nINSERT INTO extra VALUES (';');"
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, step))
+    monkeypatch.setattr(migrations, "VERSION", migrations.VERSION + 1)
+    for _ in range(2):
+        store = Store.open(path)
+        assert store.connection.execute("SELECT * FROM extra").fetchall() == [(";",)]
+        assert store.ask(FindMessage(5)).seq == 5
+        assert migrations.version_of(store.connection) == migrations.VERSION
+        store.close()
+
+
+def test_a_step_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", (*migrations.STEPS, "DROP TABLE messages; INSERT INTO nowhere VALUES (1);"))
+        patch.setattr(migrations, "VERSION", migrations.VERSION + 1)
+        with pytest.raises(StorageError, match="nowhere"):
+            Store.open(path)
+    store = Store.open(path)
+    assert store.ask(FindMessage(5)).seq == 5
+    store.close()
