@@ -337,7 +337,7 @@ class Connection:
         if self.leaving is None:
             self.leaving = reason
             self._send((event,))
-            self._services.writers.flush()
+            self._services.writers.flush_replies()
             self.writer.transport.close()
             limit = self._services.limits_in_force.flush_seconds
             self._abort = asyncio.get_running_loop().call_later(limit or 5.0, self.writer.transport.abort)

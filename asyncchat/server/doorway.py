@@ -115,7 +115,7 @@ class Doorway:
         try:
             return await connection.run(first)
         finally:
-            self._services.writers.flush()
+            self._services.writers.flush_replies()
             self._services.writers.all.discard(connection.writer)
             del self.connections[connection]
 
