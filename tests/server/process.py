@@ -60,7 +60,7 @@ class ServerProcess:
                 return self.lines[-1]
         raise AssertionError(f"the log ended without {text!r}: {self.lines}")
 
-    def signal(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
 
@@ -72,7 +72,7 @@ class ServerProcess:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it with a signal; the exit status."""
-        self.signal(number)
+        self.send_signal(number)
         return self.ended()
 
     def __enter__(self) -> Self:

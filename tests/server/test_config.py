@@ -186,7 +186,7 @@ def test_a_flag_that_is_wrong_is_named(words: list[str], text: str) -> None:
 
 
 def test_a_message_of_the_day_has_its_limit() -> None:
-    with pytest.raises(ConfigError, match="motd: .* more than 16384 bytes"):
+    with pytest.raises(ConfigError, match=r"motd: .* more than 16384 bytes"):
         configured({"motd": "x"}, read=lambda _: "é" * 8193)
 
 
