@@ -156,6 +156,8 @@ class Chat:
         """A record that `handle` wanted did not get into the log."""
         if type(record) is records.Message:
             talking.message_not_stored(self.house, record)
+        elif type(record) is records.NameReleased:
+            entering.name_not_released(self.house, record)
 
     def vanish(self, session: Session, now: int, reason: str) -> Outcome:
         """A connection ended without a goodbye."""

@@ -73,7 +73,7 @@ def _check_server(house: House, session: Session, command: commands.Hello, now: 
         wanted.encode(), (command.server_password or "").encode("utf-8", "surrogatepass")
     ):
         house.wrong_passwords.count(session.address, now)
-        raise Refused(Code.WRONG_PASSWORD, "this server has a password: server_password is missing or wrong")
+        raise Refused(Code.LOGIN_FIRST, "this server has a password: server_password is missing or wrong")
     ban = permissions.server_ban(house, None, session.address, now)
     if ban is not None:
         raise Refused(Code.FORBIDDEN, "you are banned from this server")
@@ -333,6 +333,13 @@ def name_released(house: House, seq: int, record: records.NameReleased, origin: 
             room.leave(person)
         house.people.forget(person)
     return ()
+
+
+def name_not_released(house: House, record: records.NameReleased) -> None:
+    """A guest has gone, but that could not be kept: try again later."""
+    person = house.people.by_id.get(record.person)
+    if person is not None and not person.sessions:
+        wait_for(house, person, record.time)
 
 
 def seen(house: House, seq: int, record: records.Seen, origin: Session | None) -> Sequence[Effect]:

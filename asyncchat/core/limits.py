@@ -55,6 +55,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Virtual machine steps, in hundreds, of one search: about as long as a few seconds."""
     first_line_seconds: float = 10.0
     """From a connection's first byte to its first complete line."""
+    line_seconds: float = 300.0
+    """From a line's first byte to its last: terminals may send every key, and people think while they type."""
     login_seconds: float = 30.0
     """From the connection to the login."""
     handshake_seconds: float = 10.0

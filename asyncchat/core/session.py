@@ -1,7 +1,7 @@
 """One connection as the rules see it, and which command is allowed in which phase of it."""
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.errors import Refused
@@ -46,7 +46,7 @@ class Session:
         echo: bool = True,
         resumable: bool = True,
         secure: bool = True,
-        peer: object = None,
+        peer: Any = None,
         since: int = 0,
     ) -> None:
         self.key = key
@@ -54,7 +54,7 @@ class Session:
         self.echo = echo
         self.resumable = resumable
         self.secure = secure
-        self.peer = peer
+        self.peer: Any = peer
         self.since = since
         self.phase = Phase.NEW
         self.person: Person | None = None

@@ -1,8 +1,8 @@
 """Records: the facts that the log puts in order. Applied in that order they are the whole state of the server.
 
 A *kept* record is durable and gets a ``seq``; a *passing* one keeps its place in the order and is forgotten. Records
-hold ids, not names: a person's id is the ``seq`` of the `PersonCreated` that made them, a room's that of its `RoomCreated`;
-both stay when names change hands. ``time`` is Unix time in milliseconds.
+hold ids, not names: a person's id is the ``seq`` of the `PersonCreated` that made them, a room's that of its
+`RoomCreated`; both stay when names change hands. ``time`` is Unix time in milliseconds.
 
 `PersonCreated`, `NameTaken`, `Registered` and `RoomCreated` are *claims*: of two for a name the first in the log wins.
 """
