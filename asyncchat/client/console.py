@@ -51,7 +51,6 @@ class Console:
         self.screen = Screen(renderer, self.places, self.outbox, ignores, _write, read=read)
         self.room_names: set[str] = set()
         self.parting: str | None = None
-        self._writes = write
         self._offline = ""
         self._warned = False
         self._typing_told = 0.0
@@ -62,13 +61,14 @@ class Console:
         self.editor = LineEditor(
             keys,
             completer=ChatCompleter(self.places, lambda: self.room_names),
-            prompt=lambda: prompt_parts(self.places, self.outbox, offline=bool(self._offline)),
+            prompt=lambda: prompt_parts(self.places, self.outbox, offline=bool(self._offline), writes=write),
             toolbar=lambda: toolbar_parts(self.places, offline=self._offline, now=time.monotonic()),
             on_line=self._line,
             on_change=self._changed,
             on_switch=self._switch,
             on_step=self._step,
             on_leave=self.leave,
+            writes=write,
             colour=renderer.painter.colour,
         )
 
@@ -81,9 +81,7 @@ class Console:
         self._greet()
         self.spawn(self._begin(history))
         receiving = asyncio.create_task(self._receive(), name="asyncchat receive")
-        running = {receiving}
-        if self._writes:
-            running.add(asyncio.create_task(self.editor.run(), name="asyncchat editor"))
+        running = {receiving, asyncio.create_task(self.editor.run(), name="asyncchat editor")}
         try:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             if receiving.done():

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import Completer
-from prompt_toolkit.filters import has_completions
+from prompt_toolkit.completion import CompleteEvent, Completer
+from prompt_toolkit.filters import has_completions, to_filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import Input
@@ -47,8 +47,9 @@ class LineHistory(InMemoryHistory):
 class LineEditor:
     """Edits one line after the other until `leave`; *on_line* gets each, *on_leave* is called when the person wants to.
 
-    *prompt* and *toolbar* are asked for at every redraw. *on_change* is told what stands in the line while it is typed;
-    *on_switch* gets the number of a place (Alt+1 to 9), and *on_step* 1 or -1 (Ctrl+N, Ctrl+P).
+    With *writes* false nothing can be typed, but keys still do what they do. *prompt* and *toolbar* are asked for at
+    every redraw. *on_change* is told what stands in the line while it is typed; *on_switch* gets the number of a
+    place (Alt+1 to 9), and *on_step* 1 or -1 (Ctrl+N, Ctrl+P).
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class LineEditor:
         on_switch: Callable[[int], None],
         on_step: Callable[[int], None],
         on_leave: Callable[[], None],
+        writes: bool,
         colour: bool,
     ) -> None:
         self._on_line = on_line
@@ -70,6 +72,7 @@ class LineEditor:
         self._on_step = on_step
         self._on_leave = on_leave
         self._prompt = prompt
+        self._completer = completer
         self._session: PromptSession[None] = PromptSession(
             input=keys,
             history=LineHistory(),
@@ -82,6 +85,7 @@ class LineEditor:
             color_depth=None if colour else ColorDepth.MONOCHROME,
         )
         buffer = self._session.default_buffer
+        buffer.read_only = to_filter(not writes)
         buffer.accept_handler = self._accept
         buffer.on_text_changed += lambda changed: on_change(changed.text)
 
@@ -121,6 +125,10 @@ class LineEditor:
             else:
                 self._on_leave()
 
+        @bindings.add("tab", filter=~has_completions)
+        def _(event: KeyPressEvent) -> None:
+            self._complete(event.current_buffer)
+
         @bindings.add("c-z")
         def _(event: KeyPressEvent) -> None:
             suspend()
@@ -136,6 +144,14 @@ class LineEditor:
         for number in range(1, 10):
             self._bind_number(bindings, number)
         return bindings
+
+    def _complete(self, buffer: Buffer) -> None:
+        """Complete at once if there is one way: prompt_toolkit does it later, after the keys that came with Tab."""
+        found = list(self._completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+        elif found:
+            buffer.start_completion(insert_common_part=True)
 
     def _bind_number(self, bindings: KeyBindings, number: int) -> None:
         @bindings.add("escape", str(number))

@@ -43,6 +43,11 @@ def place_of(event: Event, me: str) -> str | None:
             assert_never(event)
 
 
+def label_of(place: str) -> str:
+    """A place as it is shown, safe for a terminal: a person has an ``@``, as a room has its ``#``."""
+    return printable(place if place.startswith("#") else f"@{place}")
+
+
 def key_of(name: str) -> str:
     """What two spellings of one name have in common."""
     return unicodedata.normalize("NFC", name.casefold())
@@ -108,7 +113,7 @@ class Renderer:
         if text is None:
             return None
         if place is not None:
-            text = f"{self.painter.style('place', printable(place))} {text}"
+            text = f"{self.painter.style('place', label_of(place))} {text}"
         if numbered and isinstance(event, events.Kept):
             text = f"{self._dim(f'^{event.seq}')} {text}"
         return f"{self.painter.style('time', self._time(when))} {text}"

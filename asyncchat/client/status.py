@@ -4,21 +4,24 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from asyncchat.client.outbox import Outbox
 from asyncchat.client.places import Place, Places
+from asyncchat.client.render import label_of
 from asyncchat.vocabulary.printable import printable
 
 NAMES_SHOWN = 3
 """Names in the toolbar; the others are counted, so that it stays one line."""
 
 
-def prompt_parts(places: Places, outbox: Outbox, *, offline: bool) -> StyleAndTextTuples:
+def prompt_parts(places: Places, outbox: Outbox, *, offline: bool, writes: bool) -> StyleAndTextTuples:
     """The messages on their way, a line each, and the prompt."""
     waiting = "not sent yet" if offline else "sending"
     parts: StyleAndTextTuples = []
     if outbox.hidden:
         parts.append(("class:pending", f"  … {outbox.hidden} more ({waiting})\n"))
     for say in outbox.shown():
-        parts.append(("class:pending", f"  … {printable(say.to)} {printable(say.text)} ({waiting})\n"))
-    parts.append(("class:prompt", f"{printable(places.here.name)}> " if places.here is not None else "> "))
+        parts.append(("class:pending", f"  … {label_of(say.to)} {printable(say.text)} ({waiting})\n"))
+    if not writes:
+        return [*parts, ("class:pending", "(only listening; Ctrl+C leaves) ")]
+    parts.append(("class:prompt", f"{label_of(places.here.name)}> " if places.here is not None else "> "))
     return parts
 
 
@@ -36,7 +39,7 @@ def toolbar_parts(places: Places, *, offline: str, now: float) -> StyleAndTextTu
 
 
 def _tab(number: int, place: Place, here: Place | None) -> tuple[str, str]:
-    label = f"{number}:{printable(place.name)}"
+    label = f"{number}:{label_of(place.name)}"
     if place is here:
         return "class:here", label
     if place.unread:

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from asyncchat.client.answers import answer_lines
 from asyncchat.client.chat import NONCE_BYTES
-from asyncchat.client.render import place_of
+from asyncchat.client.render import label_of, place_of
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ChatError
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 SHOWN_ON_ENTERING = 20
 """Messages of the past shown on entering a room."""
+
+_SEEN_BY_ALL = (
+    commands.Edit | commands.Delete | commands.React | commands.Invite | commands.Purge
+    | commands.Kick | commands.Mute | commands.SetRole | commands.SetRoom
+)  # fmt: skip
+"""What is done by these is told to everybody, so that it needs no word of its own."""
 
 Work = Coroutine[object, object, None]
 
@@ -80,7 +86,7 @@ class Typed:
             result = await self._console.chat.request(say)
         except ChatError as error:
             self._console.outbox.done(say.nonce)
-            screen.note(f"not sent to {printable(say.to)}: {printable(say.text)}", "error")
+            screen.note(f"not sent to {label_of(say.to)}: {printable(say.text)}", "error")
             screen.note(f"   because: {printable(str(error))}", "error")
             return
         if isinstance(result, events.Ok) and result.code is Code.ACCEPTED:
@@ -109,6 +115,8 @@ class Typed:
     async def _ask(self, command: Command) -> None:
         screen = self._console.screen
         result = await self._console.chat.request(command)
+        if isinstance(command, _SEEN_BY_ALL) or (isinstance(command, commands.Topic) and command.text is not None):
+            return
         if isinstance(result, events.RoomList):
             self._console.room_names = {room.name for room in result.rooms}
         elif isinstance(result, events.History):

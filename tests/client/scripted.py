@@ -84,6 +84,9 @@ class ScriptedServer:
         self.cut()
         if self._handlers:
             await asyncio.wait(self._handlers)
+        # A handshake that failed is still being cleared away by asyncio.
+        while accepting := [task for task in asyncio.all_tasks() if "_accept_connection" in repr(task.get_coro())]:
+            await asyncio.wait(accepting)
 
     def cut(self) -> None:
         for peer in list(self.peers):

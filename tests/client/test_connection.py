@@ -37,9 +37,9 @@ async def test_one_room_is_not_a_list_of_rooms() -> None:
 
 
 async def test_a_unix_socket(tmp_path: Path) -> None:
-    async with ScriptedServer(path=tmp_path / "chat.sock") as server:
-        async with connect(server.address, name="alice", reconnect=False) as chat:
-            assert chat.name == "alice"
+    path = tmp_path / "chat.sock"
+    async with ScriptedServer(path=path), connect(f"unix:{path}", name="alice", reconnect=False) as chat:
+        assert chat.name == "alice"
 
 
 async def test_streams_that_are_there_already(server: ScriptedServer) -> None:

@@ -1,0 +1,559 @@
+"""The console client in a real terminal, with real servers."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from asyncchat import ChatServer
+from asyncchat.client import ChatClient, connect
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.terms import Code
+from tests.client.scripted import Peer, ScriptedServer
+from tests.client.terminals import (
+    CLIENT,
+    CTRL_C,
+    CTRL_D,
+    CTRL_N,
+    CTRL_P,
+    CTRL_Z,
+    ENTER,
+    ESCAPE,
+    TAB,
+    UP,
+    Terminal,
+    terminal,
+)
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals are POSIX's")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ChatServer]:
+    async with ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:") as server:
+        yield server
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedServer]:
+    async with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def bob(server: ChatServer) -> AsyncIterator[ChatClient]:
+    async with connect(server.addresses[0], name="bob") as chat:
+        yield chat
+
+
+class Desk:
+    """Starts clients in terminals, each person with a configuration directory of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def client(
+        self, address: str, *options: str, home: str = "alice", rows: int = 24, columns: int = 100
+    ) -> AbstractAsyncContextManager[Terminal]:
+        command = [*CLIENT, address, *options]
+        return terminal(command, self.environment(home), rows=rows, columns=columns)
+
+    def shell(self, script: str, home: str = "alice") -> AbstractAsyncContextManager[Terminal]:
+        return terminal(["sh", "-c", script], self.environment(home))
+
+    def environment(self, home: str) -> dict[str, str]:
+        return {"ASYNCCHAT_CONFIG_DIR": str(self._directory / home)}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+async def joined(chat: ChatClient, name: str) -> None:
+    """Wait until somebody is in the room with us."""
+    async for event in chat:
+        if isinstance(event, events.Joined) and event.name == name:
+            return
+
+
+# --- talking --------------------------------------------------------------------------------------------------------
+
+
+async def test_two_people_talk(server: ChatServer, desk: Desk) -> None:
+    address = str(server.addresses[0])
+    async with desk.client(address, home="a") as alice, desk.client(address, home="b") as bob:
+        for screen, name in ((alice, "alice"), (bob, "bob")):
+            await screen.shows("Your name:")
+            screen.press("\x15")  # Ctrl+U: away with the suggestion
+            screen.type(name)
+            await screen.shows(f"you are {name}", "#lobby>")
+        alice.type("hi bob, how are you?")
+        await bob.shows("alice: hi bob, how are you?")
+        bob.type("fine — and you? 你好")
+        await alice.shows("bob: fine — and you? 你好")
+        await alice.shows_line("#lobby>")
+        assert alice.text.count("hi bob, how are you?") == 1, "my own message is shown once"
+        assert bob.bells == 1
+        assert alice.bells == 0
+
+
+async def test_what_arrives_never_garbles_what_is_typed(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice", rows=60) as alice:
+        await alice.shows("#lobby>")
+        typed = "this line is typed letter by letter while others talk"
+        for number, letter in enumerate(typed):
+            alice.press(letter)
+            if number % 2 == 0:
+                await bob.say("#lobby", f"message {number} of bob")
+                await alice.shows(f"message {number} of bob")
+        await alice.shows_line(f"#lobby> {typed}")
+        said = [line for line in alice.lines if "of bob" in line]
+        assert [line[6:] for line in said] == [f"bob: message {number} of bob" for number in range(0, len(typed), 2)]
+        alice.press(ENTER)
+        await alice.shows_line("#lobby>")
+        async for event in bob:
+            if isinstance(event, events.Said) and event.sender == "alice":
+                assert event.text == typed
+                break
+
+
+async def test_both_type_while_both_talk(server: ChatServer, desk: Desk) -> None:
+    address = str(server.addresses[0])
+    async with (
+        desk.client(address, "--name", "alice", home="a", rows=60) as alice,
+        desk.client(address, "--name", "bob", home="b", rows=60) as bob,
+    ):
+        await alice.shows("#lobby>")
+        await bob.shows("#lobby>")
+        for number in range(10):
+            alice.press(f"from alice {number}")
+            bob.press(f"from bob {number}")
+            await alice.shows(f"#lobby> from alice {number}")
+            await bob.shows(f"#lobby> from bob {number}")
+            alice.press(ENTER)
+            await bob.shows(f"alice: from alice {number}", f"#lobby> from bob {number}")
+            bob.press(ENTER)
+            for screen in (alice, bob):
+                await screen.shows(f"bob: from bob {number}")
+        talk = [line[6:] for line in alice.lines if "from" in line]
+        assert talk == [f"{name}: from {name} {number}" for number in range(10) for name in ("alice", "bob")]
+        assert [line[6:] for line in bob.lines if "from" in line] == talk
+
+
+async def test_another_size_of_the_window(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.press("a line of about forty characters, typed")
+        await alice.shows("typed")
+        alice.resize(24, 30)
+        await alice.until(lambda: "characters, typed" not in alice.text, "broken line")
+        await bob.say("#lobby", "narrow")
+        await alice.shows("bob: narrow", "#lobby> a line of about forty")
+        alice.resize(30, 120)
+        await alice.shows_line("#lobby> a line of about forty characters, typed")
+        await bob.say("#lobby", "wide")
+        await alice.shows("bob: wide")
+        await alice.shows_line("#lobby> a line of about forty characters, typed")
+
+
+async def test_a_long_text_that_is_pasted(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        text = "\n".join(f"{number} {'x' * 60}" for number in range(200))
+        await asyncio.to_thread(_paste, alice, text)
+        await alice.shows("199 xxx")
+        alice.press(ENTER)
+        async for event in bob:
+            if isinstance(event, events.Said):
+                assert event.text == text
+                break
+
+
+def _paste(screen: Terminal, text: str) -> None:
+    """In portions, as a terminal does: its own buffer is small."""
+    pasted = f"\x1b[200~{text}\x1b[201~"
+    for start in range(0, len(pasted), 1000):
+        while True:
+            try:
+                screen.press(pasted[start : start + 1000])
+                break
+            except BlockingIOError:
+                continue
+
+
+# --- around the line ------------------------------------------------------------------------------------------------
+
+
+async def test_completion(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await joined(bob, "alice")
+        await alice.shows("#lobby>")
+        alice.type("/who")
+        await alice.shows("2 in #lobby")
+        alice.press("bo" + TAB)
+        await alice.shows("#lobby> bob:")
+        alice.press("ask b" + TAB + "!")
+        await alice.shows("#lobby> bob: ask bob !")
+        alice.press(CTRL_C)
+        await alice.shows_line("#lobby>")
+        alice.press("/rea" + TAB)
+        await alice.shows("#lobby> /react")
+        alice.press(CTRL_C)
+        alice.press("/leave #lo" + TAB)
+        await alice.shows("#lobby> /leave #lobby")
+
+
+async def test_lines_typed_before_come_back(server: ChatServer, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("first")
+        await alice.shows("alice: first")
+        alice.type("/passwd secret")
+        await alice.shows("(403)")
+        alice.press(UP)
+        await alice.shows_line("#lobby> first")
+
+
+async def test_rooms_are_switched_and_what_is_unread_is_counted(
+    server: ChatServer, bob: ChatClient, desk: Desk
+) -> None:
+    await bob.join("#ops")
+    address = str(server.addresses[0])
+    async with desk.client(address, "--name", "alice", "--room", "lobby", "--room", "#ops") as alice:
+        await alice.shows("1:#lobby", "2:#ops")
+        await bob.say("#ops", "one")
+        await bob.say("#ops", "two")
+        await bob.say("alice", "psst")
+        await alice.shows("#ops bob: one", "#ops bob: two", "@bob bob: psst", "2:#ops(2)", "3:@bob(1)")
+        alice.press(f"half{ESCAPE}2")
+        await alice.shows("#ops> half")
+        await alice.lacks("2:#ops(2)")
+        alice.press(ENTER)
+        await alice.shows("#ops alice: half")
+        alice.press(CTRL_N)
+        await alice.shows("@bob>")
+        await alice.lacks("3:@bob(1)")
+        alice.press(CTRL_N)
+        await alice.shows("#lobby>")
+        alice.press(CTRL_P + CTRL_P)
+        await alice.shows("#ops>")
+        alice.type("/join #lobby")
+        await alice.shows("#lobby>")
+        alice.type("/msg bob")
+        await alice.shows("@bob>")
+        alice.type("/leave #ops")
+        await alice.shows("1:#lobby 2:@bob")
+
+
+async def test_mentions_are_highlighted_and_ring(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        await bob.say("#lobby", "malice is no mention")
+        await bob.say("#lobby", "ask Alice, she knows")
+        await alice.shows("ask Alice")
+        await alice.until(lambda: alice.is_highlighted("Alice"), "highlight")
+        assert not alice.is_highlighted("alice is no")
+        assert alice.bells == 1
+
+
+async def test_typing_is_shown_and_told(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await joined(bob, "alice")
+        await alice.shows("#lobby>")
+        bob.typing("#lobby")
+        await alice.shows("bob is typing…")
+        bob.typing("#lobby", active=False)
+        await alice.lacks("typing…")
+        alice.press("h")
+        async for event in bob:
+            if isinstance(event, events.Typing):
+                assert (event.sender, event.active) == ("alice", True)
+                break
+
+
+async def test_who_has_read_is_shown_and_told(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("read this")
+        async for event in bob:
+            if isinstance(event, events.Said):
+                await bob.read("#lobby", event.seq)
+                break
+        await alice.shows("seen by bob")
+        answer = await bob.say("#lobby", "done")
+        await alice.shows("bob: done")
+        alice.press("t")
+        async for event in bob:
+            if isinstance(event, events.ReadMarker) and event.sender == "alice":
+                assert event.seq == answer.seq
+                break
+
+
+async def test_commands(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice", rows=100) as alice:
+        await alice.shows("#lobby>")
+        for typed, shown in (
+            ("/help", "/whois NAME"),
+            ("/rooms", "1 room"),
+            ("/whois bob", "bob is online, a guest"),
+            ("/topic We talk", "set the topic: We talk"),
+            ("/me waves", "* alice waves"),
+            ("/nick alicia", "alice is now alicia"),
+            ("/away lunch", "done"),
+            ("/who", "alicia (away: lunch)"),
+            ("/back", "done"),
+            ("/wohis bob", "unknown command: /wohis; did you mean /whois?"),
+            ("/kick", "usage: /kick"),
+            ("/whois nobody", "no such user: nobody (404)"),
+            ("//not a command", "alicia: /not a command"),
+        ):
+            alice.type(typed)
+            await alice.shows(shown)
+        alice.type("/history 5")
+        await alice.shows(" alicia: /not a command")
+        await alice.until(lambda: any("^" in line and "waves" in line for line in alice.lines), "numbered history")
+        alice.type("/edit is a command")
+        await alice.shows("alicia changed ^")
+        await bob.say("alicia", "direct")
+        await alice.shows("@bob bob: direct")
+        alice.type("/reply yes?")
+        await alice.shows("@bob alicia: yes?")
+        alice.type("/search waves")
+        await alice.until(lambda: sum("alice waves" in line for line in alice.lines) == 3, "search result")
+
+
+async def test_people_who_are_ignored_stay_ignored(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    address = str(server.addresses[0])
+    async with desk.client(address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("/ignore BOB")
+        await alice.shows("BOB is ignored from now on")
+        await bob.say("#lobby", "can you see me?")
+        async with connect(address, name="carol") as carol:
+            await carol.say("#lobby", "after bob")
+            await alice.shows("carol: after bob")
+        assert "can you see me?" not in alice.text
+        alice.press(CTRL_D)
+        assert await alice.ended() == 0
+    async with desk.client(address, "--name", "alice") as alice:
+        await alice.shows("after bob")
+        assert "can you see me?" not in alice.text
+        alice.type("/ignore")
+        await alice.shows("ignored: BOB")
+        alice.type("/unignore bob")
+        await alice.shows("bob is seen again")
+        await bob.say("#lobby", "and now?")
+        await alice.shows("bob: and now?")
+
+
+# --- on the way -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_marked_until_it_is_acknowledged(scripted: ScriptedServer, desk: Desk) -> None:
+    waiting: list[tuple[Peer, commands.Say]] = []
+    scripted.take_over(commands.Say, lambda peer, say: waiting.append((peer, say)))
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("on its way")
+        alice.type("refused one")
+        await alice.shows("… #lobby on its way (sending)", "… #lobby refused one (sending)")
+        await scripted.wait_for(commands.Say, 2)
+        scripted.answer(*waiting[0])
+        await alice.lacks("on its way (sending)")
+        await alice.shows("alice: on its way")
+        assert alice.text.count("on its way") == 1
+        scripted.refuse(Code.FORBIDDEN, "you may not speak here")(*waiting[1])
+        await alice.shows("not sent to #lobby: refused one", "because: you may not speak here (403)")
+        await alice.lacks("(sending)")
+
+
+async def test_what_is_typed_offline_is_sent_on_return(scripted: ScriptedServer, desk: Desk) -> None:
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("● alice")
+        await scripted.go_down()
+        await alice.shows("the connection is lost", "○ offline")
+        alice.type("typed while offline")
+        await alice.shows("… #lobby typed while offline (not sent yet)")
+        alice.type("/quit")
+        await alice.shows("1 not sent yet: once more to leave without them")
+        scripted.keep("said meanwhile")
+        await scripted.listen()
+        await alice.shows("● alice", "bob: said meanwhile", "connected again; nothing is missing (1 came meanwhile)")
+        await alice.shows("alice: typed while offline")
+        await alice.lacks("not sent yet)")
+        assert alice.text.count("typed while offline") == 1
+
+
+async def test_a_goodbye_for_good_ends_the_client(scripted: ScriptedServer, desk: Desk) -> None:
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        scripted.tell(events.Bye(code=Code.FORBIDDEN, reason="you are banned"))
+        scripted.cut()
+        assert await alice.ended() == 1
+        await alice.shows("asyncchat: you are banned")
+
+
+# --- who may be anybody ---------------------------------------------------------------------------------------------
+
+HOSTILE = (
+    "\x1b[2J\x1b]0;owned\x07",
+    "\x9b2J\x9d0;owned\x9c",
+    "\x1b[?1049h\x1bc",
+    "a\rb\x08\x08c\x0b\x0cd",
+    "\u202egnp.exe\u202c",
+    "\u2066isolated\u2069",
+    "zero\u200bwidth\u2060joined\ufeff",
+    "two\nlines\n12:00 bob: forged",
+)
+
+
+async def test_text_from_others_cannot_drive_the_terminal(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    await bob.say("#lobby", "from before " + "".join(HOSTILE))
+    async with desk.client(str(server.addresses[0]), "--name", "alice", rows=80) as alice:
+        await joined(bob, "alice")
+        await alice.shows("#lobby>")
+        for number, text in enumerate(HOSTILE):
+            await bob.say("#lobby", f"{number} {text} end{number}")
+            await bob.say("alice", f"direct {text}")
+        await bob.set_topic("#lobby", "topic " + HOSTILE[0] + HOSTILE[1] + HOSTILE[4])
+        await bob.leave("#lobby", "reason " + HOSTILE[0])
+        await alice.shows("end7", "left #lobby (reason")
+        for command in ("/history 30", "/topic", "/search owned", "/rooms", "/whois \x16\x1b]0;owned"):
+            alice.type(command)
+        await alice.shows("no such user")
+        await alice.shows_line("#lobby>")
+    written = alice.raw.decode(errors="surrogateescape")
+    for forbidden in ("\x1b]0;owned", "\x9b", "\x9d", "\x1b[?1049", "\x1bc", "\u202e", "\u2066", "\u200b", "\ufeff"):
+        assert forbidden not in written
+    assert alice.title != "owned"
+    assert not [line for line in alice.lines if line.startswith("12:00 bob: forged")]
+
+
+async def test_hostile_lines_on_the_way_are_harmless_too(scripted: ScriptedServer, desk: Desk) -> None:
+    scripted.take_over(commands.Who, scripted.refuse(Code.FORBIDDEN, "error \x1b]0;owned\x07\x9b2J"))
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("error ␛]0;owned␇")
+        scripted.tell(events.Notice(text="notice \x1b]0;owned\x07"))
+        scripted.tell(events.Typing(sender="b\x1b]0;owned\x07ob", to="#lobby"))
+        await alice.shows("notice ␛]0;owned␇", "is typing…")
+        scripted.tell(events.Bye(reason="bye \x1b]0;owned\x07", reconnect=0.0))
+        await alice.shows("bye ␛]0;owned␇")
+    assert "\x1b]0;owned" not in alice.raw.decode(errors="replace")
+
+
+# --- coming and going -----------------------------------------------------------------------------------------------
+
+
+async def test_a_name_that_is_taken(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "bob") as alice:
+        await alice.shows("bob is taken", "Another name:")
+        alice.type("alice")
+        await alice.shows("you are alice")
+
+
+async def test_a_name_that_is_registered(server: ChatServer, desk: Desk, tmp_path: Path) -> None:
+    async with connect(server.addresses[0], name="alice") as owner:
+        await owner.register("correct horse")
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await alice.shows("alice is registered", "Password of alice:")
+        alice.type("wrong")
+        await alice.shows("wrong name or password")
+        alice.type("correct horse")
+        await alice.shows("you are alice")
+        assert "correct horse" not in alice.text
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await alice.shows("you are alice")
+
+
+async def test_reading_and_writing_in_two_terminals_under_one_name(
+    server: ChatServer, bob: ChatClient, desk: Desk
+) -> None:
+    address = str(server.addresses[0])
+    async with (
+        desk.client(address, "--name", "alice", "-r") as listens,
+        desk.client(address, "--name", "alice", "-w") as writes,
+    ):
+        await writes.shows("#lobby>")
+        await listens.shows("you are alice")
+        await bob.say("#lobby", "hello both")
+        await listens.shows("bob: hello both")
+        writes.type("from the other window")
+        await listens.shows("alice: from the other window")
+        await writes.shows("alice: from the other window")
+        assert "hello both" not in writes.text
+        listens.press("keys mean nothing here\r")
+        writes.type("again")
+        await listens.shows("alice: again")
+        async with asyncio.timeout(10):
+            async for event in bob:
+                if isinstance(event, events.Said) and event.text == "again":
+                    break
+        assert "keys mean nothing" not in listens.text
+        listens.press(CTRL_C)
+        assert await listens.ended() == 0
+
+
+@pytest.mark.parametrize("way", ["ctrl d", "ctrl c", "quit", "term", "hup", "int", "server"])
+async def test_the_terminal_is_given_back(server: ChatServer, desk: Desk, way: str) -> None:
+    client = " ".join(CLIENT)
+    script = f"{client} {server.addresses[0]} --name alice; echo status $?; stty -a; read line; echo got $line"
+    async with desk.shell(script) as shell:
+        await shell.shows("#lobby>")
+        match way:
+            case "ctrl d":
+                shell.press(CTRL_D)
+            case "ctrl c":
+                shell.press(CTRL_C)
+            case "quit":
+                shell.type("/quit")
+            case "server":
+                await server.aclose()
+                await shell.shows("○ offline")
+                shell.press(CTRL_D)
+            case name:
+                os.kill(_child_of(shell.process.pid), getattr(signal, f"SIG{name.upper()}"))
+        status = {"term": 143, "hup": 129}.get(way, 0)
+        await shell.shows(f"status {status}", " icanon ", " echo ", "ixon")
+        shell.type("a line")
+        await shell.shows("got a line")
+
+
+async def test_an_unreachable_server_leaves_the_terminal_alone(desk: Desk) -> None:
+    async with ScriptedServer() as server:
+        address = server.address
+    async with desk.shell(f"{' '.join(CLIENT)} {address} --name alice; echo status $?; stty -a") as shell:
+        await shell.shows(f"asyncchat: cannot connect to {address}: Connection refused", "status 1", " icanon ")
+
+
+async def test_stopped_and_continued(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    client = f"{' '.join(CLIENT)} {server.addresses[0]} --name alice"
+    async with terminal(["bash", "--norc", "-i"], {**desk.environment("alice"), "PS1": "shell$ "}) as shell:
+        await shell.shows("shell$")
+        shell.type(client)
+        await shell.shows("#lobby>")
+        shell.press("half a line")
+        await shell.shows("#lobby> half a line")
+        shell.press(CTRL_Z)
+        await shell.shows("Stopped")
+        shell.type("stty -a | grep -o ' icanon'; read -p 'say: ' x; echo \"x is $x\"")
+        await shell.shows(" icanon", "say:")
+        shell.type("something")
+        await shell.shows("x is something")
+        await bob.say("#lobby", "said while stopped")
+        shell.type("fg")
+        await shell.shows("bob: said while stopped", "#lobby> half a line")
+        shell.type(" more")
+        await shell.shows("alice: half a line more")
+        shell.press(CTRL_D)
+        await shell.until(lambda: shell.lines[-1] == "shell$", "prompt of the shell")
+        shell.type("exit")
+        assert await shell.ended() == 0
+
+
+def _child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
