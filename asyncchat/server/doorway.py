@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection, Services, now_ms
-from asyncchat.server.tls import secure, why
+from asyncchat.server.tls import HandshakeFailed, shake_hands
 from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.terms import Code
@@ -56,13 +56,20 @@ class Doorway:
         log.info("Connected %s", name)
         reason = "connection lost"
         try:
-            reason = await self._serve(reader, stream, address, tls)
+            if tls is not None:
+                # Here, where the client is counted: a handshake that stalls holds a descriptor too.
+                reader, stream = await self._secured(stream, tls)
+            try:
+                reason = await self._serve(reader, stream, address)
+            finally:
+                await _close(stream, self._services.limits_in_force.flush_seconds)
+        except HandshakeFailed as failed:
+            reason = f"no TLS: {failed}"
         finally:
             self._by_address[place] -= 1
             if not self._by_address[place]:
                 del self._by_address[place]
             log.info("Disconnected %s: %s", name, reason)
-            await _close(stream, self._services.limits_in_force.flush_seconds)
 
     def _room_for(self, place: str) -> bool:
         limits = self._services.limits_in_force
@@ -74,24 +81,25 @@ class Doorway:
 
     # --- one client -------------------------------------------------------------------------------------------------
 
-    async def _serve(
-        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str, tls: ssl.SSLContext | None
-    ) -> str:
+    async def _secured(
+        self, stream: asyncio.StreamWriter, tls: ssl.SSLContext
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         limits = self._services.limits_in_force
         self._greeting.add(stream)
         try:
-            async with asyncio.timeout(limits.login_seconds or None):
-                if tls is not None:
-                    # Here, where the client is counted: a handshake that stalls holds a descriptor too.
-                    await secure(stream, tls, limits.handshake_seconds)
+            return await shake_hands(stream, tls, handshake=limits.handshake_seconds, closing=limits.flush_seconds)
+        finally:
+            self._greeting.discard(stream)
+
+    async def _serve(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str) -> str:
+        self._greeting.add(stream)
+        try:
+            async with asyncio.timeout(self._services.limits_in_force.login_seconds or None):
                 first, kind = await self._first_bytes(reader, stream)
         except TimeoutError:
             return "said nothing"
-        except OSError as error:
-            if tls is None or stream.get_extra_info("ssl_object") is not None:
-                return "connection lost"
-            stream.transport.abort()
-            return f"TLS handshake: {why(error)}"
+        except OSError:
+            return "connection lost"
         finally:
             self._greeting.discard(stream)
         if not first:
@@ -163,7 +171,7 @@ class Doorway:
         """Let nobody in any more, and say goodbye to everyone."""
         self.open = False
         for stream in list(self._greeting):
-            stream.close()
+            stream.transport.abort()  # they were told nothing that they need
         for connection in list(self.connections):
             connection.close(bye(), reason)
 

@@ -25,19 +25,45 @@ def reload(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None
     _load(context, certificate, key)
 
 
-async def secure(stream: asyncio.StreamWriter, context: ssl.SSLContext, seconds: float) -> None:
-    """Shake hands with a client that was just accepted, for so many seconds at most (0: no limit).
+class HandshakeFailed(Exception):  # noqa: N818 - named for what happened
+    """No TLS came about, and the connection is closed; the text says why, for the log."""
 
-    Raises OSError: `ssl.SSLError`, a timeout, or a lost connection. See `why`.
+
+async def shake_hands(
+    stream: asyncio.StreamWriter, context: ssl.SSLContext, *, handshake: float, closing: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Begin TLS with a client that was just accepted and not read from; raises `HandshakeFailed`.
+
+    ``handshake`` and ``closing``: seconds for the handshake, and for TLS's own goodbye at the end; 0 is no limit. The
+    stream is used up: the new ones take its place.
     """
-    await stream.start_tls(context, ssl_handshake_timeout=seconds or FOREVER)
-    if stream.is_closing():
-        # We closed it meanwhile; asyncio calls that a handshake that is done.
-        raise ConnectionResetError("closed")
+    # `StreamWriter.start_tls` breaks when the connection is lost meanwhile, and its reader would pause the wrong
+    # transport: so these are streams of our own, as asyncio makes them for a connection that is accepted.
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    try:
+        transport = await loop.start_tls(
+            stream.transport,
+            protocol,
+            context,
+            server_side=True,
+            ssl_handshake_timeout=handshake or FOREVER,
+            ssl_shutdown_timeout=closing or FOREVER,
+        )
+    except OSError as error:
+        stream.transport.abort()
+        raise HandshakeFailed(_why(error)) from error
+    except BaseException:
+        stream.transport.abort()
+        raise
+    if transport is None or transport.is_closing():
+        raise HandshakeFailed("connection lost")  # asyncio calls that a handshake that is done
+    protocol.connection_made(transport)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
-def why(error: OSError) -> str:
-    """Why a handshake failed, in words for the log."""
+def _why(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "failed").replace("_", " ").lower()
     if isinstance(error, ConnectionAbortedError):  # what asyncio raises when its time is over
@@ -49,21 +75,23 @@ def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
     for file in (certificate, key):
         if file is not None:
             _check_readable(file)
+    asked = False
+
+    def password() -> str:  # or OpenSSL would ask for it on the terminal
+        nonlocal asked
+        asked = True
+        return ""
+
     try:
-        # Without a password for the key, OpenSSL would ask for it on the terminal.
-        context.load_cert_chain(certificate, key, password=lambda: "")
+        context.load_cert_chain(certificate, key, password)
     except ssl.SSLError as error:
+        problem = "no certificate with its key, in PEM"
+        if asked:
+            problem = "the key has a password; it is needed without"
+        elif error.reason == "KEY_VALUES_MISMATCH":
+            problem = "the key belongs to another certificate"
         both = f"{certificate} and {key}" if key is not None else f"{certificate}"
-        raise ValueError(
-            f"{both}: {_PROBLEMS.get(error.reason or '', 'no certificate with its key, in PEM')}"
-        ) from None
-
-
-_PROBLEMS = {
-    "KEY_VALUES_MISMATCH": "the key belongs to another certificate",
-    "BAD_PASSWORD_READ": "the key has a password; it is needed without",
-    "BAD_DECRYPT": "the key has a password; it is needed without",
-}
+        raise ValueError(f"{both}: {problem}") from None
 
 
 def _check_readable(file: Path) -> None:
