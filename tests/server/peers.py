@@ -1,10 +1,11 @@
 """Peers for the tests of the server: raw sockets, and a native one that keeps all it was told. They wait for events."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast, get_args
 
 from msgspec import structs
 
@@ -18,7 +19,7 @@ from asyncchat.wire.native import EventReader, encode_command
 T = TypeVar("T", bound=Told)
 R = TypeVar("R")
 
-PATIENCE = 3.0
+PATIENCE = 20.0
 """Seconds to wait for what has to come: it fails a test that would hang, and says what came instead."""
 
 READ = 1 << 16
@@ -96,10 +97,8 @@ class Raw:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with contextlib.suppress(OSError):  # the server was faster
             await self.writer.wait_closed()
-        except OSError:
-            pass  # the server was faster
 
     def abort(self) -> None:
         """Reset the connection."""
@@ -167,8 +166,9 @@ class Native:
 
     async def reply(self, id: int | str) -> Result:
         """The reply with this id, whether it has come or is still to come."""
-        result: Any = await self._find(0, lambda told: getattr(told, "id", None) == id, f"the reply to {id}")
-        return result
+        result = await self._find(0, lambda told: getattr(told, "id", None) == id, f"the reply to {id}")
+        assert isinstance(result, get_args(Result))
+        return cast(Result, result)
 
     async def event(self, kind: type[T], **fields: Any) -> T:
         """The next event of a kind, with these fields; those before it are passed over."""
