@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -48,8 +48,10 @@ class Program:
 
 
 @asynccontextmanager
-async def running(*command: str | Path, **environment: str) -> AsyncIterator[Program]:
-    """A program with Python's output unbuffered, in the project's folder; it is killed if the block leaves it running.
+async def running(
+    *command: str | Path, folder: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Program]:
+    """A program with Python's output unbuffered; it is killed if the block leaves it running.
 
     Of a shell or a make it is the whole process group that is killed.
     """
@@ -58,8 +60,8 @@ async def running(*command: str | Path, **environment: str) -> AsyncIterator[Pro
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error", **environment},
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error", **(environment or {})},
         start_new_session=True,
     )
     try:
@@ -71,12 +73,14 @@ async def running(*command: str | Path, **environment: str) -> AsyncIterator[Pro
         _join_waiting_threads()
 
 
-async def run(*command: str | Path, said: str = "", **environment: str) -> tuple[int, str, str]:
+async def run(
+    *command: str | Path, said: str = "", folder: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
     """A program from its start to its end, *said* on its standard input.
 
     Returns the exit status, standard output and standard error.
     """
-    async with running(*command, **environment) as program:
+    async with running(*command, folder=folder, environment=environment) as program:
         output, errors = await program.process.communicate(said.encode())
         assert program.process.returncode is not None
         return program.process.returncode, output.decode(), errors.decode()

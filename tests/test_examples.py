@@ -216,7 +216,7 @@ async def test_notify_tells_how_a_command_ended(
 ) -> None:
     async with server.connect("alice", rooms=["#ops"]) as alice:
         told = {"CHAT": server.addresses[0], "PYTHON": sys.executable, NO_CONFIG: str(tmp_path)}
-        assert await run(EXAMPLES / "notify.sh", "#ops", *command, **told) == (status, "", "")
+        assert await run(EXAMPLES / "notify.sh", "#ops", *command, environment=told) == (status, "", "")
         message = await heard(alice, "ci")
     assert message.to == "#ops"
     assert re.fullmatch(text, message.text)
@@ -224,7 +224,7 @@ async def test_notify_tells_how_a_command_ended(
 
 async def test_notify_without_a_server_lets_the_command_decide(tmp_path: Path) -> None:
     told = {"CHAT": "tcp://127.0.0.1:1", "PYTHON": sys.executable, NO_CONFIG: str(tmp_path)}
-    status, output, errors = await run(EXAMPLES / "notify.sh", "#ops", "echo", "deployed", **told)
+    status, output, errors = await run(EXAMPLES / "notify.sh", "#ops", "echo", "deployed", environment=told)
     assert (status, output) == (0, "deployed\n")
     assert "Connection refused" in errors
     assert "nobody was told: ✔ echo deployed: done in" in errors

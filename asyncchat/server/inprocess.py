@@ -18,8 +18,11 @@ async def connect_inside(handle: Handler, name: str, **options: Any) -> AsyncIte
     serving = asyncio.create_task(_serve(handle, ours), name="asyncchat in-process client")
     try:
         reader, writer = await asyncio.open_connection(sock=theirs)
-        async with connect_streams(reader, writer, name=name, **options) as client:
-            yield client
+        try:
+            async with connect_streams(reader, writer, name=name, **options) as client:
+                yield client
+        finally:
+            writer.transport.abort()  # a client whose goodbye is cancelled leaves it open, and the server would wait
     finally:
         await serving
 
