@@ -5,11 +5,12 @@ import gc
 import logging
 import signal
 import ssl
+import time
 from collections.abc import Callable, Mapping
 
 from asyncchat.server.app import ChatServer
 from asyncchat.server.config import Config, ConfigError, fixed_changes
-from asyncchat.server.systemd import notify
+from asyncchat.server.systemd import notify, reloading
 from asyncchat.server.tls import reload, server_context
 from asyncchat.vocabulary.printable import printable
 
@@ -58,6 +59,12 @@ class Running:
         """Read the settings anew; those that cannot be used change nothing. Did it work?"""
         if not self._started:
             return False  # they are being read just now
+        notify(reloading(time.monotonic_ns()))
+        done = self._reload()
+        notify("READY=1")
+        return done
+
+    def _reload(self) -> bool:
         try:
             new = self._load()
             if self._tls is not None and new.tls_cert is not None:

@@ -26,7 +26,7 @@ def handed_over(environment: MutableMapping[str, str], process: int) -> list[str
 
 
 def notify(state: str) -> None:
-    """Tell the service manager, if there is one: ``READY=1``, ``RELOADING=1``, ``STOPPING=1``."""
+    """Tell the service manager, if there is one: ``READY=1``, ``STOPPING=1``, or what `reloading` gives."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -36,3 +36,8 @@ def notify(state: str) -> None:
         manager.setblocking(False)  # a manager that does not read must not stop the chat
         manager.connect(address)
         manager.send(state.encode())
+
+
+def reloading(nanoseconds: int) -> str:
+    """What to tell at the beginning of a reload; *nanoseconds* of the monotonic clock. ``READY=1`` ends it."""
+    return f"RELOADING=1\nMONOTONIC_USEC={nanoseconds // 1000}"

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,18 +21,26 @@ LISTENING = re.compile(r"Listening on (\S+)")
 
 
 class ServerProcess:
-    """``python -m asyncchat.server`` with these flags, keeping nothing unless told where; `started` waits for it.
+    """``python -m asyncchat.server`` with these flags; `started` waits for it.
 
-    ``lines`` are the lines of its log so far. As a context manager it is killed at the end, if it still runs.
+    It keeps nothing unless told where, and listens on any free port unless told otherwise (None: told nothing).
+    ``before`` are the words of a program that runs this one. ``lines`` are the lines of its log so far. As a context
+    manager it is killed at the end, if it still runs.
     """
 
-    def __init__(self, *flags: str, data: Path | str = ":memory:", listen: Iterable[str] = (), **popen: Any) -> None:
+    def __init__(
+        self,
+        *flags: str,
+        data: Path | str = ":memory:",
+        listen: Sequence[str] | None = ("tcp://127.0.0.1:0",),
+        before: Sequence[str] = (),
+        **popen: Any,
+    ) -> None:
         self.lines: list[str] = []
         self.addresses: list[str] = []
-        addresses = list(listen) or ["tcp://127.0.0.1:0"]
-        words = [word for address in addresses for word in ("--listen", address)]
+        words = [word for address in listen or () for word in ("--listen", address)]
         self.process = subprocess.Popen(
-            [*PROGRAM, "--data", str(data), *words, *flags],
+            [*before, *PROGRAM, "--data", str(data), *words, *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
