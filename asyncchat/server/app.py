@@ -18,6 +18,7 @@ from msgspec import structs
 from asyncchat._version import __version__
 from asyncchat.core.chat import Chat
 from asyncchat.core.house import Settings
+from asyncchat.server.caretaker import Caretaker
 from asyncchat.server.connection import Services, now_ms
 from asyncchat.server.doorway import Doorway
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
@@ -43,9 +44,6 @@ MEMORY = ":memory:"
 
 DATABASE = "asyncchat.db"
 """The database's file in the data directory."""
-
-SWEEP_SECONDS = 1.0
-"""How often deadlines are looked at: they are seconds, and one look at 10,000 connections takes about a millisecond."""
 
 RECONNECT_SPREAD = 5.0
 """Seconds over which the clients of a server that shuts down come back, so that they do not come all at once."""
@@ -73,11 +71,11 @@ class ChatServer:
     ) -> None:
         self._listen = tuple(listen)
         self._tls = tls
-        self._data = data
+        self._storage = Storage(MEMORY if data == MEMORY else Path(data) / DATABASE)
         self._settings = structs.replace(settings or Settings(), version=__version__)
         self._listeners: list[Listener] = []
         self._handlers: set[asyncio.Task[Any]] = set()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._caretaker: Caretaker | None = None
         self._started = False
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -92,7 +90,6 @@ class ChatServer:
             raise RuntimeError("this server was started before; make a new one")
         self._started = True
         skeleton("")  # reads its table now, so that the first login does not wait for it
-        self._storage = Storage(self._database())
         await self._storage.open()
         try:
             await self._open()
@@ -100,11 +97,6 @@ class ChatServer:
             await self.aclose()
             raise
         return self
-
-    def _database(self) -> str | Path:
-        if self._data == MEMORY:
-            return MEMORY
-        return Path(self._data) / DATABASE
 
     async def _open(self) -> None:
         storage = self._storage
@@ -120,7 +112,8 @@ class ChatServer:
         await storage.log.start(self._pipeline.applied, self._pipeline.failed)
         for record in due:
             self._pipeline.append_own(record)
-        self._sweeper = asyncio.create_task(self._sweep(), name="asyncchat sweep")
+        self._caretaker = Caretaker(self.chat, storage, self._pipeline, self._doorway)
+        self._caretaker.start()
         for text in self._listen:
             address = parse_address(text, listening=True)
             self._listeners.append(await listen(address, self._handler(address)))
@@ -148,12 +141,9 @@ class ChatServer:
         most `Limits.flush_seconds`; cancel and await every handler; close the storage.
         """
         for listener in self._listeners:
-            listener.close()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sweeper
-            self._sweeper = None
+            await listener.close()
+        if self._caretaker is not None:
+            await self._caretaker.aclose()
         if hasattr(self, "_doorway"):
             self._doorway.close(self._bye, "server shutting down")
             await self._end_handlers()
@@ -161,7 +151,6 @@ class ChatServer:
         for listener in self._listeners:
             await listener.wait_closed()
         self._listeners.clear()
-        await self._storage.log.aclose()
         await self._storage.aclose()
         if hasattr(self, "_passwords"):
             self._passwords.close()
@@ -241,18 +230,6 @@ class ChatServer:
                 return await self._passwords.verify(hash, password)
             case _:
                 return await self._storage.ask(query)
-
-    async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            try:
-                self._doorway.sweep(loop.time())
-                for record in self.chat.overdue(now_ms()):
-                    self._pipeline.append_own(record)
-            except Exception:
-                # The root of the task, and deadlines must go on being looked at.
-                log.exception("a fault in the sweep")
 
 
 async def serve(

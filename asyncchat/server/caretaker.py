@@ -1,0 +1,82 @@
+"""What has to be done by mere time: deadlines every second, and once in a while the care for the database."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from asyncchat.core.chat import Chat
+from asyncchat.server.connection import now_ms
+from asyncchat.server.doorway import Doorway
+from asyncchat.server.pipeline import Pipeline
+from asyncchat.storage.storage import Storage
+from asyncchat.vocabulary.errors import StorageError
+
+log = logging.getLogger("asyncchat.server")
+
+SWEEP_SECONDS = 1.0
+"""How often deadlines are looked at: they are seconds, and one look at 10,000 connections takes about a millisecond."""
+
+CARE_SECONDS = 600.0
+"""How often messages are looked for that a room keeps no longer: a retention is days."""
+
+DAY_MS = 86_400_000
+"""Milliseconds of a day."""
+
+
+class Caretaker:
+    """Owns the tasks that wait for time; `start` once, `aclose` at the end."""
+
+    def __init__(self, chat: Chat, storage: Storage, pipeline: Pipeline, doorway: Doorway) -> None:
+        self._chat = chat
+        self._storage = storage
+        self._pipeline = pipeline
+        self._doorway = doorway
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin."""
+        for work in (self._sweep(), self._care()):
+            self._tasks.append(asyncio.create_task(work, name="asyncchat caretaker"))
+
+    async def aclose(self) -> None:
+        """Stop, and wait until it has."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await self._guarded(self.sweep(loop.time()))
+
+    async def _care(self) -> None:
+        while True:
+            await asyncio.sleep(CARE_SECONDS)
+            await self._guarded(self.care())
+
+    async def sweep(self, now: float) -> None:
+        """Look at all deadlines; *now* is the loop's time."""
+        self._doorway.sweep(now)
+        for record in self._chat.overdue(now_ms()):
+            self._pipeline.append_own(record)
+
+    async def care(self) -> None:
+        """Delete what the rooms' retention says, and guests who have long left and never wrote."""
+        for room in list(self._chat.house.rooms):
+            if room.retention:
+                gone = await self._storage.prune(room.id, now_ms() - room.retention * DAY_MS)
+                if gone:
+                    log.info("Deleted %d messages of %s, older than %d days", gone, room.name, room.retention)
+        await self._storage.forget_guests()
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except StorageError as error:
+            log.warning("care for the database: %s", error)
+        except Exception:
+            # The root of the task: what fails once is tried again the next time, and deadlines go on being looked at.
+            log.exception("a fault in the caretaker")
