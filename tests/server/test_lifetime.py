@@ -1,0 +1,267 @@
+"""A server inside an app: it comes up, goes down, and leaves nothing behind, whatever happens meanwhile."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncchat import ChatServer, ConnectionLost, Refused, StorageError, serve
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.terms import Code
+from tests.server.peers import Native, Plain, Raw, limited, serving
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def surroundings() -> dict[str, Any]:
+    """What a server could change around it."""
+    gc.collect()
+    loggers = [logging.getLogger(), *map(logging.getLogger, ("asyncio", "asyncchat", "asyncchat.server"))]
+    return {
+        "threads": set(threading.enumerate()),
+        "tasks": asyncio.all_tasks(),
+        "signals": [signal.getsignal(number) for number in SIGNALS],
+        "wakeup": _wakeup_descriptor(),
+        "logging": [(logger.level, list(logger.handlers), logger.propagate) for logger in loggers],
+        "policy": asyncio.get_event_loop_policy(),
+        "exceptions": asyncio.get_running_loop().get_exception_handler(),
+        "descriptors": len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0,
+        "environment": dict(os.environ),
+    }
+
+
+def _wakeup_descriptor() -> int:
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor)
+    return descriptor
+
+
+@pytest.fixture(params=["memory", "file"])
+def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    return ":memory:" if request.param == "memory" else tmp_path / "data"
+
+
+async def test_it_leaves_nothing_behind(data: Path | str) -> None:
+    async with serving(data=data):
+        pass  # what is loaded once (tables, modules) stays
+    before = surroundings()
+    async with serving(data=data) as server:
+        inside = surroundings()
+        assert {name for name in before if before[name] != inside[name]} <= {"threads", "tasks", "descriptors"}
+        async with await Native.open(server, "alice") as alice, await Plain.enter(server, "bob"):
+            await alice.say("hi")
+            await alice.get(commands.History(to="#lobby"), events.History)
+            await alice.get(commands.Register(password="a long password"), events.Ok)
+            async with server.connect("bot") as bot:
+                await bot.say("#lobby", "beep")
+    assert surroundings() == before
+    await server.aclose()
+
+
+async def test_clients_that_are_connected_do_not_hold_it_up(data: Path | str) -> None:
+    """Those who are silent, in the middle of a login, of a line, and those who do not read."""
+    before = surroundings()
+    server = ChatServer(listen=["tcp://127.0.0.1:0"], data=data, settings=limited(flush_seconds=0.2))
+    await server.start()
+    silent = await Raw.open(server)
+    naming = await Raw.open(server)
+    naming.send("al")
+    deaf = await Native.open(server, "deaf")
+    deaf.raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    alice = await Native.open(server, "alice")
+    alice.raw.send('{"type":"say",')
+    bob = await Plain.enter(server, "bob")
+
+    await server.aclose()
+
+    await alice.end()
+    bye = alice.told[-1]
+    assert isinstance(bye, events.Bye)
+    assert bye.code == Code.UNAVAILABLE
+    assert bye.reconnect is not None
+    assert "goodbye: the server is shutting down" in await bob.end()
+    assert "goodbye" in await naming.end()
+    assert await silent.end() == ""
+    for peer in (silent, naming, deaf, alice, bob):
+        await peer.close()
+    assert surroundings() == before
+
+
+async def test_a_port_in_use(data: Path | str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        before = surroundings()
+        port = other.getsockname()[1]
+        server = ChatServer(listen=["tcp://127.0.0.1:0", f"tcp://127.0.0.1:{port}"], data=data)
+        with pytest.raises(OSError, match=str(port)):
+            await server.start()
+        assert surroundings() == before
+        await server.aclose()
+    async with serving(data=data) as again, await Native.open(again, "alice"):
+        pass  # the database is free
+
+
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:0", "gopher://x", "tcp://127.0.0.1:99999", "nonsense://"])
+async def test_an_address_that_is_none(data: Path | str, address: str) -> None:
+    before = surroundings()
+    with pytest.raises(ValueError):
+        await ChatServer(listen=["tcp://127.0.0.1:0", address], data=data).start()
+    assert surroundings() == before
+
+
+async def test_a_database_that_is_none(tmp_path: Path) -> None:
+    database = tmp_path / "asyncchat.db"
+    database.write_bytes(b"this is no database " * 100)
+    before = surroundings()
+    server = ChatServer(listen=["tcp://127.0.0.1:0"], data=tmp_path)
+    with pytest.raises(StorageError, match="not a database"):
+        await server.start()
+    assert surroundings() == before
+    assert database.read_bytes() == b"this is no database " * 100
+    await server.aclose()
+
+
+async def test_a_database_that_another_server_has(tmp_path: Path) -> None:
+    async with serving(data=tmp_path) as server:
+        before = surroundings()
+        with pytest.raises(StorageError, match="another process"):
+            await ChatServer(listen=["tcp://127.0.0.1:0"], data=tmp_path).start()
+        assert surroundings() == before
+        async with await Native.open(server, "alice") as alice:
+            await alice.say("undisturbed")
+
+
+async def test_it_may_be_closed_before_it_is_started_and_is_started_once() -> None:
+    await ChatServer(listen=[]).aclose()
+    async with serving() as server:
+        with pytest.raises(RuntimeError):
+            await server.start()
+
+
+async def test_closing_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """Writers in flight: what got its `ok` is there after the restart, once, and everyone was told goodbye."""
+    for round in range(3):
+        async with serving(limited(rate=0), data=tmp_path) as server:
+            peers = [await Native.open(server, f"writer{round}-{n}") for n in range(8)]
+            for number, peer in enumerate(peers):
+                commands_ = [
+                    commands.Say(id=n, to="#lobby", text=f"{round} {number} {n}", nonce=f"{round} {number} {n}")
+                    for n in range(500)
+                ]
+                peer.send(*commands_)
+            await peers[0].reply(round * 100)
+            closing = asyncio.create_task(server.aclose())
+            acknowledged = set()
+            for number, peer in enumerate(peers):
+                await peer.end()
+                assert isinstance(peer.told[-1], events.Bye)
+                oks = [told for told in peer.told if isinstance(told, events.Ok)]
+                acknowledged |= {(ok.seq, f"{round} {number} {ok.id}") for ok in oks}
+                await peer.close()
+            await closing
+        assert acknowledged
+        async with serving(data=tmp_path) as server, await Native.open(server, f"reader{round}") as reader:
+            kept = await everything(reader)
+            assert acknowledged <= set(kept)
+            assert len({text for _, text in kept}) == len(kept)
+
+
+async def everything(peer: Native, to: str = "#lobby") -> list[tuple[int, str]]:
+    """All messages of a room, page by page."""
+    kept: list[tuple[int, str]] = []
+    after: int | None = 0
+    while True:
+        page = await peer.get(commands.History(to=to, after=after), events.History)
+        kept += [(event.seq, event.text) for event in page.events if isinstance(event, events.Said)]
+        if page.complete:
+            return kept
+        after = page.next
+
+
+async def test_starting_and_closing_many_times_with_clients_at_the_door(tmp_path: Path) -> None:
+    path = f"unix:{tmp_path}/chat"
+
+    async def visit() -> None:
+        while True:
+            try:
+                async with await Raw.open(path) as raw:
+                    raw.send('{"type":"hello","name":"visitor"}\n')
+                    await raw.reader.read(100)
+            except OSError:
+                await asyncio.sleep(0.001)  # not there yet, or no more
+
+    before = surroundings()
+    visitors = [asyncio.create_task(visit()) for _ in range(5)]
+    for n in range(15):
+        async with ChatServer(listen=[path], data=tmp_path), await Native.open(path, f"alice{n}") as alice:
+            await alice.say("hi")
+    for visitor in visitors:
+        visitor.cancel()
+    await asyncio.wait(visitors)
+    assert surroundings() == before
+
+
+async def test_serve_until_cancelled(tmp_path: Path) -> None:
+    before = surroundings()
+    path = f"unix:{tmp_path}/chat"
+    task = asyncio.create_task(serve(listen=[path]))
+    raw = None
+    while raw is None:
+        await asyncio.sleep(0)
+        with contextlib.suppress(OSError):  # not yet
+            raw = await Raw.open(path)
+    async with Native(raw) as alice:
+        await alice.get(commands.Hello(name="alice"), events.Welcome)
+        task.cancel()
+        await alice.end()
+        assert isinstance(alice.told[-1], events.Bye)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert surroundings() == before
+
+
+async def test_a_listener_of_the_apps_own() -> None:
+    async with ChatServer(listen=[]) as server:
+        listener = await asyncio.start_server(server.handle_client, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        async with await Native.open(f"tcp://127.0.0.1:{port}", "alice") as alice, server.connect("bot") as bot:
+            await alice.event(events.Joined, name="bot")
+            await bot.say("#lobby", "beep")
+            assert (await alice.event(events.Said)).text == "beep"
+        listener.close()
+        await listener.wait_closed()
+
+
+async def test_a_listener_of_the_apps_own_that_goes_on_after_the_server() -> None:
+    server = ChatServer(listen=[])
+    listener = await asyncio.start_server(server.handle_client, "127.0.0.1", 0)
+    address = f"tcp://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with await Raw.open(address) as early:
+        await early.end()
+    async with server, await Native.open(address, "alice") as alice:
+        await alice.say("served")
+    async with await Raw.open(address) as late:
+        await late.end()
+    listener.close()
+    await listener.wait_closed()
+
+
+async def test_a_client_inside_the_process_that_is_refused() -> None:
+    async with serving() as server:
+        with pytest.raises(Refused):
+            async with server.connect("no such name"):
+                pass
+        async with server.connect("bot"):
+            with pytest.raises(Refused):
+                async with server.connect("bot"):
+                    pass
+    with pytest.raises(ConnectionLost):
+        async with server.connect("late"):
+            pass
