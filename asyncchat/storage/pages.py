@@ -179,7 +179,8 @@ def find_since(db: sqlite3.Connection, query: FindSince) -> Page:
         stretch = _stretch(db, values | {"after": after, "until": until, "rows": missing})
         found += stretch
         after = until
-        length = min(length * WIDER, length * missing // max(len(stretch), 1))
+        expected = length * missing // len(stretch) if stretch else length * WIDER
+        length = min(max(expected, length), length * WIDER)
     return cut(found, query.limit)
 
 
