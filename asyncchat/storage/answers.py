@@ -37,6 +37,8 @@ def _find(db: sqlite3.Connection, query: q.StoreQuery) -> Any:
             return _find_message(db, query)
         case q.FindNonces():
             return _find_nonces(db, query)
+        case q.FindMarkers(person):
+            return dict(_markers.decode(db.execute(_MARKERS, (person,)).fetchone()[0]))
         case q.FindRecent():
             return _find_recent(db, query)
         case _:
@@ -77,13 +79,19 @@ def _find_nonces(db: sqlite3.Connection, query: q.FindNonces) -> dict[str, int]:
     return dict(reversed(newest_first))
 
 
+_MARKERS = "SELECT json_group_array(json_array(max(room, peer), upto)) FROM markers WHERE person = ?"
+
+_markers = msgspec.json.Decoder(list[tuple[int, int]])
+
+
 _RECENT = """FROM messages WHERE room = :room AND room > 0 AND seq >= :first AND time >= :since AND deleted = 0"""
 
 _NAMES = f"SELECT json_group_array(name) FROM (SELECT DISTINCT name {_RECENT})"
 
 _BY_NAMES = f"""
 SELECT json_group_array(seq) FROM (
-    SELECT seq {_RECENT} AND name IN (SELECT value FROM json_each(:names)) ORDER BY seq DESC LIMIT :limit)"""
+    SELECT seq {_RECENT} AND (name IN (SELECT value FROM json_each(:names)) OR author = nullif(:person, 0))
+    ORDER BY seq DESC LIMIT :limit)"""
 
 _names = msgspec.json.Decoder(list[str])
 _seqs = msgspec.json.Decoder(list[int])
@@ -95,6 +103,7 @@ def _find_recent(db: sqlite3.Connection, query: q.FindRecent) -> list[int]:
         "since": query.since,
         "first": first_since(db, query.since),
         "limit": query.limit,
+        "person": query.person,
     }
     wanted = name_key(query.author)
     spoke = _names.decode(db.execute(_NAMES, values).fetchone()[0])

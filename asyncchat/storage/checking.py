@@ -21,7 +21,7 @@ _ORPHANS = {
     "invitations to no room": "SELECT count(*) FROM invites WHERE room NOT IN (SELECT id FROM rooms)",
     "bans from no room": "SELECT count(*) FROM bans WHERE room > 0 AND room NOT IN (SELECT id FROM rooms)",
     "messages to no room": "SELECT count(*) FROM messages WHERE room > 0 AND room NOT IN (SELECT id FROM rooms)",
-    "messages of nobody": "SELECT count(*) FROM messages WHERE author NOT IN (SELECT id FROM people)",
+    "messages of nobody": "SELECT count(*) FROM messages WHERE author > 0 AND author NOT IN (SELECT id FROM people)",
     "messages to nobody": "SELECT count(*) FROM messages WHERE room = 0 AND peer NOT IN (SELECT id FROM people)",
     "deleted messages with a text": "SELECT count(*) FROM messages WHERE deleted = 1 AND text <> ''",
     "reactions on no message": "SELECT count(*) FROM reactions WHERE target NOT IN (SELECT seq FROM messages)",

@@ -46,10 +46,11 @@ def _people(db: sqlite3.Connection, everyone: bool) -> Iterator[Placed]:
 
 
 def _rooms(db: sqlite3.Connection) -> Iterator[Placed]:
-    for id, created, name, key, founder in db.execute(
-        "SELECT id, created, name, key, founder FROM rooms ORDER BY id"
+    spoken = "EXISTS (SELECT 1 FROM messages WHERE room = rooms.id AND room > 0)"
+    for id, created, name, key, founder, any_said in db.execute(
+        f"SELECT id, created, name, key, founder, {spoken} FROM rooms ORDER BY id"
     ).fetchall():
-        yield id, r.RoomCreated(time=created, name=name, key=key, founder=founder)
+        yield id, r.RoomCreated(time=created, name=name, key=key, founder=founder, spoken=bool(any_said))
     for room, time, by, private, moderated, locked, retention, password in db.execute(
         "SELECT * FROM options"
     ).fetchall():

@@ -83,7 +83,10 @@ def _statements(seq: int, record: KeptRecord) -> Iterator[_Statement]:
     match record:
         case r.MarkerSet() | r.MessageEdited() | r.MessagesDeleted() | r.MessageReacted() | r.Message():
             yield from _about_messages(seq, record)
-        case r.RoomCreated() | r.RoomSet() | r.TopicSet() | r.RoleSet() | r.InviteSet() | r.BanSet() | r.BanLifted():
+        case (
+            r.RoomCreated() | r.RoomDropped() | r.RoomSet() | r.TopicSet() | r.RoleSet() | r.InviteSet() | r.BanSet()
+            | r.BanLifted()
+        ):  # fmt: skip
             yield from _about_rooms(seq, record)
         case (
             r.PersonCreated() | r.NameTaken() | r.NameReleased() | r.Registered() | r.PasswordSet() | r.TokenGiven()
@@ -121,8 +124,9 @@ def _about_people(seq: int, record: _People) -> Iterator[_Statement]:
         case r.Registered(time=time, person=person, name=name, key=key, password=password, invitation=invitation):
             yield (
                 "UPDATE OR IGNORE people SET name = ?, key = ?, held = 1, touched = ?, registered = 1, password = ?,"
-                " invitation = ? WHERE id = ?",
-                (name, key, time, password, invitation, person),
+                " invitation = ? WHERE id = ? AND registered = 0"
+                " AND NOT EXISTS (SELECT 1 FROM people WHERE invitation = ?)",
+                (name, key, time, password, invitation, person, invitation),
             )
         case r.PasswordSet(person=person, password=password):
             yield "UPDATE people SET password = ? WHERE id = ?", (password, person)
@@ -139,7 +143,7 @@ def _about_people(seq: int, record: _People) -> Iterator[_Statement]:
 
 # --- rooms ----------------------------------------------------------------------------------------------------------
 
-_Rooms = r.RoomCreated | r.RoomSet | r.TopicSet | r.RoleSet | r.InviteSet | r.BanSet | r.BanLifted
+_Rooms = r.RoomCreated | r.RoomDropped | r.RoomSet | r.TopicSet | r.RoleSet | r.InviteSet | r.BanSet | r.BanLifted
 
 
 def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
@@ -147,6 +151,10 @@ def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
         case r.RoomCreated(time=time, name=name, key=key, founder=founder):
             add = "INSERT OR IGNORE INTO rooms (id, created, name, key, founder) VALUES (?, ?, ?, ?, ?)"
             yield add, (seq, time, name, key, founder)
+        case r.RoomDropped(room=room):
+            yield "DELETE FROM rooms WHERE id = ?", (room,)
+            for table in ("options", "topics", "roles", "invites", "bans", "changes"):
+                yield f"DELETE FROM {table} WHERE room = ? AND room > 0", (room,)
         case r.RoomSet():
             yield (
                 "INSERT OR REPLACE INTO options VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -35,6 +35,12 @@ class FindNonces(Struct, frozen=True, gc=False):
     limit: int
 
 
+class FindMarkers(Struct, frozen=True, gc=False):
+    """How far a person has read. Answer: a dict from the id of a room or of a peer to a ``seq``."""
+
+    person: int
+
+
 class FindPage(Struct, frozen=True, gc=False):
     """Messages of one place: the last ``limit`` before ``before`` (default: the end), or the first after ``after``.
 
@@ -84,13 +90,15 @@ class FindText(Struct, frozen=True, gc=False):
 class FindRecent(Struct, frozen=True, gc=False):
     """What ``author`` (a name, whatever its case) said in ``room`` since a time (Unix milliseconds).
 
-    Answer: a list of ``seq``, oldest first, deleted messages left out.
+    ``person``: and what this person said there, under whatever name. Answer: a list of ``seq``, oldest first, deleted
+    messages left out.
     """
 
     room: int
     author: str
     since: int
     limit: int
+    person: int = 0
 
 
 class Person(Struct, frozen=True, gc=False):
@@ -140,5 +148,5 @@ class VerifyPassword(Struct, frozen=True, gc=False):
     password: str
 
 
-StoreQuery = FindToken | FindMessage | FindNonces | FindPage | FindSince | FindText | FindRecent
+StoreQuery = FindToken | FindMessage | FindNonces | FindMarkers | FindPage | FindSince | FindText | FindRecent
 Query = StoreQuery | HashPassword | VerifyPassword

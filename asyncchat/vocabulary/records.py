@@ -84,7 +84,7 @@ class AdministratorSet(Kept, frozen=True, kw_only=True):
 
 
 class Seen(Kept, frozen=True, kw_only=True):
-    """A registered person went offline: what comes after ``upto`` they have not been sent."""
+    """A registered person went offline: what comes after ``upto`` they have not been sent. 0: they are online."""
 
     person: int
     upto: int
@@ -94,11 +94,21 @@ class Seen(Kept, frozen=True, kw_only=True):
 
 
 class RoomCreated(Kept, frozen=True, kw_only=True):
-    """A room exists from now on; ``founder`` (a person's id, or NOBODY) owns it."""
+    """A room exists from now on; ``founder`` (a person's id, or NOBODY) owns it.
+
+    ``spoken``: something was said there already; so it stands in what storage gives back at a start.
+    """
 
     name: str
     key: str
     founder: int = NOBODY
+    spoken: bool = False
+
+
+class RoomDropped(Kept, frozen=True, kw_only=True):
+    """A room in which nothing was ever said is no more, with all that was set in it."""
+
+    room: int
 
 
 class RoomSet(Kept, frozen=True, kw_only=True):
@@ -144,8 +154,9 @@ class InviteSet(Kept, frozen=True, kw_only=True):
 class BanSet(Kept, frozen=True, kw_only=True):
     """Someone is kept out of a room, or muted in it (``mute``); ``room`` NOBODY: kept off the server.
 
-    Exactly one of ``person`` (an id), ``key`` (a name's key) and ``address`` (an IP address or network) is set.
-    ``who`` is what the one who banned typed. ``until``: Unix milliseconds, or None for ever.
+    It is on a person (an id), a name (``key``) or an ``address`` (an IP address or network). A guest is banned by id
+    and name: the one stays through a change of name, the other through a login without the token. ``who`` is what
+    people call it. ``until``: Unix milliseconds, or None for ever.
     """
 
     room: int
@@ -260,12 +271,16 @@ class PersonJoined(Passing, frozen=True, kw_only=True):
 
 
 class PersonLeft(Passing, frozen=True, kw_only=True):
-    """A person left a room; ``by``: the name of the one who put them out."""
+    """A person left a room.
+
+    ``by``: the name of the one who put them out. ``gone``: they have no session any more, and stay if they came back.
+    """
 
     person: int
     room: int
     reason: str | None = None
     by: str | None = None
+    gone: bool = False
 
 
 class PresenceSet(Passing, frozen=True, kw_only=True):
@@ -299,7 +314,7 @@ class Fence(Passing, frozen=True, kw_only=True):
 
 KeptRecord = (
     PersonCreated | NameTaken | NameReleased | Registered | PasswordSet | TokenGiven | AdministratorSet | Seen
-    | RoomCreated | RoomSet | TopicSet | RoleSet | InviteSet | BanSet | BanLifted
+    | RoomCreated | RoomDropped | RoomSet | TopicSet | RoleSet | InviteSet | BanSet | BanLifted
     | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet
 )  # fmt: skip
 PassingRecord = (

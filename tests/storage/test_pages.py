@@ -6,8 +6,17 @@ from hypothesis import strategies as st
 
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.events import Deleted, Edited, KeptEvent, Reacted, Said, TopicChanged
-from asyncchat.vocabulary.queries import FindMessage, FindNonces, FindPage, FindRecent, FindSince, Page, Place
-from asyncchat.vocabulary.records import KeptRecord, TopicSet
+from asyncchat.vocabulary.queries import (
+    FindMarkers,
+    FindMessage,
+    FindNonces,
+    FindPage,
+    FindRecent,
+    FindSince,
+    Page,
+    Place,
+)
+from asyncchat.vocabulary.records import KeptRecord, MarkerSet, TopicSet
 from tests.storage.facts import ALICE, ATTIC, BOB, LOBBY, deleted, edited, put, reacted, said, whispered
 from tests.storage.histories import PEOPLE, ROOMS, Model, histories, people
 
@@ -227,6 +236,24 @@ def test_recent_is_what_was_said_under_a_name_since_a_time(store: Store) -> None
     assert store.ask(FindRecent(LOBBY, "ann", since, 10)) == [seqs[32], seqs[33], seqs[37]]
     assert store.ask(FindRecent(LOBBY, "aNN", since, 2)) == [seqs[33], seqs[37]]
     assert store.ask(FindRecent(LOBBY, "nobody at all", since, 2)) == []
+
+
+def test_recent_is_also_what_the_person_said_under_other_names(store: Store) -> None:
+    seqs = put(store, said(name="Ann"), said(name="Mallory", author=BOB), said(name="Anon", author=BOB), said(author=0))
+    assert store.ask(FindRecent(LOBBY, "anon", 0, 10)) == [seqs[2]]
+    assert store.ask(FindRecent(LOBBY, "anon", 0, 10, person=BOB)) == seqs[1:3]
+
+
+def test_markers_tell_how_far_a_person_has_read_each_room_and_conversation(store: Store) -> None:
+    put(
+        store,
+        MarkerSet(time=1, person=ALICE, upto=4, room=LOBBY),
+        MarkerSet(time=2, person=ALICE, upto=3, room=LOBBY),
+        MarkerSet(time=3, person=ALICE, upto=2, peer=BOB),
+        MarkerSet(time=4, person=BOB, upto=1, room=LOBBY),
+    )
+    assert store.ask(FindMarkers(ALICE)) == {LOBBY: 4, BOB: 2}
+    assert store.ask(FindMarkers(ATTIC)) == {}
 
 
 @pytest.mark.parametrize("back", [1, 600_000, 3_500_000])

@@ -9,7 +9,7 @@ from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.queries import FindToken, Person
 from asyncchat.vocabulary.records import KeptRecord
 from asyncchat.vocabulary.terms import Role
-from tests.storage.facts import ALICE, BOB, FIRST, LOBBY, person, put, room, said
+from tests.storage.facts import ALICE, BOB, FIRST, LOBBY, person, put, room, said, whispered
 
 TOKEN, OTHER = b"t" * 32, b"o" * 32
 
@@ -100,6 +100,30 @@ def test_a_ban_replaces_the_one_on_the_same_target_and_ends_in_time(store: Store
     assert loaded(store, now=90)[len(FIRST) :] == []
 
 
+def test_a_room_that_was_dropped_is_gone_with_all_that_was_set_in_it(store: Store) -> None:
+    (attic,) = put(store, room("#cellar", BOB))
+    put(
+        store,
+        r.RoomSet(time=1, room=attic, by=BOB, private=True),
+        r.TopicSet(time=2, room=attic, to="#cellar", by=BOB, name="Bob", text="wine"),
+        r.RoleSet(time=3, room=attic, person=ALICE, role=Role.VOICE, by=BOB),
+        r.InviteSet(time=4, room=attic, person=ALICE, by=BOB),
+        r.BanSet(time=5, room=attic, by="Bob", who="Eve", key="eve"),
+        r.BanSet(time=5, room=0, by="Alice", who="Eve", key="eve"),
+    )
+    (dropped,) = put(store, r.RoomDropped(time=6, room=attic))
+    assert loaded(store) == [*FIRST, r.BanSet(time=5, room=0, by="Alice", who="Eve", key="eve")]
+    assert store.last_seq == dropped
+    again = put(store, room("#cellar", ALICE))
+    assert ids(store)["#cellar"] == again[0] > dropped
+
+
+def test_a_room_says_at_the_start_whether_anything_was_said_there(store: Store) -> None:
+    put(store, said(), whispered("psst", ALICE, BOB))
+    spoken = {record.name: record.spoken for record in loaded(store) if isinstance(record, r.RoomCreated)}
+    assert spoken == {"#lobby": True, "#attic": False}
+
+
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
@@ -133,6 +157,13 @@ def test_a_change_of_name_frees_the_old_one(store: Store) -> None:
     put(store, r.NameTaken(time=1, person=BOB, name="Rob", key="rob"))
     (second,) = put(store, person("Bob"))
     assert (ids(store)["Rob"], ids(store)["Bob"]) == (BOB, second)
+
+
+def test_of_two_registrations_of_one_person_or_with_one_invitation_the_first_counts(store: Store) -> None:
+    first = r.Registered(time=1, person=BOB, name="Bob", key="bob", password="$1", invitation="word")
+    put(store, first, r.Registered(time=2, person=BOB, name="Bob", key="bob", password="$2"))
+    put(store, r.Registered(time=3, person=ALICE, name="Alice", key="alice", password="$3", invitation="word"))
+    assert [record for record in loaded(store) if isinstance(record, r.Registered)] == [first]
 
 
 # --- tokens ---------------------------------------------------------------------------------------------------------
