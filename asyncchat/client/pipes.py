@@ -13,7 +13,7 @@ from asyncchat.client.chat import NONCE_BYTES, ChatClient
 from asyncchat.client.cli import Settings
 from asyncchat.client.connection import connect
 from asyncchat.client.paint import Painter
-from asyncchat.client.render import Renderer, place_of
+from asyncchat.client.render import Renderer, place_of, same
 from asyncchat.client.standard import Output, Reader, standard_input, standard_output
 from asyncchat.client.state import Resumed
 from asyncchat.client.tokens import TokenStore
@@ -93,13 +93,20 @@ class Sender:
         free = asyncio.Semaphore(IN_FLIGHT)
         number = 0
         async with asyncio.TaskGroup() as group:
-            while line := await reader.readline():
+            while line := await self._line(reader):
                 number += 1
                 text = self._text(line, number)
                 if text:
                     await free.acquire()
                     task = group.create_task(self._send(self._to, text, number))
                     task.add_done_callback(lambda _: free.release())
+
+    async def _line(self, reader: Reader) -> bytes:
+        try:
+            return await reader.readline()
+        except OSError as error:
+            self._fail(f"standard input cannot be read: {error.strerror}")
+            return b""
 
     def _text(self, line: bytes, number: int) -> str:
         try:
@@ -183,11 +190,14 @@ class Printer:
             await self._output.line(line)
 
     def _plain_line(self, event: Event | Resumed, mine: bool) -> str | None:
-        if mine or not self._settings.read:
+        if mine or not self._settings.read or self._is_my_coming_or_going(event):
             return None
         when = event.when if isinstance(event, Kept) else datetime.now(UTC)
         place = None if isinstance(event, Resumed) else place_of(event, self._chat.name)
         return self._renderer.line(event, when, place=place, multiline=False)
+
+    def _is_my_coming_or_going(self, event: Event | Resumed) -> bool:
+        return isinstance(event, events.Joined | events.Left) and same(event.name, self._chat.name)
 
     def _json_line(self, event: Event | Resumed, mine: bool) -> str | None:
         """The event as the protocol has it, in ASCII: no character of it can drive a terminal."""

@@ -6,6 +6,7 @@ left non-blocking.
 
 import asyncio
 import contextlib
+import io
 import os
 import stat
 import sys
@@ -39,11 +40,11 @@ class Reader(Protocol):
 async def standard_input() -> AsyncIterator[Reader]:
     """Standard input, through aioconsole's reader.
 
-    Only that: `aioconsole.get_standard_streams` binds all three streams to one protocol, so that whoever stops reading
-    our output would end our input as well.
+    Closed from the start, it is empty. Only this one: `aioconsole.get_standard_streams` binds all three streams to one
+    protocol, so that whoever stops reading our output would end our input as well.
     """
     if not is_pipe_transport_compatible(sys.stdin):
-        yield NonFileStreamReader(sys.stdin)
+        yield NonFileStreamReader(sys.stdin.buffer if sys.stdin is not None else io.BytesIO())
         return
     loop = asyncio.get_running_loop()
     with _blocking_kept(STDIN):
@@ -118,7 +119,8 @@ async def standard_output() -> AsyncIterator[Output]:
         try:
             yield output
         finally:
-            transport.abort()  # each line was waited for
+            if not output.gone.is_set():
+                transport.abort()  # each line was waited for
 
 
 def _is_pipe(file: object) -> bool:

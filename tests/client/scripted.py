@@ -96,6 +96,12 @@ class ScriptedServer:
         for peer in self.peers:
             peer.tell(*told)
 
+    def part(self, bye: events.Bye) -> None:
+        """Say goodbye to all, and close."""
+        for peer in self.peers:
+            peer.tell(bye)
+            peer.writer.close()
+
     def said(self, text: str, *, to: str = "#lobby", sender: str = "bob", nonce: str | None = None) -> events.Said:
         """Somebody says something: it is kept, and told to all who are connected."""
         said = self.keep(text, to=to, sender=sender, nonce=nonce)

@@ -324,8 +324,7 @@ async def test_without_reconnect_a_lost_connection_is_the_end(server: ScriptedSe
 async def test_a_goodbye_without_a_way_back(server: ScriptedServer) -> None:
     async with to(server) as chat:
         bye = events.Bye(code=Code.FORBIDDEN, reason="you are banned")
-        server.tell(bye)
-        server.cut()
+        server.part(bye)
         assert await take(chat, 1) == [bye]
         with pytest.raises(ConnectionLost, match="you are banned"):
             await anext(chat)
@@ -474,8 +473,7 @@ async def test_a_server_that_asks_for_a_delay_gets_it(server: ScriptedServer, mo
     states = States()
     async with to(server, on_state=states) as chat:
         server.take_over(commands.Hello, busy)
-        server.tell(events.Bye(reason="restart", reconnect=7.0))
-        server.cut()
+        server.part(events.Bye(reason="restart", reconnect=7.0))
         assert isinstance(await until(chat, Resumed), Resumed)
     assert waits == [(0, 7.0), (1, 2.0), (2, 2.0)]
     assert "restart" in states.texts

@@ -392,8 +392,7 @@ async def test_what_is_typed_offline_is_sent_on_return(scripted: ScriptedServer,
 async def test_a_goodbye_for_good_ends_the_client(scripted: ScriptedServer, desk: Desk) -> None:
     async with desk.client(scripted.address, "--name", "alice") as alice:
         await alice.shows("#lobby>")
-        scripted.tell(events.Bye(code=Code.FORBIDDEN, reason="you are banned"))
-        scripted.cut()
+        scripted.part(events.Bye(code=Code.FORBIDDEN, reason="you are banned"))
         assert await alice.ended() == 1
         await alice.shows("asyncchat: you are banned")
 

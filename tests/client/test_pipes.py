@@ -1,0 +1,418 @@
+"""The client without a terminal, as scripts use it: what it sends and prints, and how it ends."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncchat import ChatServer, __version__
+from asyncchat.client import ChatClient, connect
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.terms import Code
+from tests.client.scripted import ScriptedServer
+
+CLIENT = [sys.executable, "-m", "asyncchat.client"]
+PIPE = asyncio.subprocess.PIPE
+PATIENCE = 20.0
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ChatServer]:
+    async with ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:") as server:
+        yield server
+
+
+@pytest.fixture
+def address(server: ChatServer) -> str:
+    return str(server.addresses[0])
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedServer]:
+    async with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def bob(address: str) -> AsyncIterator[ChatClient]:
+    async with connect(address, name="bob") as chat:
+        yield chat
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "ASYNCCHAT_CONFIG_DIR": str(tmp_path), "TZ": "UTC"}
+
+
+class Program:
+    """Starts clients; all of them are gone at the end."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._started: list[asyncio.subprocess.Process] = []
+
+    async def start(self, *options: str, **streams: Any) -> asyncio.subprocess.Process:
+        return await self._start(CLIENT + list(options), streams)
+
+    async def _start(self, command: list[str], streams: dict[str, Any]) -> asyncio.subprocess.Process:
+        pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, **streams}
+        process = await asyncio.create_subprocess_exec(*command, env=self._environment, **pipes)
+        self._started.append(process)
+        return process
+
+    async def run(self, *options: str, say: str | bytes = "") -> tuple[int | None, str, str]:
+        """Status, output and errors of a client that is given this to say."""
+        return await self._finish(await self.start(*options), say)
+
+    async def shell(self, script: str) -> tuple[int | None, str, str]:
+        """Status, output and errors of a shell; in its script, $CLIENT is the client."""
+        script = script.replace("$CLIENT", " ".join(CLIENT))
+        return await self._finish(await self._start(["bash", "-c", script], {}), b"")
+
+    async def _finish(self, process: asyncio.subprocess.Process, say: str | bytes) -> tuple[int | None, str, str]:
+        data = say.encode() if isinstance(say, str) else say
+        output, error = await asyncio.wait_for(process.communicate(data), PATIENCE)
+        return process.returncode, output.decode(), error.decode()
+
+    async def close(self) -> None:
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+        for thread in threading.enumerate():  # asyncio's own, one for each process, until it has noticed the end
+            if thread.name.startswith("asyncio-waitpid"):
+                await asyncio.to_thread(thread.join)
+
+
+@pytest.fixture
+async def program(environment: dict[str, str]) -> AsyncIterator[Program]:
+    program = Program(environment)
+    yield program
+    await program.close()
+
+
+async def texts(chat: ChatClient, count: int) -> list[str]:
+    found: list[str] = []
+    async for event in chat:
+        if isinstance(event, events.Said):
+            found.append(event.text)
+            if len(found) == count:
+                break
+    return found
+
+
+async def line(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    return (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
+
+
+# --- sending --------------------------------------------------------------------------------------------------------
+
+
+async def test_one_message_from_a_script(address: str, bob: ChatClient, program: Program) -> None:
+    await bob.join("#ops")
+    result = await program.shell(f"echo deployed | $CLIENT {address} --name ci --to '#ops' -w")
+    assert result == (0, "", "")
+    (said,) = (await bob.history("#ops")).events
+    assert isinstance(said, events.Said)
+    assert (said.sender, said.text) == ("ci", "deployed")
+    again = await program.shell(f"echo again | $CLIENT {address} --name ci --to '#ops' -w")
+    assert again == (0, "", "")
+
+
+async def test_each_line_is_a_message_and_all_are_there_at_the_end(
+    address: str, bob: ChatClient, program: Program
+) -> None:
+    lines = [f"line {number} ü 你" for number in range(150)]
+    status, _, error = await program.run(address, "--name", "ci", "-w", say="\n".join(lines))
+    assert (status, error) == (0, "")
+    page = await bob.history("#lobby", limit=200)
+    assert [event.text for event in page.events if isinstance(event, events.Said)] == lines
+
+
+async def test_lines_that_look_like_commands_and_empty_ones(address: str, bob: ChatClient, program: Program) -> None:
+    status, _, error = await program.run(address, "--name", "ci", "-w", say="/quit\r\n\n\r\n  //x  \nlast")
+    assert (status, error) == (0, "")
+    assert await texts(bob, 3) == ["/quit", "  //x  ", "last"]
+
+
+async def test_a_message_to_a_person_enters_no_room(address: str, bob: ChatClient, program: Program) -> None:
+    status, _, _ = await program.run(address, "--name", "ci", "--to", "bob", "-w", say="psst")
+    assert status == 0
+    await bob.say("#lobby", "end")
+    seen = []
+    async for event in bob:
+        if isinstance(event, events.Said | events.Joined):
+            seen.append(event.text if isinstance(event, events.Said) else event.name)
+            if seen[-1] == "end":
+                break
+    assert seen[-2:] == ["psst", "end"]
+    assert "ci" not in seen
+
+
+async def test_what_is_refused_is_said_and_the_rest_is_sent(address: str, bob: ChatClient, program: Program) -> None:
+    say = b"good\n" + b"x" * 20_000 + b"\n\xff\xfe\nalso good\n"
+    status, _, error = await program.run(address, "--name", "ci", "-w", say=say)
+    assert status == 1
+    assert error.splitlines() == [
+        "asyncchat: line 3 is not sent: it is not UTF-8",
+        "asyncchat: line 2 is not sent: a message has at most 16384 bytes (413)",
+    ] or error.splitlines() == [
+        "asyncchat: line 2 is not sent: a message has at most 16384 bytes (413)",
+        "asyncchat: line 3 is not sent: it is not UTF-8",
+    ]
+    assert await texts(bob, 2) == ["good", "also good"]
+
+
+async def test_nobody_of_that_name(address: str, program: Program) -> None:
+    status, output, error = await program.run(address, "--name", "ci", "--to", "nobody", "-w", say="hi")
+    assert (status, output, error) == (1, "", "asyncchat: line 1 is not sent: no such user: nobody (404)\n")
+
+
+async def test_a_name_that_is_taken(address: str, bob: ChatClient, program: Program) -> None:
+    result = await program.run(address, "--name", "bob", "-w", say="hi")
+    assert result == (1, "", "asyncchat: bob is taken (409)\n")
+
+
+async def test_an_unreachable_server(program: Program) -> None:
+    async with ScriptedServer() as server:
+        address = server.address
+    status, output, error = await program.run(address, "--name", "ci", "-w", say="hi")
+    assert (status, output) == (1, "")
+    assert error == f"asyncchat: cannot connect to {address}: Connection refused\n"
+
+
+async def test_an_error_of_the_server_cannot_drive_the_terminal(scripted: ScriptedServer, program: Program) -> None:
+    scripted.take_over(commands.Hello, scripted.refuse(Code.FORBIDDEN, "no\x1b]0;owned\x07\x9b2J\ninjected"))
+    status, _, error = await program.run(scripted.address, "--name", "ci", "-w", say="hi")
+    assert (status, error) == (1, "asyncchat: no␛]0;owned␇\ufffd2J␊injected (403)\n")
+
+
+async def test_what_is_not_acknowledged_in_time_is_not_sent(scripted: ScriptedServer, program: Program) -> None:
+    scripted.take_over(commands.Say, lambda peer, say: None)
+    result = await program.run(scripted.address, "--name", "ci", "-w", "--timeout", "0.1", say="hi")
+    assert result == (1, "", "asyncchat: line 1 is not acknowledged after 0.1 s\n")
+
+
+async def test_a_cut_on_the_way_is_survived(scripted: ScriptedServer, program: Program) -> None:
+    scripted.take_over(commands.Say, lambda peer, say: peer.cut())
+    process = await program.start(scripted.address, "--name", "ci", "-w")
+    assert process.stdin is not None
+    process.stdin.write(b"hi\n")
+    process.stdin.close()
+    await scripted.wait_for(commands.Say)
+    scripted.take_over(commands.Say, None)
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+    assert [said.text for said in scripted.log] == ["hi"]
+
+
+async def test_a_goodbye_for_good(scripted: ScriptedServer, program: Program) -> None:
+    process = await program.start(scripted.address, "--name", "ci", "-r")
+    await scripted.wait_for(commands.Ping)
+    scripted.said("hello")
+    assert (await line(process)).endswith("bob: hello\n")
+    scripted.part(events.Bye(code=Code.FORBIDDEN, reason="you are banned"))
+    status, output, error = await program._finish(process, "")
+    assert status == 1
+    assert "the server says goodbye: you are banned" in output
+    assert error == "asyncchat: you are banned\n"
+
+
+async def test_input_from_a_file_and_from_nowhere(
+    address: str, bob: ChatClient, program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "lines").write_text("one\ntwo\n")
+    assert await program.shell(f"$CLIENT {address} --name ci -w < {tmp_path}/lines") == (0, "", "")
+    assert await texts(bob, 2) == ["one", "two"]
+    assert await program.shell(f"$CLIENT {address} --name ci < /dev/null") == (0, "", "")
+    assert await program.shell(f"$CLIENT {address} --name ci <&-") == (0, "", "")
+
+
+# --- printing -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_arrives_is_printed_a_line_each(address: str, bob: ChatClient, program: Program) -> None:
+    process = await program.start(address, "--name", "ci", "-r")
+    await _joined(bob, "ci")
+    await bob.say("#lobby", "one\n12:00 eve: forged \x1b[2J")
+    await bob.say("ci", "two")
+    await bob.say("#lobby", "waves", kind="action")
+    await bob.set_topic("#lobby", "news")
+    found = [(await line(process))[20:] for _ in range(4)]
+    assert found == [
+        "#lobby bob: one␊12:00 eve: forged ␛[2J\n",
+        "@bob bob: two\n",
+        "#lobby * bob waves\n",
+        "#lobby * bob set the topic: news\n",
+    ]
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 143
+
+
+async def test_events_as_json(address: str, bob: ChatClient, program: Program) -> None:
+    process = await program.start(address, "--name", "ci", "--json")
+    assert process.stdin is not None
+    await _joined(bob, "ci")
+    said = await bob.say("#lobby", "hé \x9b\u202e\x7f")
+    process.stdin.write(b"mine\n")
+    assert json.loads(await line(process))["type"] == "joined"
+    first = await line(process)
+    assert first.isascii()
+    assert "\x7f" not in first
+    event = json.loads(first)
+    assert event == {
+        "type": "said",
+        "seq": said.seq,
+        "time": said.time,
+        "from": "bob",
+        "to": "#lobby",
+        "text": "hé \x9b\u202e\x7f",
+        "nonce": said.nonce,
+    }
+    assert json.loads(await line(process))["text"] == "mine"
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+
+
+async def test_what_was_sent_as_json(address: str, bob: ChatClient, program: Program) -> None:
+    await bob.say("#lobby", "not mine")
+    status, output, _ = await program.run(address, "--name", "ci", "--json", "-w", say="one\ntwo\n")
+    assert status == 0
+    told = [json.loads(text) for text in output.splitlines()]
+    assert [(event["from"], event["text"]) for event in told] == [("ci", "one"), ("ci", "two")]
+
+
+async def test_lines_of_ones_own_are_not_printed(address: str, bob: ChatClient, program: Program) -> None:
+    process = await program.start(address, "--name", "ci")
+    assert process.stdin is not None
+    await _joined(bob, "ci")
+    process.stdin.write(b"mine\n")
+    assert await texts(bob, 1) == ["mine"]
+    await bob.say("#lobby", "yours")
+    assert (await line(process)).endswith("#lobby bob: yours\n")
+
+
+async def test_the_past_first(address: str, bob: ChatClient, program: Program) -> None:
+    for number in range(5):
+        await bob.say("#lobby", str(number))
+    process = await program.start(address, "--name", "ci", "-r", "--history", "2")
+    assert [(await line(process))[20:] for _ in range(2)] == ["#lobby bob: 3\n", "#lobby bob: 4\n"]
+
+
+async def test_a_reader_that_has_enough(address: str, bob: ChatClient, program: Program) -> None:
+    for number in range(5):
+        await bob.say("#lobby", str(number))
+    status, output, error = await program.shell(
+        f"set -o pipefail; $CLIENT {address} --name ci -r --history 2 | head -1"
+    )
+    assert (status, error) == (0, "")
+    assert output.endswith("bob: 3\n")
+
+
+async def test_a_reader_that_goes_does_not_keep_lines_from_being_sent(
+    address: str, bob: ChatClient, program: Program
+) -> None:
+    script = f"(sleep 0.3; seq 1 50) | $CLIENT {address} --name ci | true; echo ${{PIPESTATUS[1]}}"
+    assert await program.shell(script) == (0, "0\n", "")
+    assert await texts(bob, 50) == [str(number) for number in range(1, 51)]
+
+
+async def test_a_reader_that_is_slow_loses_nothing(address: str, bob: ChatClient, program: Program) -> None:
+    process = await program.start(address, "--name", "ci", "-r", "--json")
+    await _joined(bob, "ci")
+    sent = [f"{number} " + "x" * 1000 for number in range(200)]
+    await asyncio.gather(*(bob.say("#lobby", text) for text in sent))
+    received: list[str] = []
+    while len(received) < len(sent):
+        event = json.loads(await line(process))
+        if event["type"] == "said":
+            received.append(event["text"])
+    assert received == sent
+
+
+# --- together -------------------------------------------------------------------------------------------------------
+
+
+async def test_listening_and_writing_under_one_name_started_in_one_moment(
+    address: str, bob: ChatClient, program: Program
+) -> None:
+    listening, writing = await asyncio.gather(
+        program.start(address, "--name", "alice", "-r"), program.start(address, "--name", "alice", "-w")
+    )
+    await _joined(bob, "alice")
+    while (await bob.whois("alice")).sessions < 2:
+        pass
+    assert writing.stdin is not None
+    writing.stdin.write(b"from the one that writes\n")
+    assert (await line(listening)).endswith("alice: from the one that writes\n")
+    writing.stdin.close()
+    assert await asyncio.wait_for(writing.wait(), PATIENCE) == 0
+    listening.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(listening.wait(), PATIENCE) == 130
+    assert listening.stderr is not None
+    assert await listening.stderr.read() == b""
+
+
+async def test_standard_streams_are_given_back_as_they_were(address: str, program: Program) -> None:
+    script = (
+        f"(echo hi | $CLIENT {address} --name ci -w; $CLIENT {address} --name ci < /dev/null;"
+        f" {sys.executable} -c 'import os; print([os.get_blocking(fd) for fd in range(3)])') | cat"
+    )
+    status, output, error = await program.shell(script)
+    assert (status, output, error) == (0, "[True, True, True]\n", "")
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["-r", "-w"], "not allowed with argument"),
+        (["http://host"], "unknown kind of address 'http'"),
+        (["host:99999"], "not a port"),
+        (["--history", "many"], "not a number of messages: 'many'"),
+        (["--timeout", "-1"], "not a number of seconds: '-1'"),
+        (["--fingerprint", "00"], "64 hexadecimal digits"),
+        (["--ca", "/no/such/file"], "no such file: '/no/such/file'"),
+        (["--password-file", "/no/such/file"], "/no/such/file: No such file or directory"),
+        (["--password-file", "/dev/null"], "no password in the first line"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+    ],
+)
+async def test_bad_usage(program: Program, options: list[str], complaint: str) -> None:
+    status, output, error = await program.run(*options)
+    assert (status, output) == (2, "")
+    assert complaint in error
+
+
+async def test_help_and_version(program: Program) -> None:
+    status, output, _ = await program.run("--help")
+    assert status == 0
+    for part in ("--read-only", "exit status:", "examples:", "ASYNCCHAT_PASSWORD"):
+        assert part in output
+    assert max(map(len, output.splitlines())) <= 100
+    assert await program.run("--version") == (0, f"asyncchat {__version__}\n", "")
+
+
+async def test_a_password_from_a_file(address: str, program: Program, tmp_path: Path) -> None:
+    async with connect(address, name="ci") as chat:
+        await chat.register("correct horse")
+    secret = tmp_path / "secret"
+    secret.write_text("correct horse\n")
+    assert (await program.run(address, "--name", "ci", "-w", say="hi"))[0] == 1
+    assert await program.run(address, "--name", "ci", "-w", "--password-file", str(secret), say="hi") == (0, "", "")
+    assert await program.run(address, "--name", "ci", "-w", say="the token is kept") == (0, "", "")
+
+
+async def _joined(chat: ChatClient, name: str) -> None:
+    async for event in chat:
+        if isinstance(event, events.Joined) and event.name == name:
+            return
