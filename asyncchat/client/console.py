@@ -79,8 +79,7 @@ class Console:
         if to is not None:
             self.places.go(self.places.open(to))
         self._greet()
-        self.spawn(self._begin(history))
-        receiving = asyncio.create_task(self._receive(), name="asyncchat receive")
+        receiving = asyncio.create_task(self._receive(history), name="asyncchat receive")
         running = {receiving, asyncio.create_task(self.editor.run(), name="asyncchat editor")}
         try:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -94,7 +93,10 @@ class Console:
 
     # --- what arrives -----------------------------------------------------------------------------------------------
 
-    async def _receive(self) -> None:
+    async def _receive(self, history: int) -> None:
+        if self.screen.read:
+            await self.show_past(history, list(self.places))  # before what comes live, which waits
+        self._refresh_people()
         async for event in self.chat:
             place = self.screen.event(event)
             if isinstance(event, Resumed):
@@ -119,11 +121,6 @@ class Console:
         self.screen.note(f"{printable(welcome.server)}: you are {printable(self.chat.name)}. /help lists the commands")
         if welcome.motd:
             self.screen.show(*printable(welcome.motd, multiline=True).split("\n"))
-
-    async def _begin(self, history: int) -> None:
-        if self.screen.read:
-            await self.show_past(history, list(self.places))
-        self._refresh_people()
 
     async def show_past(self, count: int, places: Iterable[Place]) -> None:
         """Show the last messages of these places, in one order."""
