@@ -151,10 +151,11 @@ _SINCE = """
 
 _ALL_SINCE = f"""SELECT
 {_SINCE.format(columns=MESSAGE, table="messages", alias="m")},
-{_SINCE.format(columns=_CHANGE, table="changes", alias="c")}"""
+{_SINCE.format(columns=_CHANGE, table="changes", alias="c")},
+max(ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0))"""
 
-WIDER = 8
-"""How many times longer, at most, a stretch of the log is than the one before, which held too little."""
+WIDER = range(2, 9)
+"""How many times longer a stretch of the log may be than the one before, which held too little."""
 
 _changes = msgspec.json.Decoder(list[ChangeRow])
 _targets = msgspec.json.Decoder(list[int])
@@ -176,22 +177,23 @@ def find_since(db: sqlite3.Connection, query: FindSince) -> Page:
     after, length = query.after, query.limit + 1
     while after < end and (missing := query.limit + 1 - len(found)) > 0:
         until = min(after + length, end)
-        stretch = _stretch(db, values | {"after": after, "until": until, "rows": missing})
+        stretch, last = _stretch(db, values | {"after": after, "until": until, "rows": missing})
         found += stretch
-        after = until
-        expected = length * missing // len(stretch) if stretch else length * WIDER
-        length = min(max(expected, length), length * WIDER)
+        after, end = until, min(end, last)
+        wider = missing // len(stretch) + 1 if stretch else WIDER[-1]
+        length *= min(max(wider, WIDER[0]), WIDER[-1])
     return cut(found, query.limit)
 
 
-def _stretch(db: sqlite3.Connection, values: dict[str, Any]) -> list[KeptEvent]:
-    said_there, changed_there = db.execute(_ALL_SINCE, values).fetchone()
+def _stretch(db: sqlite3.Connection, values: dict[str, Any]) -> tuple[list[KeptEvent], int]:
+    """The events of a stretch of the log, and the last seq of all."""
+    said_there, changed_there, last = db.execute(_ALL_SINCE, values).fetchone()
     events: list[KeptEvent] = [said(row) for row in _rows.decode(said_there)]
     changes = _changes.decode(changed_there)
     if changes:
         events += map(_changed, changes)
         events.sort(key=lambda event: event.seq)
-    return events
+    return events, last
 
 
 def _changed(row: ChangeRow) -> KeptEvent:

@@ -211,6 +211,16 @@ def test_an_empty_page_is_complete(store: Store) -> None:
     assert store.ask(FindSince(ALICE, (LOBBY,), after=0, limit=5)) == Page([], complete=True)
 
 
+def test_since_comes_to_an_end_wherever_it_begins(store: Store) -> None:
+    (seq,) = put(store, said())
+    for until in (None, seq, 2**63 - 1, 2**70):
+        for after in (0, seq - 1, seq, 2**62, 2**63 - 1):
+            for limit in (1, 2):
+                page = store.ask(FindSince(ALICE, (LOBBY,), after, limit, until=until))
+                assert len(page.events) == (after < seq)
+                assert page.complete
+
+
 def test_many_rooms_are_no_more_than_a_query_can_take(store: Store) -> None:
     rooms = range(100, 2100)
     put(store, *(said(str(number), number) for number in rooms))
