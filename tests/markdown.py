@@ -28,7 +28,7 @@ def blocks(document: Path, language: str | None = None) -> list[Block]:
     text = document.read_text(encoding="utf-8")
     found = []
     for fence in _FENCE.finditer(text):
-        above = _HEADING.findall(_without_code(text[: fence.start()]))
+        above = _HEADING.findall(prose_of(text[: fence.start()]))
         heading = above[-1] if above else ""
         found.append(Block(fence[1], heading, text.count("\n", 0, fence.start()) + 2, fence[2]))
     return [block for block in found if language is None or block.language == language]
@@ -36,7 +36,7 @@ def blocks(document: Path, language: str | None = None) -> list[Block]:
 
 def links(document: Path) -> list[str]:
     """Where a document's links lead."""
-    return _LINK.findall(_without_code(document.read_text(encoding="utf-8")))
+    return _LINK.findall(prose_of(document.read_text(encoding="utf-8")))
 
 
 def anchors(document: Path) -> set[str]:
@@ -46,13 +46,13 @@ def anchors(document: Path) -> set[str]:
 
 def _slugs(document: Path) -> Iterator[str]:
     seen: dict[str, int] = {}
-    for heading in _HEADING.findall(_without_code(document.read_text(encoding="utf-8"))):
+    for heading in _HEADING.findall(prose_of(document.read_text(encoding="utf-8"))):
         slug = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         count = seen.get(slug, 0)
         seen[slug] = count + 1
         yield f"{slug}-{count}" if count else slug
 
 
-def _without_code(text: str) -> str:
-    # The lines stay, so that their numbers are right; a comment in a shell command is no heading.
+def prose_of(text: str) -> str:
+    """A document without its fenced code: the lines stay, so that their numbers are right."""
     return _FENCE.sub(lambda fence: "\n" * fence[0].count("\n"), text)
