@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from asyncchat.client.backoff import Backoff
+from asyncchat.client.entrance import Entrance
 from asyncchat.client.inbox import Hole, Inbox
 from asyncchat.client.link import Link
 from asyncchat.client.login import Login
@@ -22,9 +23,6 @@ from asyncchat.vocabulary.events import Event, Result
 from asyncchat.vocabulary.terms import Code, Kind
 
 logger = logging.getLogger("asyncchat.client")
-
-LOGIN_SECONDS = 30.0
-"""For the server's answer to a login: passwords are hashed, and under attack it makes logins wait."""
 
 NONCE_BYTES = 12
 """Random bytes of a nonce: two messages of one person never share one by chance."""
@@ -66,13 +64,10 @@ class ChatClient(Methods):
         self._on_login = on_login
         self._requests = Requests()
         self._inbox = Inbox(queue, epoch=cursor.epoch if cursor else None, seen=cursor.seq if cursor else 0)
+        self._entrance = Entrance(login, self._requests, self._inbox, self._put, self._skip)
         self._upkeep = Upkeep(dial, self, backoff=backoff, on_state=on_state)
         self._wake = asyncio.Event()
         self._iterating = False
-        self._hello: Pending | None = None
-        self._held: list[Event] | None = None  # during a login
-        self._lost_rooms: list[str] = []
-        self._welcome: events.Welcome | None = None
         self._error: ChatError | None = None
 
     # --- what is known ----------------------------------------------------------------------------------------------
@@ -100,9 +95,9 @@ class ChatClient(Methods):
     @property
     def welcome(self) -> events.Welcome:
         """The server's last welcome: its name, version, limits, message of the day."""
-        if self._welcome is None:
+        if self._entrance.welcome is None:
             raise RuntimeError("not logged in yet")
-        return self._welcome
+        return self._entrance.welcome
 
     @property
     def cursor(self) -> Cursor:
@@ -243,17 +238,16 @@ class ChatClient(Methods):
         match told:
             case events.Said():
                 self._requests.note(told)
-                self._put(told)
+                if not self._entrance.take(told):
+                    self._put(told)
             case events.Gap():
-                self._inbox.skip(told.after, told.until)
-                self._wake.set()
-            case events.Bye():
-                self._upkeep.bye = told
-                self._put(told)
+                if not self._entrance.take(told):
+                    self._skip(told)
             case events.Welcome():
-                self._welcomed(told)
-            case events.Error(id=None) if self._hello is not None:
-                self._requests.resolve(events.Error(id=self._hello.command.id, code=told.code, text=told.text))
+                self._entrance.welcomed(told)
+                self._wake.set()
+            case events.Error(id=None) if self._entrance.refused(told.code, told.text):
+                pass
             case (
                 events.Ok() | events.Error() | events.RoomList() | events.Members() | events.User()
                 | events.History() | events.BanList()
@@ -261,60 +255,19 @@ class ChatClient(Methods):
                 if not self._requests.resolve(told) and isinstance(told, events.Error):
                     logger.warning("the server reports: %s (%d)", told.text, told.code)
             case _:
-                self._login.note(told)
-                self._put(told)
+                self._note(told)
+                if not self._entrance.take(told):
+                    self._put(told)
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, events.Bye):
+            self._upkeep.bye = event
+        self._login.note(event)
 
     async def log_in(self, link: Link) -> None:
-        """Log in on a new connection and enter the rooms that need a password."""
-        try:
-            async with asyncio.timeout(LOGIN_SECONDS):
-                try:
-                    await self._say_hello(link)
-                except Refused as error:
-                    if error.code != Code.WRONG_PASSWORD or self._login.token is None:
-                        raise
-                    # Tokens are void after a change of password, and unknown to another database.
-                    self._login.token = None
-                    await self._say_hello(link)
-                self._settled()
-                await self._enter_again(link)
-        except TimeoutError:
-            raise ConnectionLost(f"no answer to the login in {LOGIN_SECONDS:.0f} s") from None
+        """Log in on a new connection."""
+        await self._entrance.log_in(link)
         await self._keep_token()
-
-    async def _say_hello(self, link: Link) -> None:
-        hello = self._login.hello(epoch=self._inbox.epoch, since=self._inbox.seen)
-        self._hello = self._requests.add(hello, bound=True)
-        self._held = []
-        # Direct messages that were missed come before the reply to whatever is asked behind the hello.
-        behind = self._requests.add(commands.Ping(), bound=True)
-        try:
-            await self._asked(link, self._hello)
-            await self._asked(link, behind)
-        finally:
-            self._requests.discard(self._hello)
-            self._requests.discard(behind)
-            self._hello = None
-
-    async def _enter_again(self, link: Link) -> None:
-        """Enter the rooms that the login did not lead into; say that we have left those that stay shut."""
-        for room in self._lost_rooms:
-            password = self._login.password_of(room)
-            reason = "you are not let in"
-            if password is not None:
-                join = self._requests.add(commands.Join(room=room, password=password), bound=True)
-                try:
-                    await self._asked(link, join)
-                    continue
-                except Refused as error:
-                    reason = error.text
-                finally:
-                    self._requests.discard(join)
-            self._put(events.Left(name=self.name, room=room, reason=reason))
-
-    async def _asked(self, link: Link, pending: Pending) -> Result:
-        link.send(pending.command)
-        return await pending.future
 
     def online(self) -> None:
         """There is a connection: send what waits for one."""
@@ -327,8 +280,8 @@ class ChatClient(Methods):
     def cut(self, error: ChatError) -> None:
         """There is no connection for now."""
         bye = self._upkeep.bye
-        if self._hello is not None and bye is not None:
-            self._requests.resolve(events.Error(id=self._hello.command.id, code=bye.code, text=bye.reason))
+        if bye is not None:
+            self._entrance.refused(bye.code, bye.reason)
         self._requests.cut(error)
 
     def over(self, error: ChatError | None) -> None:
@@ -338,32 +291,11 @@ class ChatClient(Methods):
         self._wake.set()
 
     def _put(self, event: Event) -> None:
-        if self._held is not None and not self._is_early(event):
-            self._held.append(event)
-        else:
-            self._inbox.put(event)
-            self._wake.set()
+        self._inbox.put(event)
+        self._wake.set()
 
-    def _is_early(self, event: Event) -> bool:
-        """Was it kept before the login it follows? Those come first."""
-        hello = self._hello
-        if hello is None or not hello.future.done() or self._welcome is None:
-            return False
-        return isinstance(event, events.Kept) and event.seq <= self._welcome.seq
-
-    def _settled(self) -> None:
-        """What belongs to the login has come: from here on events take their place as they come."""
-        self._inbox.settled()
-        held, self._held = self._held or [], None
-        for event in held:
-            self._put(event)
-
-    def _welcomed(self, welcome: events.Welcome) -> None:
-        self._welcome = welcome
-        self._lost_rooms = self._login.welcomed(welcome)
-        late = any(self._login.password_of(room) is not None for room in self._lost_rooms)
-        self._inbox.welcome(welcome, open_ended=late)
-        self._requests.resolve(welcome)
+    def _skip(self, gap: events.Gap) -> None:
+        self._inbox.skip(gap.after, gap.until)
         self._wake.set()
 
     async def _keep_token(self) -> None:

@@ -157,7 +157,7 @@ def _login(
         token=token,
         password=password,
         server_password=server_password,
-        rooms=None if rooms is None else set(rooms),
+        rooms=None if rooms is None else dict.fromkeys(rooms),
     )
 
 

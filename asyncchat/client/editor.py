@@ -14,7 +14,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
-from asyncchat.client.terminal import suspend
+from asyncchat.client.terminal import BUNDLE_SECONDS, suspend
 
 SECRET_COMMANDS = ("/register", "/passwd")
 """Lines that hold passwords are not offered again."""
@@ -84,6 +84,7 @@ class LineEditor:
             style=STYLE,
             color_depth=None if colour else ColorDepth.MONOCHROME,
         )
+        self._session.app.min_redraw_interval = BUNDLE_SECONDS
         buffer = self._session.default_buffer
         buffer.read_only = to_filter(not writes)
         buffer.accept_handler = self._accept

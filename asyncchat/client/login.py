@@ -13,7 +13,7 @@ CLIENT = f"asyncchat/{__version__}"
 class Login:
     """A person as the server knows them, and the rooms they are in; kept up to date from what the server tells.
 
-    ``rooms``: those to be in; None, before the first login: the server's default. The secrets stay out of its
+    ``rooms``: those to be in, in order; None, before the first login: the server's default. The secrets stay out of its
     repr.
     """
 
@@ -21,18 +21,21 @@ class Login:
     token: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     server_password: str | None = field(default=None, repr=False)
-    rooms: set[str] | None = None
+    rooms: dict[str, None] | None = None
     room_passwords: dict[str, str] = field(default_factory=dict, repr=False)
+
+    _is_known: bool = False
 
     def hello(self, *, epoch: str | None, since: int) -> commands.Hello:
         """The command that logs in; *epoch* None: there is no place to go on from."""
         return commands.Hello(
-            name=self.name,
+            # Our name may have been changed in another session meanwhile: once known, we are who the token says.
+            name=None if self._is_known and self.token is not None else self.name,
             token=self.token,
             # A token proves more than a password and costs the server less.
             password=self.password if self.token is None else None,
             server_password=self.server_password,
-            rooms=None if self.rooms is None else sorted(self.rooms),
+            rooms=None if self.rooms is None else list(self.rooms),
             since=since if epoch is not None else None,
             epoch=epoch,
             client=CLIENT,
@@ -43,10 +46,12 @@ class Login:
 
         Returns the rooms that we were in and are not.
         """
-        lost = sorted((self.rooms or set()).difference(welcome.rooms)) if self.rooms is not None else []
+        entered = {room.casefold() for room in welcome.rooms}
+        lost = [room for room in self.rooms or () if room.casefold() not in entered]
         self.name = welcome.name
         self.token = welcome.token or self.token
-        self.rooms = set(welcome.rooms)
+        self.rooms = dict.fromkeys(welcome.rooms)
+        self._is_known = True
         return lost
 
     def note(self, event: events.Event) -> None:
@@ -56,9 +61,9 @@ class Login:
             return
         match event:
             case events.Joined(name=self.name):
-                rooms.add(event.room)
+                rooms[event.room] = None
             case events.Left(name=self.name) | events.Kicked(name=self.name):
-                rooms.discard(event.room)
+                rooms.pop(event.room, None)
             case events.Renamed(name=self.name):
                 self.name = event.to
             case _:

@@ -51,6 +51,7 @@ class ScriptedServer:
         self.peers: list[Peer] = []
         self.received: list[Command] = []
         self.port = 0
+        self._last_name = "somebody"
         self._nonces: dict[str, int] = {}
         self._taken: dict[type, Callable[[Peer, Command], None]] = {}
         self._came = asyncio.Condition()
@@ -166,7 +167,7 @@ class ScriptedServer:
         """What a server does."""
         match command:
             case commands.Hello():
-                peer.name = command.name or "somebody"
+                peer.name = self._last_name = command.name or self._last_name
                 peer.tell(self.welcome(command))
             case commands.Say():
                 known = self._nonces.get(command.nonce or "")
@@ -191,7 +192,7 @@ class ScriptedServer:
         return events.Welcome(
             id=hello.id,
             code=Code.ACCEPTED,
-            name=hello.name or "somebody",
+            name=hello.name or self._last_name,
             server="scripted",
             version="0",
             epoch=self.epoch,

@@ -513,7 +513,7 @@ async def test_rooms_are_entered_again_and_those_left_are_not(server: ScriptedSe
         assert (chat.name, set(chat.joined)) == ("alicia", {"#three"})
         server.cut()
         hello = (await server.wait_for(commands.Hello, 2))[1]
-        assert (hello.name, hello.rooms) == ("alicia", ["#three"])
+        assert (hello.name, hello.token, hello.rooms) == (None, "secret-token", ["#three"])
 
 
 async def test_a_room_with_a_password_is_entered_again_and_nothing_of_it_is_missed(server: ScriptedServer) -> None:
@@ -566,6 +566,31 @@ async def test_what_comes_before_the_welcome_hides_no_hole(server: ScriptedServe
         server.take_over(commands.Hello, late_welcome)
         server.keep("missed")
         assert await take(chat, 3) == ["missed", Resumed(complete=True, missed=1), "live before the welcome"]
+
+
+async def test_a_gap_during_a_login_takes_its_place(server: ScriptedServer) -> None:
+    def busy(peer: Peer, hello: commands.Hello) -> None:
+        welcome = server.welcome(hello)
+        peer.tell(welcome, server.keep("live"))
+        server.keep("skipped")
+        peer.tell(events.Gap(after=server.seq - 1, until=server.seq))
+
+    async with to(server) as chat:
+        server.cut()
+        server.take_over(commands.Hello, busy)
+        server.keep("missed")
+        assert await take(chat, 4) == ["missed", Resumed(complete=True, missed=1), "live", "skipped"]
+
+
+async def test_a_room_in_another_spelling_is_not_lost(server: ScriptedServer) -> None:
+    def canonical(peer: Peer, hello: commands.Hello) -> None:
+        peer.tell(structs.replace(server.welcome(hello), rooms=["#Ops"]))
+
+    server.take_over(commands.Hello, canonical)
+    async with to(server, rooms=["#OPS"]) as chat:
+        server.said("first")
+        assert await take(chat, 1) == ["first"]
+        assert set(chat.joined) == {"#Ops"}
 
 
 async def test_messages_kept_for_me_come_first_at_a_login(server: ScriptedServer) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from asyncchat import ChatServer, __version__
 from asyncchat.client import ChatClient, connect
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
+from tests.client.processes import reaped
 from tests.client.scripted import ScriptedServer
 
 CLIENT = [sys.executable, "-m", "asyncchat.client"]
@@ -86,9 +86,7 @@ class Program:
             if process.returncode is None:
                 process.kill()
             await process.communicate()
-        for thread in threading.enumerate():  # asyncio's own, one for each process, until it has noticed the end
-            if thread.name.startswith("asyncio-waitpid"):
-                await asyncio.to_thread(thread.join)
+        await reaped()
 
 
 @pytest.fixture

@@ -1,0 +1,252 @@
+"""The library with real servers: resume over restarts and kills, letters, rooms with passwords, inside the process."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from asyncchat import ChatServer, Limits, Settings
+from asyncchat.client import Backoff, ChatClient, Connecting, Resumed, connect
+from asyncchat.vocabulary import events
+from asyncchat.vocabulary.errors import ChatError, Refused
+from tests.client.processes import reaped
+
+AT_ONCE = Backoff(first=0.02, longest=0.1)
+
+
+def to(server: ChatServer, name: str, **options: object) -> Connecting:
+    return connect(server.addresses[0], name=name, reconnect=AT_ONCE, **options)  # type: ignore[arg-type]
+
+
+async def texts(chat: ChatClient, count: int) -> list[str]:
+    """The texts of that many messages."""
+    found: list[str] = []
+    async for event in chat:
+        if isinstance(event, events.Said):
+            found.append(event.text)
+            if len(found) == count:
+                break
+    return found
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ChatServer]:
+    settings = Settings(limits=Limits(rate=0))  # these tests talk faster than people
+    async with ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:", settings=settings) as server:
+        yield server
+
+
+# --- one server -----------------------------------------------------------------------------------------------------
+
+
+async def test_every_method_reaches_the_server(server: ChatServer) -> None:
+    async with to(server, "alice") as alice, to(server, "bob") as bob:
+        await alice.join("#ops")
+        await bob.join("#ops")
+        assert await alice.topic("#ops") == ""
+        await alice.set_topic("#ops", "all about ops")
+        assert await bob.topic("#ops") == "all about ops"
+        assert [(room.name, room.members) for room in await bob.rooms()] == [("#lobby", 2), ("#ops", 2)]
+        assert {member.name for member in await bob.who("#ops")} == {"alice", "bob"}
+        said = await alice.say("#ops", "hello")
+        answer = await bob.say("#ops", "hi", reply_to=said.seq)
+        await alice.edit(said.seq, "hello all")
+        await bob.react(said.seq, "👍")
+        await bob.read("#ops", answer.seq)
+        page = await alice.history("#ops")
+        first, second = page.events
+        assert isinstance(first, events.Said)
+        assert isinstance(second, events.Said)
+        assert (first.text, first.reactions, second.reply_to) == ("hello all", {"👍": ["bob"]}, said.seq)
+        found = await bob.search("hello")
+        assert [event.seq for event in found.events] == [said.seq]
+        await alice.delete(said.seq)
+        await alice.mute("#ops", "bob", seconds=60)
+        with pytest.raises(Refused, match=r"muted|403") as muted:
+            await bob.say("#ops", "mmm")
+        assert muted.value.code == 403
+        await alice.mute("#ops", "bob", seconds=0)
+        await bob.say("#ops", "thank you")
+        await bob.away("lunch")
+        assert (await alice.whois("bob")).away == "lunch"
+        await bob.back()
+        await bob.nick("rob")
+        await alice.ban("rob", "#ops", seconds=60)
+        assert [ban.who for ban in await alice.bans("#ops")] == ["rob"]
+        await alice.unban("rob", "#ops")
+        await alice.set_room("#ops", private=True)
+        await alice.invite("#ops", "rob")
+        await alice.leave("#ops")
+        assert alice.joined == {"#lobby"}
+
+
+async def test_a_connection_that_is_lost_is_resumed(server: ChatServer) -> None:
+    async with to(server, "alice") as alice, to(server, "bob") as bob:
+        await bob.join("#ops")
+        await alice.join("#ops")
+        await bob.say("#ops", "before")
+        for number in range(3):
+            _cut(alice)
+            await bob.say("#ops", f"room {number}")
+            await bob.say("alice", f"direct {number}")
+        await bob.say("#ops", "after")
+        expected = ["before", *(f"{kind} {number}" for number in range(3) for kind in ("room", "direct")), "after"]
+        assert await texts(alice, len(expected)) == expected
+        assert alice.joined == {"#lobby", "#ops"}
+
+
+async def test_a_room_with_a_password_is_entered_again(server: ChatServer) -> None:
+    async with to(server, "olga") as olga, to(server, "alice", rooms=[]) as alice:
+        await olga.join("#secret")
+        await olga.set_room("#secret", password="open sesame")
+        await alice.join("#secret", "open sesame")
+        await olga.say("#secret", "one")
+        _cut(alice)
+        await olga.say("#secret", "two")
+        assert await texts(alice, 2) == ["one", "two"]
+        assert alice.joined == {"#secret"}
+
+
+async def test_letters_to_a_registered_person_who_was_away(server: ChatServer) -> None:
+    async with to(server, "alice") as alice:
+        await alice.register("correct horse")
+    async with to(server, "bob") as bob:
+        for number in range(3):
+            await bob.say("alice", f"letter {number}")
+        async with to(server, "alice", password="correct horse") as alice:
+            await bob.say("alice", "live")
+            assert await texts(alice, 4) == ["letter 0", "letter 1", "letter 2", "live"]
+
+
+async def test_more_letters_than_a_server_sends_by_itself(server: ChatServer) -> None:
+    async with to(server, "alice") as alice:
+        await alice.register("correct horse")
+    async with to(server, "bob") as bob:
+        letters = [f"letter {number}" for number in range(450)]
+        for start in range(0, len(letters), 150):
+            await asyncio.gather(*(bob.say("alice", text) for text in letters[start : start + 150]))
+        async with to(server, "alice", password="correct horse", rooms=[]) as alice:
+            await bob.say("alice", "live")
+            assert await texts(alice, 451) == [*letters, "live"]
+
+
+async def test_a_client_inside_the_process(server: ChatServer) -> None:
+    async with server.connect("bot") as bot, to(server, "alice") as alice:
+        await alice.say("bot", "ping")
+        assert await texts(bot, 1) == ["ping"]
+        await bot.say("alice", "pong")
+        assert await texts(alice, 2) == ["ping", "pong"]
+
+
+async def test_an_application_that_is_too_slow_misses_nothing(server: ChatServer) -> None:
+    async with to(server, "alice", queue=50) as alice, to(server, "bob") as bob:
+        sent = [f"message {number}" for number in range(1000)]
+        for start in range(0, len(sent), 100):
+            await asyncio.gather(*(bob.say("#lobby", text) for text in sent[start : start + 100]))
+        assert await texts(alice, len(sent)) == sent
+
+
+# --- a server that dies ---------------------------------------------------------------------------------------------
+
+
+class Mortal:
+    """A server process over one database and one port, that can be killed and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{found.getsockname()[1]}"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        command = [sys.executable, "-m", "asyncchat.server", "--listen", self.address, "--data", str(self._directory)]
+        command += ["--limit", "rate=0", "--log-level", "WARNING"]
+        self._process = await asyncio.create_subprocess_exec(*command)
+
+    async def end(self, signal_number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal_number)
+        await self._process.wait()
+
+
+@pytest.fixture
+async def mortal(tmp_path: Path) -> AsyncIterator[Mortal]:
+    server = Mortal(tmp_path)
+    await server.start()
+    yield server
+    await server.end(signal.SIGKILL)
+    await reaped()
+
+
+async def _enter(server: Mortal, name: str) -> ChatClient:
+    while True:
+        with contextlib.suppress(ChatError):
+            return await connect(server.address, name=name, reconnect=AT_ONCE)
+
+
+async def _talk(chat: ChatClient, count: int) -> list[events.Said]:
+    return [await chat.say("#lobby", f"{chat.name} {number}") for number in range(count)]
+
+
+class Listener:
+    """Hears everything up to the end, and can be waited for until so much was heard."""
+
+    def __init__(self, chat: ChatClient) -> None:
+        self._chat = chat
+        self._heard = asyncio.Condition()
+        self.seen: list[events.Said] = []
+        self.resumed: list[Resumed] = []
+
+    async def run(self) -> None:
+        async for event in self._chat:
+            if isinstance(event, Resumed):
+                self.resumed.append(event)
+            elif isinstance(event, events.Said):
+                async with self._heard:
+                    self.seen.append(event)
+                    self._heard.notify_all()
+                if event.text == "end":
+                    return
+
+    async def heard(self, count: int) -> None:
+        async with self._heard:
+            await self._heard.wait_for(lambda: len(self.seen) >= count)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, 3), (signal.SIGTERM, 1)])
+async def test_a_server_that_dies_loses_nothing_and_repeats_nothing(mortal: Mortal, number: int, times: int) -> None:
+    clients = [await _enter(mortal, name) for name in ("alice", "bob", "carol")]
+    listeners = [Listener(chat) for chat in clients]
+    listening = [asyncio.create_task(listener.run()) for listener in listeners]
+    talking = [asyncio.create_task(_talk(chat, 400)) for chat in clients]
+    for deaths in range(1, times + 1):
+        await listeners[0].heard(deaths * 250)  # something in the midst of which to die
+        await mortal.end(number)
+        await mortal.start()
+    acknowledged = [said for talk in await asyncio.gather(*talking) for said in talk]
+    await clients[0].say("#lobby", "end")
+    await asyncio.gather(*listening)
+    everything = [said.seq for said in listeners[0].seen]
+    assert everything == sorted(set(everything)), "each once, in order"
+    for listener in listeners:
+        assert [said.seq for said in listener.seen] == everything, "and the same for all"
+        assert listener.resumed
+        assert all(resumed.complete for resumed in listener.resumed)
+    assert {said.seq for said in acknowledged} <= set(everything)
+    assert len(acknowledged) == len({said.text for said in acknowledged}) == 1200
+    assert {said.text for said in listeners[0].seen} - {said.text for said in acknowledged} == {"end"}
+    assert len(everything) == 1201
+    await asyncio.gather(*(chat.aclose() for chat in clients))
+
+
+def _cut(chat: ChatClient) -> None:
+    link = chat._upkeep.link
+    if link is not None:
+        link.abort()
