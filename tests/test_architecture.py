@@ -93,7 +93,7 @@ def _refused(file: str, package: str, room: Room, name: str) -> str:
     top, _, rest = name.partition(".")
     if top == PACKAGE:
         other = rest.partition(".")[0]
-        allowed = other in room.own | {package, "__version__"} or (file, other) in DOORS
+        allowed = other in room.own | {package, "__version__", "_version"} or (file, other) in DOORS
         return "" if allowed else f"it may import {sorted(room.own | {package})}"
     if top in sys.stdlib_module_names:
         return "it does no I/O, and time and chance are arguments" if top in room.forbidden else ""
