@@ -179,6 +179,13 @@ async def test_a_client_in_the_same_process(server: ChatServer) -> None:
         assert (await heard(alice, "monitor")).text == "the boiler is at 97 °C"
 
 
+async def test_a_registered_name_can_be_had_again_at_once(server: ChatServer) -> None:
+    async with server.connect("bot") as bot:
+        await bot.register("correct horse")
+        async with server.connect("bot", password="correct horse") as again:
+            assert again.name == "bot"
+
+
 async def test_a_client_in_the_same_process_that_is_cancelled_twice_ends(server: ChatServer) -> None:
     here = asyncio.Event()
 
