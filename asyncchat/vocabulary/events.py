@@ -92,9 +92,6 @@ class Typing(Base, frozen=True, kw_only=True):
     active: bool = True
 
 
-# --- people and rooms -----------------------------------------------------------------------------------------------
-
-
 class Joined(Base, frozen=True, kw_only=True):
     """A person entered a room."""
 
@@ -181,9 +178,6 @@ class RoomChanged(Base, frozen=True, kw_only=True, tag="set"):
     topic_locked: bool = False
     retention: int = 0
     password: bool = False
-
-
-# --- the connection itself ------------------------------------------------------------------------------------------
 
 
 class Gap(Base, frozen=True, kw_only=True):
