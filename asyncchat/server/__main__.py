@@ -1,8 +1,24 @@
-"""``python -m asyncchat.server``."""
+"""``python -m asyncchat.server`` and the console script ``asyncchat-server``."""
 
+import contextlib
 import sys
+from typing import Any
 
-from asyncchat.server.cli import main
+from asyncchat.server import cli
+
+
+def main() -> int:
+    """Run the server; returns the exit status."""
+    return cli.main(terminal=_terminal)
+
+
+def _terminal() -> contextlib.AbstractAsyncContextManager[Any]:
+    """The terminal, taken as the console client takes it."""
+    # Imported where somebody types: a service needs nothing of it.
+    from asyncchat.client.terminal import open_terminal  # noqa: PLC0415
+
+    return open_terminal()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,9 +9,10 @@ import logging
 import os
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from platformdirs import user_data_path
 
@@ -31,8 +32,11 @@ FAILED = 1
 MISUSED = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; *arguments* are the command line's. Returns the exit status."""
+def main(arguments: Sequence[str] | None = None, terminal: Callable[[], Any] | None = None) -> int:
+    """Run the program; *arguments* are the command line's. Returns the exit status.
+
+    ``terminal`` takes the terminal when somebody can type there; see `prompt.Terminal`.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     said = parser(__version__).parse_args(words)
     flags = {option.name: getattr(said, option.name, None) for option in OPTIONS}
@@ -51,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     writer = logs.start(config.log_level)
     try:
         raise_descriptor_limit()
+        screen = _screen()
+        if terminal is not None and screen is not None:
+            from asyncchat.server.prompt import operated  # noqa: PLC0415 - a service needs nothing of it
+
+            running.attended = partial(operated, running, terminal, screen, writer)
         asyncio.run(running.run())
     except StorageError as error:
         log.error("%s", error)
@@ -61,6 +70,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         writer.close()
     return 0
+
+
+def _screen() -> TextIO | None:
+    """Where an operator reads what was typed: None when nobody sits at standard input."""
+    if not _is_terminal(sys.stdin) or not _in_foreground():
+        return None
+    return next((stream for stream in (sys.stdout, sys.stderr) if _is_terminal(stream)), None)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _in_foreground() -> bool:
+    """Who reads from a terminal in the background is stopped by the system."""
+    if sys.platform == "win32":
+        return True
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return True  # not the terminal that we were started from: it stops nobody
 
 
 def load_config(file: str | None, flags: Mapping[str, Any], inherited: Sequence[str] = ()) -> Config:

@@ -1,22 +1,12 @@
-"""The log of the server program: its format, and a thread that writes it.
-
-Writing may block: a terminal that is held with Ctrl+S, a pipe that nobody empties. The thread waits then, and not the
-event loop; what finds no room is counted and left out.
-"""
+"""The log of the server program: its format, and where it goes."""
 
 import logging
-import queue
 import sys
-import threading
-from typing import TextIO
+from collections.abc import Callable
+from typing import Any
 
+from asyncchat.server.outlet import Outlet, to_stream
 from asyncchat.vocabulary.printable import printable
-
-LINES_WAITING = 10_000
-"""Lines that may wait to be written: some megabytes. What comes on top is left out."""
-
-LAST_SECONDS = 1.0
-"""At the end, for what is not written yet: who does not read the log must not keep the server from ending."""
 
 FORMAT = "%(asctime)s %(levelname)-8s %(name)-10s %(message)s"
 
@@ -36,24 +26,27 @@ class LineFormatter(logging.Formatter):
         short.message = printable(record.message)
         return super().formatMessage(short)
 
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - as above
+        """A traceback, whose texts may be somebody's."""
+        return printable(super().formatException(ei), multiline=True)
+
 
 class LineWriter(logging.Handler):
-    """Hands lines to a thread, which writes them to ``stream`` (sys.stderr at the time, if None)."""
+    """Writes lines to standard error, or wherever `divert` says."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.setFormatter(LineFormatter())
-        self.stream = stream
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._write = self._own = to_stream(sys.stderr)
+        self._outlet = Outlet(self._pass_on, "asyncchat log")
         self._left_out = 0
-        self._thread = threading.Thread(target=self._write_all, name="asyncchat log", daemon=True)
-        self._thread.start()
+
+    def divert(self, write: Callable[[str], object] | None) -> None:
+        """Give lines to somebody else from now on; None: to standard error again."""
+        self._write = write or self._own
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a line, or leave it out when too many wait."""
-        if self._lines.qsize() >= LINES_WAITING:
-            self._left_out += 1
-            return
+        """Write a line; it is left out when too many wait."""
         try:
             line = self.format(record)
         except Exception:  # noqa: BLE001 - as every handler of logging: a bad log call must not stop the program
@@ -61,37 +54,15 @@ class LineWriter(logging.Handler):
             return
         if self._left_out:
             line = f"({self._left_out} lines were left out)\n{line}"
-            self._left_out = 0
-        self._lines.put(line)
+        self._left_out = 0 if self._outlet.put(line + "\n") else self._left_out + 1
+
+    def _pass_on(self, text: str) -> None:
+        self._write(text)
 
     def close(self) -> None:
-        """Write what waits, for `LAST_SECONDS` at most. Idempotent."""
-        self._lines.put(None)
-        self._thread.join(LAST_SECONDS)
+        """Write what waits, for a moment at most. Idempotent."""
+        self._outlet.close()
         super().close()
-
-    def _write_all(self) -> None:
-        line = self._lines.get()
-        while line is not None:
-            # All that is there goes out in one write: a thousand clients that come at once are a few system calls.
-            text = ""
-            while line is not None:
-                text += line + "\n"
-                if self._lines.empty():
-                    break
-                line = self._lines.get()
-            self._write(text)
-            if line is not None:
-                line = self._lines.get()
-
-    def _write(self, text: str) -> None:
-        stream = self.stream or sys.stderr
-        try:
-            stream.write(text)
-            stream.flush()
-        except (OSError, ValueError):
-            # Nobody reads the log any more (a closed pipe, a closed terminal): the chat goes on.
-            pass
 
 
 def start(level: str) -> LineWriter:

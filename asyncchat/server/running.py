@@ -1,6 +1,7 @@
 """A server as a process of its own: signals, reloads, and an end in good order."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import signal
@@ -29,6 +30,8 @@ class Running:
         self._tls = _context(config)
         self._stop = asyncio.Event()
         self._started = False
+        self.attended: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext
+        """What surrounds the server while it runs: somebody who types."""
 
     async def run(self) -> None:
         """Serve until `stop` or a signal; raises `StorageError` or OSError when the server cannot start."""
@@ -41,13 +44,14 @@ class Running:
         gc.collect()
         gc.freeze()
         notify("READY=1")
-        try:
-            await self._stop.wait()
-        finally:
-            notify("STOPPING=1")
-            log.info("Shutting down")
-            await self.server.aclose()
-            log.info("Stopped")
+        async with self.attended():
+            try:
+                await self._stop.wait()
+            finally:
+                notify("STOPPING=1")
+                log.info("Shutting down")
+                await self.server.aclose()
+        log.info("Stopped")
 
     def stop(self) -> None:
         """End in good order; asked a second time, do not wait for those who do not read."""

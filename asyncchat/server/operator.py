@@ -1,0 +1,93 @@
+"""What an operator does with a server that runs: commands with every right, through the same rules and the same log."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from asyncchat.core.operator import announce, operator_session, set_administrator
+from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply
+from asyncchat.server.connection import Services, now_ms
+from asyncchat.server.pipeline import Ticket
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.events import Event, Ok, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """A server in numbers. ``uptime``: seconds."""
+
+    uptime: float
+    sessions: int
+    people: int
+    registered: int
+    rooms: int
+    seq: int
+
+
+class Operator:
+    """Acts on a running server, of which it shares the services. Every method raises `Refused` and `StorageError`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._since = time.monotonic()
+        self.session = operator_session(services.chat.house)
+
+    async def do(self, command: Command) -> Sequence[Result | Event]:
+        """Do what a client could ask for, as an administrator would; returns the results."""
+        self.session = operator_session(self._services.chat.house)  # the server's name may be another by now
+        return await self._settle(self._services.chat.handle(self.session, command, now_ms()))
+
+    async def announce(self, text: str) -> None:
+        """Tell everyone who is connected."""
+        await self._settle(announce(text, now_ms()))
+
+    async def set_administrator(self, name: str, active: bool) -> None:
+        """Make a registered person an administrator, or take that back."""
+        await self._settle(set_administrator(self._services.chat.house, name, active, now_ms()))
+
+    def stats(self) -> Stats:
+        """The server in numbers."""
+        house = self._services.chat.house
+        return Stats(
+            uptime=time.monotonic() - self._since,
+            sessions=len(house.sessions),
+            people=sum(1 for person in house.people if person.sessions),
+            registered=sum(1 for person in house.people if person.registered),
+            rooms=len(house.rooms),
+            seq=house.seq,
+        )
+
+    async def _settle(self, outcome: Outcome) -> Sequence[Result | Event]:
+        """Carry an outcome to its end."""
+        while True:
+            match outcome:
+                case Ask(query, then):
+                    outcome = then(await self._services.answer(query))
+                case Append(_, code, then):
+                    future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
+                    self._services.pipeline.append(Ticket(self, outcome, None, future))
+                    seqs = await future
+                    if then is None:
+                        return (Ok(code=code, seq=seqs[-1]),)
+                    outcome = then(seqs)
+                case Reply(results) | Close(results):
+                    return results
+                case _:
+                    assert_never(outcome)
+
+    # --- what the pipeline calls ------------------------------------------------------------------------------------
+
+    def arrived(self, ticket: Ticket) -> None:
+        """The records are through the log, or refused."""
+        future = ticket.future
+        if future is None or future.done():
+            return
+        if ticket.refused is not None:
+            future.set_exception(ticket.refused)
+        else:
+            future.set_result(ticket.seqs)
+
+    def part(self, effect: Part) -> None:
+        """Nobody can end this session."""
