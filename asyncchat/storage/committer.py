@@ -1,15 +1,11 @@
 """What a local log does with a batch: give out seqs, write, and tell what was kept from what was not."""
 
-import logging
-
 from msgspec import Struct
 
 from asyncchat.storage.log import Entry
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.records import Kept
-
-logger = logging.getLogger("asyncchat.storage")
 
 
 class Done(Struct, gc=False):
@@ -46,7 +42,6 @@ def _place(entries: list[Entry], seq: int) -> list[Entry]:
 
 
 def _without(entries: list[Entry], kept: list[Entry], error: StorageError, seq: int) -> Done:
-    logger.error("%d records were not stored: %s", len(kept), error)
     passing = [entry for entry in entries if not isinstance(entry.record, Kept)]
     for entry in passing:
         entry.seq = seq

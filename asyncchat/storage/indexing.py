@@ -15,11 +15,11 @@ from msgspec import Struct
 from asyncchat.storage.words import FOLDING, index_text
 from asyncchat.vocabulary.names import BadName, parse_user_name
 
-ROWS = 50
-"""Messages per INSERT: each statement costs a turn of the GIL, as in `projection`."""
+ROWS = 250
+"""Messages per INSERT: with each statement FTS5 writes a segment of its own, to be merged with others later."""
 
-PURGE_PAGES = 64
-"""Pages of the index that one step of `purge` rewrites: some milliseconds."""
+MERGE_PAGES = 16
+"""Pages of the index that one step of `merge` or `purge` rewrites: some milliseconds."""
 
 
 class Indexed(Struct, array_like=True, gc=False):
@@ -141,10 +141,21 @@ def purge(db: sqlite3.Connection, *, first: bool) -> bool:
     A removal is an entry of its own, and what it removes stays in an older segment until both are merged. The *first*
     step gathers all segments for it.
     """
-    pages = -PURGE_PAGES if first else PURGE_PAGES
-    before = db.total_changes
-    db.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
-    more = db.total_changes - before >= 2  # as SQLite's documentation of the command says
+    more = _merge(db, -MERGE_PAGES if first else MERGE_PAGES)
     if not more:
         db.execute("UPDATE server SET purge = 0")
     return more
+
+
+def merge(db: sqlite3.Connection) -> bool:
+    """One step, in the caller's transaction, towards fewer segments, where there are many; true: there is more.
+
+    FTS5 would do that itself while it writes, now and then for 30 to 100 ms in which no record is committed.
+    """
+    return _merge(db, MERGE_PAGES)
+
+
+def _merge(db: sqlite3.Connection, pages: int) -> bool:
+    before = db.total_changes
+    db.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
+    return db.total_changes - before >= 2  # as SQLite's documentation of the command says

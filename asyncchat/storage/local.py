@@ -12,8 +12,8 @@ from asyncchat.storage.log import Applied, Entry, Failed
 from asyncchat.storage.store import Store
 from asyncchat.storage.threads import ended, perform
 from asyncchat.storage.upkeep import Upkeep
-from asyncchat.vocabulary.errors import StorageError
-from asyncchat.vocabulary.records import Record
+from asyncchat.vocabulary.errors import NotStored, StorageError
+from asyncchat.vocabulary.records import Kept, Record
 from asyncchat.vocabulary.terms import Code
 
 logger = logging.getLogger("asyncchat.storage")
@@ -32,6 +32,7 @@ class LocalLog(ABC):
         self._upkeep = upkeep
         self._pending: list[Entry] = []
         self._closed = False
+        self._failing = False
         self._applied: Applied
         self._failed: Failed
 
@@ -74,10 +75,26 @@ class LocalLog(ABC):
 
     def _commit(self, batch: list[Entry]) -> Done:
         try:
-            return commit(self._store, batch)
+            done = commit(self._store, batch)
         except Exception as error:  # the root of all commits: whatever happens, the log goes on
             logger.exception("a batch of %d records failed", len(batch))
             return Done([], [(batch, StorageError(f"the storage failed: {error}"))])
+        if self._failing or done.failed:
+            self._say_how_it_goes(done)
+        return done
+
+    def _say_how_it_goes(self, done: Done) -> None:
+        # Once, not for every batch: with a full disk there are thousands.
+        full = [error for _, error in done.failed if isinstance(error, NotStored)]
+        if full and not self._failing:
+            self._failing = True
+            logger.error("Records cannot be stored: %s", full[0])
+        elif self._failing and not full and any(isinstance(entry.record, Kept) for entry in done.applied):
+            self._failing = False
+            logger.info("Records are stored again")
+        for entries, error in done.failed:
+            if not isinstance(error, NotStored):
+                logger.error("A %s was not stored: %s", type(entries[0].record).__name__, error)
 
     def _deliver(self, done: Done) -> None:
         for entries, error in done.failed:

@@ -160,6 +160,7 @@ CREATE INDEX changes_target ON changes (target) WHERE target IS NOT NULL;
 
 -- The words of messages, and where they were said and by whom; no text. See indexing.py.
 CREATE VIRTUAL TABLE search USING fts5 (text, tags, content = '', columnsize = 0, tokenize = 'ascii');
+INSERT INTO search (search, rank) VALUES ('automerge', 0);  -- upkeep.py merges, in small steps
 """
 
 STEPS: tuple[str, ...] = (_FIRST,)

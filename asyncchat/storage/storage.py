@@ -14,7 +14,9 @@ from asyncchat.storage.opening import MEMORY
 from asyncchat.storage.pruning import GUEST_DAYS, silent_guests
 from asyncchat.storage.store import Placed, Store, ask
 from asyncchat.storage.threads import Threads
+from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.queries import StoreQuery
+from asyncchat.vocabulary.terms import Code
 
 READERS = 2
 """Threads that read: one long search leaves the other free for pages of history."""
@@ -41,7 +43,7 @@ class Storage:
 
     def __init__(self, path: Path | str) -> None:
         self._path = path
-        self._store: Store
+        self._files: Store | None = None
         self._threads: Threads | None = None
         self._connections: list[sqlite3.Connection] = []
         self._open = False
@@ -49,13 +51,14 @@ class Storage:
     async def open(self) -> None:
         """Open the database; raises `DatabaseInUse`, `DamagedDatabase`, `NewerDatabase` or `StorageError`."""
         if self._path == MEMORY:
-            self._store = Store.open(MEMORY)
+            self._files = Store.open(MEMORY)
         else:
             threads = Threads(READERS, "asyncchat-reader")
             try:
-                self._store, self._connections = await threads.run(self._open_file)
+                await threads.run(self._open_files)
             except BaseException:
-                await threads.aclose()
+                await threads.aclose()  # when it was the caller who gave up, the thread opens them to the end
+                self._close_files()
                 raise
             self._threads = threads
         self.log = local_log(self._store)
@@ -69,9 +72,7 @@ class Storage:
         if self._threads is not None:
             await self._threads.aclose()
         self._open = False
-        while self._connections:
-            self._connections.pop().close()
-        self._store.close()
+        self._close_files()
 
     @property
     def epoch(self) -> str:
@@ -114,13 +115,21 @@ class Storage:
         """Copy the database as it is now to a new file; raises `StorageError` when it exists or cannot be written."""
         await self._read(lambda db: backup(db, Path(path)))
 
-    def _open_file(self) -> tuple[Store, list[sqlite3.Connection]]:
-        store = Store.open(self._path)
-        try:
-            return store, [store.reader() for _ in range(READERS)]
-        except BaseException:
-            store.close()
-            raise
+    def _open_files(self) -> None:
+        self._files = Store.open(self._path)
+        self._connections += (self._store.reader() for _ in range(READERS))
+
+    def _close_files(self) -> None:
+        while self._connections:
+            self._connections.pop().close()
+        if self._files is not None:
+            self._files.close()
+
+    @property
+    def _store(self) -> Store:
+        if self._files is None:
+            raise StorageError("the database is not open", Code.UNAVAILABLE)
+        return self._files
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         if self._threads is None:

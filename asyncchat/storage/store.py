@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from asyncchat.storage import loading, opening, pruning
 from asyncchat.storage.answers import answer
-from asyncchat.storage.indexing import index_next, is_current, purge, purge_is_due, renew
+from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, renew
 from asyncchat.storage.projection import project
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
@@ -118,6 +118,11 @@ class Store:
             indexed = index_next(db, limit)
         self._indexed = self.last_seq if indexed is None else indexed
         return indexed is not None
+
+    def merge_index(self) -> bool:
+        """A step towards a search index of few segments; true when there is more to do."""
+        with self.transaction() as db:
+            return merge(db)
 
     @property
     def purge_is_due(self) -> bool:

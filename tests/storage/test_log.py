@@ -1,6 +1,7 @@
 """The log: order, group commit, what is told when, and what happens when the disk does not take it."""
 
 import asyncio
+import logging
 import threading
 from pathlib import Path
 
@@ -170,6 +171,22 @@ async def test_a_full_disk_refuses_until_there_is_room_again(storage: Storage, l
     texts = [event.text for event in (await storage.ask(ALL)).events]
     assert texts[-1] == "after"
     assert len(texts) == len([entry for entry in listener.applied if isinstance(entry.record, Kept)])
+
+
+async def test_a_full_disk_is_logged_once_and_when_it_is_over(
+    storage: Storage, listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "asyncchat.storage")
+    await limit_pages(storage, 1)
+    for number in range(1, 4):
+        storage.log.append(said("x" * 10_000))
+        storage.log.append(typing())
+        await listener.told(2 * number)
+    await limit_pages(storage, 100_000)
+    storage.log.append(said("a private word"))
+    await listener.told(7)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+    assert "private" not in caplog.text
 
 
 async def test_a_full_batch_fails_as_a_whole(storage: Storage, listener: Listener) -> None:

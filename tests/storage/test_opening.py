@@ -1,5 +1,6 @@
 """Opening a database: modes, the lock, what is refused and then left alone, and the steps of the schema."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -69,6 +70,16 @@ async def test_a_storage_that_cannot_open_leaves_nothing_open(tmp_path: Path) ->
     await storage.aclose()
 
 
+async def test_a_start_that_is_cancelled_leaves_nothing_open(path: Path) -> None:
+    storage = Storage(path)
+    opening = asyncio.create_task(storage.open())
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    Store.open(path).close()
+
+
 def test_a_closed_database_is_one_file(path: Path) -> None:
     made(path)
     assert list(contents(path.parent)) == ["chat.db"]
@@ -78,6 +89,18 @@ def test_the_file_says_whose_it_is(path: Path) -> None:
     header = made(path).read_bytes()[:100]
     assert header[68:72] == b"ASCH"
     assert int.from_bytes(header[60:64], "big") == migrations.VERSION
+
+
+def test_commits_are_synced_and_readers_cannot_write(path: Path) -> None:
+    """What a kill of the process does not show: only a power cut would."""
+    store = Store.open(path)
+    settings = [store.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert settings == ["wal", 2]
+    reader = store.reader()
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.execute("DELETE FROM people")
+    reader.close()
+    store.close()
 
 
 # --- one at a time --------------------------------------------------------------------------------------------------
