@@ -1,11 +1,23 @@
 """The operator: whoever sits at the server itself. Has every right, no account, and is in no room."""
 
+from collections.abc import Sequence
+
+from asyncchat.core.accounts import check_password
 from asyncchat.core.house import House
-from asyncchat.core.outcomes import Append, Outcome
+from asyncchat.core.outcomes import Append, Ask, Outcome
 from asyncchat.core.people import Person
 from asyncchat.core.session import Phase, Session
 from asyncchat.vocabulary.errors import Refused
-from asyncchat.vocabulary.records import NOBODY, AdministratorSet, Announced
+from asyncchat.vocabulary.queries import HashPassword
+from asyncchat.vocabulary.records import (
+    NOBODY,
+    AdministratorSet,
+    Announced,
+    PasswordSet,
+    PersonCreated,
+    Registered,
+    Seen,
+)
 from asyncchat.vocabulary.terms import Code
 
 
@@ -29,11 +41,47 @@ def announce(text: str, now: int) -> Outcome:
 
 def set_administrator(house: House, name: str, active: bool, now: int) -> Outcome:
     """Make a registered person an administrator, or take that back; raises `Refused`."""
-    person = house.people.find(name)
-    if not person.registered:
-        raise Refused(Code.FORBIDDEN, f"{person.name} is a guest: administrators are registered")
+    person = _registered(house, name)
     if not active and person.key in house.administrators:
         raise Refused(Code.CONFLICT, f"{person.name} is an administrator by the settings")
     if person.administrator is active:
         raise Refused(Code.CONFLICT, f"{person.name} is {'an administrator already' if active else 'no administrator'}")
     return Append((AdministratorSet(time=now, person=person.id, active=active),))
+
+
+def create_account(house: House, name: str, password: str, now: int) -> Outcome:
+    """Register a name that nobody holds, reserved or not, whatever the settings say; raises `Refused`."""
+    wanted = house.user_name(name)
+    rival = house.people.rival(wanted, None)
+    if rival is not None:
+        like = "" if rival.key == wanted.key else f" (it looks like {rival.name})"
+        raise Refused(Code.CONFLICT, f"{wanted.text} is taken{like}")
+    check_password(password)
+
+    def hashed(password: str) -> Outcome:
+        def created(seqs: Sequence[int]) -> Outcome:
+            person = seqs[0]
+            account = Registered(time=now, person=person, name=wanted.text, key=wanted.key, password=password)
+            # As if they had been here until now: what is written to them from now on waits for their login.
+            return Append((account, Seen(time=now, person=person, upto=person)), Code.CREATED)
+
+        return Append((PersonCreated(time=now, name=wanted.text, key=wanted.key),), then=created)
+
+    return Ask(HashPassword(password), hashed)
+
+
+def reset_password(house: House, name: str, password: str, now: int) -> Outcome:
+    """Give a registered person another password; all their tokens are void with it. Raises `Refused`."""
+    person = _registered(house, name)
+    check_password(password)
+    return Ask(
+        HashPassword(password),
+        lambda hash: Append((PasswordSet(time=now, person=person.id, password=hash),)),
+    )
+
+
+def _registered(house: House, name: str) -> Person:
+    person = house.people.find(name)
+    if not person.registered:
+        raise Refused(Code.FORBIDDEN, f"{person.name} is a guest, and has no account")
+    return person

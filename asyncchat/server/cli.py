@@ -1,4 +1,4 @@
-"""``asyncchat-server``: reads the settings, and runs the server until somebody ends it.
+"""``asyncchat-server``: reads the settings, and runs the server until somebody ends it; or does what `admin` does.
 
 Exit status: 0 after a shutdown, 1 when the server cannot run (an address in use, a damaged database, ...), 2 for
 settings that cannot be used.
@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from platformdirs import user_data_path
 
 from asyncchat import __version__
-from asyncchat.server import logs
+from asyncchat.server import admin, logs
 from asyncchat.server.config import Config, ConfigError, configure
 from asyncchat.server.listeners import raise_descriptor_limit
 from asyncchat.server.options import OPTIONS, parser
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None, terminal: Callable[[], Any] | N
     ``terminal`` takes the terminal when somebody can type there; see `prompt.Terminal`.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["admin"]:
+        return admin.main(words[1:], load_config)
     said = parser(__version__).parse_args(words)
     flags = {option.name: getattr(said, option.name, None) for option in OPTIONS}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from asyncchat.core.operator import announce, operator_session, set_administrator
+from asyncchat.core.operator import announce, create_account, operator_session, reset_password, set_administrator
 from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply
 from asyncchat.server.connection import Services, now_ms
 from asyncchat.server.pipeline import Ticket
@@ -24,6 +24,15 @@ class Stats:
     registered: int
     rooms: int
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A registered name. ``password``: there is one, and not only a token."""
+
+    name: str
+    password: bool
+    administrator: bool
 
 
 class Operator:
@@ -46,6 +55,22 @@ class Operator:
     async def set_administrator(self, name: str, active: bool) -> None:
         """Make a registered person an administrator, or take that back."""
         await self._settle(set_administrator(self._services.chat.house, name, active, now_ms()))
+
+    async def create_account(self, name: str, password: str) -> None:
+        """Register a name that nobody holds."""
+        await self._settle(create_account(self._services.chat.house, name, password, now_ms()))
+
+    async def reset_password(self, name: str, password: str) -> None:
+        """Give a registered person another password; their tokens are void."""
+        await self._settle(reset_password(self._services.chat.house, name, password, now_ms()))
+
+    def accounts(self) -> list[Account]:
+        """Everybody who is registered, by name."""
+        house = self._services.chat.house
+        registered = sorted((person for person in house.people if person.registered), key=lambda person: person.key)
+        return [
+            Account(person.name, person.password is not None, house.is_administrator(person)) for person in registered
+        ]
 
     def stats(self) -> Stats:
         """The server in numbers."""

@@ -83,7 +83,9 @@ def parser(version: str) -> argparse.ArgumentParser:
     """The command line. What was not said is None, so that the configuration file counts there."""
     parser = argparse.ArgumentParser(
         prog="asyncchat-server",
+        usage="%(prog)s [OPTION ...]\n       %(prog)s admin COMMAND ...",
         description="A durable chat server. Every option is a setting of the configuration file too.",
+        epilog="admin looks after the database: accounts, backup, export, import, check; see admin --help.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"asyncchat {version}")

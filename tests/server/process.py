@@ -95,17 +95,15 @@ class ServerProcess:
             self.process.stderr.close()
 
 
-def run(*flags: str, **popen: Any) -> subprocess.CompletedProcess[str]:
-    """Run the program to its end, which is expected to come by itself."""
-    environment = {**os.environ, "COLUMNS": "200"}
+def run(*flags: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the program to its end, which is expected to come by itself; *said* is on its standard input."""
     return subprocess.run(
         [*PROGRAM, *flags],
-        stdin=subprocess.DEVNULL,
+        input=said,
         capture_output=True,
         encoding="utf-8",
         timeout=SECONDS,
         check=False,
         cwd=ROOT,
-        env=environment,
-        **popen,
+        env={**os.environ, "COLUMNS": "200"},
     )

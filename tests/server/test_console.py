@@ -159,7 +159,7 @@ async def test_purge(desk: Desk, alice: Native) -> None:
 
 
 async def test_administrators_are_made_and_unmade(desk: Desk, alice: Native) -> None:
-    assert await desk.type("administrator alice") == ["refused: alice is a guest: administrators are registered (403)"]
+    assert await desk.type("administrator alice") == ["refused: alice is a guest, and has no account (403)"]
     await alice.ask(commands.Register(password=PASSWORD))
     assert await alice.refusal(commands.Bans()) == 403
     assert await desk.type("administrator alice") == ["* alice is an administrator"]
