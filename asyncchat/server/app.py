@@ -1,7 +1,6 @@
 """`ChatServer`: the chat inside any asyncio app, from its start to its last flushed byte."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
@@ -21,8 +20,8 @@ from asyncchat.core.house import Settings
 from asyncchat.server.caretaker import Caretaker
 from asyncchat.server.connection import Services, now_ms
 from asyncchat.server.doorway import Doorway
-from asyncchat.server.operator import Operator
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
+from asyncchat.server.operator import Operator
 from asyncchat.server.passwords import NO_PASSWORD, Passwords
 from asyncchat.server.pipeline import Pipeline
 from asyncchat.server.writers import Writers
@@ -33,7 +32,7 @@ from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.names import skeleton
 
 if TYPE_CHECKING:
-    from asyncchat.client import ChatClient
+    from asyncchat.server.inprocess import Inside
 
 log = logging.getLogger("asyncchat.server")
 
@@ -109,8 +108,8 @@ class ChatServer:
         self._writers = Writers(lambda: self.chat.house.seq, self._settings.limits.buffer)
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
-        self.operator = Operator(services)
         self._doorway = Doorway(services, descriptors_for_clients())
+        self.operator = Operator(services)
         await storage.log.start(self._pipeline.applied, self._pipeline.failed)
         for record in due:
             self._pipeline.append_own(record)
@@ -130,13 +129,13 @@ class ChatServer:
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
         self._writers.buffer = settings.limits.buffer
+
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the database as it is now to a new file, and serve meanwhile.
 
         Raises `StorageError` when there is such a file, or when it cannot be written.
         """
         await self._storage.backup(Path(path))
-
 
     def hurry(self) -> None:
         """Wait no more, while closing, for clients that do not read."""
@@ -191,11 +190,11 @@ class ChatServer:
     def addresses(self) -> list[str]:
         """Where the server listens, with the ports that it got."""
         return [listener.address for listener in self._listeners]
+
     @property
     def connected(self) -> int:
         """How many connections are served now."""
         return len(self._doorway.connections)
-
 
     async def handle_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client of whatever dialect: the callback for an ``asyncio.start_server`` of the app's own."""
@@ -227,7 +226,7 @@ class ChatServer:
         finally:
             self._handlers.discard(task)
 
-    def connect(self, name: str, **options: Any) -> "contextlib.AbstractAsyncContextManager[ChatClient]":
+    def connect(self, name: str, **options: Any) -> "Inside":
         """A client inside the process: ``async with server.connect("bot") as bot``, then as `asyncchat.connect`."""
         # Imported when it is used: a server that nobody asks for it does without the client.
         from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415

@@ -8,6 +8,7 @@ from typing import Any
 
 from asyncchat.client import ChatClient, connect_streams
 
+Inside = contextlib.AbstractAsyncContextManager[ChatClient]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
