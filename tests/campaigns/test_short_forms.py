@@ -1,0 +1,15 @@
+"""The short forms of the campaigns; each module tells how to run its long one by hand."""
+
+from pathlib import Path
+
+from tests.campaigns import killing, weather
+
+
+async def test_the_server_is_killed(tmp_path: Path) -> None:
+    assert await killing.kill(10, seed=1, data=tmp_path) > 500
+
+
+async def test_a_network_in_bad_weather(tmp_path: Path) -> None:
+    said, fates = await weather.storm(40, seed=2, data=tmp_path)
+    assert said > 500
+    assert set(fates) == set(weather.FATES)
