@@ -77,10 +77,12 @@ class Output(asyncio.BaseProtocol):
         return not self.gone.is_set()
 
     def _write(self, data: bytes) -> bool:
-        """For files and the like, which take what is written."""
+        """For files and terminals, which take what is written."""
         try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            with _blocking_kept(STDOUT):
+                _block(STDOUT)  # a terminal is one open file for all three streams: our input has set it not to
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
         except (OSError, AttributeError):  # the latter: there is no standard output at all
             self.gone.set()
         return not self.gone.is_set()
@@ -141,3 +143,8 @@ def _blocking_kept(descriptor: int) -> Iterator[None]:
             os.set_blocking(descriptor, before)
     else:
         yield
+
+
+def _block(descriptor: int) -> None:
+    if sys.platform != "win32":
+        os.set_blocking(descriptor, True)

@@ -115,6 +115,14 @@ class Terminal:
         """Wait until one line of the screen is exactly this."""
         await self.until(lambda: line in self.lines, f"line {line!r}")
 
+    def stop_reading(self) -> None:
+        """Let the program write into a terminal that shows nothing."""
+        self._loop.remove_reader(self._master)
+
+    def go_on_reading(self) -> None:
+        """Show again what the program writes."""
+        self._loop.add_reader(self._master, self._read)
+
     async def ended(self) -> int:
         """Wait until the program has ended; returns its exit status."""
         async with asyncio.timeout(PATIENCE):

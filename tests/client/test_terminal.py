@@ -1,7 +1,9 @@
 """The console client in a real terminal, with real servers."""
 
 import asyncio
+import json
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -349,6 +351,43 @@ async def test_people_who_are_ignored_stay_ignored(server: ChatServer, bob: Chat
         await alice.shows("bob is seen again")
         await bob.say("#lobby", "and now?")
         await alice.shows("bob: and now?")
+
+
+async def test_reading_around_what_was_found(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    said = [await bob.say("#lobby", f"word{number}") for number in range(20)]
+    async with desk.client(str(server.addresses[0]), "--name", "alice", "--history", "0") as alice:
+        await alice.shows("#lobby>")
+        alice.type("/search word10 in:#lobby from:bob")
+        await alice.shows(f"^{said[10].seq} #lobby bob: word10")
+        alice.type(f"/context ^{said[10].seq}")
+        await alice.shows("bob: word5", "bob: word15")
+        assert "word4" not in alice.text
+        assert "word16" not in alice.text
+
+
+@pytest.mark.parametrize(("option", "variable"), [("--no-color", ""), ("--json", ""), ("-w", "1")])
+async def test_no_colours(server: ChatServer, bob: ChatClient, desk: Desk, option: str, variable: str) -> None:
+    environment = {**desk.environment("alice"), "NO_COLOR": variable}
+    command = [*CLIENT, str(server.addresses[0]), "--name", "alice", option]
+    async with terminal(command, environment) as alice:
+        await joined(bob, "alice")
+        await bob.say("#lobby", "hello alice")
+        alice.type("in black and white")
+        await alice.shows("in black and white")
+    styles = {style for found in re.findall(r"\x1b\[([\d;]*)m", alice.raw.decode()) for style in found.split(";")}
+    assert styles <= {"", "0", "1", "3", "7"}, "bold, italic and reverse at the most"
+
+
+async def test_a_terminal_that_is_slow_loses_nothing(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice", "--json") as alice:
+        await joined(bob, "alice")
+        alice.stop_reading()
+        sent = [f"{number} {'x' * 1000}" for number in range(100)]
+        await asyncio.gather(*(bob.say("#lobby", text) for text in sent))
+        alice.go_on_reading()
+        await alice.until(lambda: b'"text":"99 ' in alice.raw, "last message")
+    received = [json.loads(line) for line in alice.raw.decode().splitlines()]
+    assert [event["text"] for event in received if event["type"] == "said"] == sent
 
 
 # --- on the way -----------------------------------------------------------------------------------------------------
