@@ -58,9 +58,12 @@ def test_the_design_lists_the_packages_and_what_they_import() -> None:
 
 @cache
 def options(program: str) -> set[str]:
-    """The options that a program's help names."""
-    command = python("-m", f"asyncchat.{program}", "--help")
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    """The options that a program's help names, and that of what it does besides."""
+    helps = [["--help"], ["admin", "--help"], ["admin", "accounts", "create", "--help"]]
+    output = ""
+    for words in helps if program == "server" else helps[:1]:
+        command = python("-m", f"asyncchat.{program}", *words)
+        output += subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", output))
 
 

@@ -4,6 +4,8 @@ The names are those of ``--limit NAME=VALUE``, of the configuration file's ``[li
 the documents.
 """
 
+from ipaddress import ip_network
+
 from msgspec import Struct, structs
 
 from asyncchat.vocabulary.errors import Refused
@@ -26,7 +28,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     rooms: int = 100
     """Rooms that a person is in at a time: each costs memory, and work at every login."""
     rooms_in_all: int = 10_000
-    """Rooms on the server: they are kept for good."""
+    """Rooms on the server: those where something was said are kept for good."""
     sessions: int = 32
     """Sessions of a person at a time: each gets every message."""
     rate: float = 20.0
@@ -69,8 +71,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """From a lost connection to ``presence`` offline: a flaky network is not news."""
     hold_seconds: float = 60.0
     """From a lost connection to ``left``: the name and the rooms are held that long for whoever comes back."""
-    flush_seconds: float = 5.0
-    """At shutdown, for the last bytes to everyone."""
+    flush_seconds: float = 4.0
+    """At shutdown, for the last bytes to everyone: the end comes within 5 s."""
 
 
 LIMIT_NAMES = tuple(field.name for field in structs.fields(Limits))
@@ -100,37 +102,72 @@ class TokenBucket:
 FAILING_ADDRESSES = 10_000
 """Addresses whose wrong passwords are counted; the oldest is forgotten first."""
 
+FAILING_NAMES = 32
+"""Names under which the wrong passwords of one address are told apart; those for further ones count together."""
+
 LONGEST_WAIT = 300_000
 """Milliseconds that an address waits at most after wrong passwords: it slows guessing, and locks nobody out."""
 
+FORGIVEN_AFTER = 3_600_000
+"""Milliseconds after which the last wrong password of an address is forgotten, and all before it."""
+
+
+class _Failing:
+    """One address: how many wrong passwords for what, when the last one came, and until when it waits (Unix ms)."""
+
+    __slots__ = ("at", "counts", "until")
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.at = self.until = 0
+
 
 class Failures:
-    """Wrong passwords by address.
+    """Wrong passwords by address; the addresses of an IPv6 /64 are one, since one household has them all.
 
     The first *free* ones cost nothing; each further one doubles the wait, from 1 s on. *free* 0: nobody waits.
     """
 
     def __init__(self, free: int) -> None:
-        self._free = free
-        self._by_address: dict[str, tuple[int, int]] = {}
+        self.free = free
+        self._by_address: dict[str, _Failing] = {}
 
     def check(self, address: str, now: int) -> None:
         """Raise `Refused` 429 while an address has to wait; *now* is Unix milliseconds."""
-        _, until = self._by_address.get(address, (0, 0))
-        if now < until:
-            wait = (until - now) / 1000
+        failing = self._by_address.get(_household(address))
+        if failing is not None and now < failing.until:
+            wait = (failing.until - now) / 1000
             raise Refused(Code.TOO_FAST, f"too many wrong passwords: try again in {wait:.0f} s", wait=wait)
 
-    def count(self, address: str, now: int) -> None:
-        """One more wrong password from this address."""
-        if not self._free:
+    def count(self, address: str, what: str, now: int) -> None:
+        """One more wrong password from this address, for *what*: the key of a name or of a room."""
+        if not self.free:
             return
-        failures = self._by_address.pop(address, (0, 0))[0] + 1
-        wait = min(1000 << min(failures - self._free - 1, 20), LONGEST_WAIT) if failures > self._free else 0
-        self._by_address[address] = (failures, now + wait)
+        address = _household(address)
+        failing = self._by_address.pop(address, None)
+        if failing is None or now - failing.at > FORGIVEN_AFTER:
+            failing = _Failing()
+        counts = failing.counts
+        if what not in counts and len(counts) >= FAILING_NAMES:
+            what = ""
+        counts[what] = counts.get(what, 0) + 1
+        beyond = sum(counts.values()) - self.free
+        failing.at = now
+        failing.until = now + min(1000 << min(beyond - 1, 20), LONGEST_WAIT) if beyond > 0 else 0
+        self._by_address[address] = failing
         if len(self._by_address) > FAILING_ADDRESSES:
             del self._by_address[next(iter(self._by_address))]
 
-    def forget(self, address: str) -> None:
-        """A right password from this address: it starts anew."""
-        self._by_address.pop(address, None)
+    def forget(self, address: str, what: str) -> None:
+        """A right password: the wrong ones before it were slips.
+
+        Only those for the same name: who has an account of their own must not buy guesses at others with it.
+        """
+        address = _household(address)
+        failing = self._by_address.get(address)
+        if failing is not None and failing.counts.pop(what, 0) and not failing.counts:
+            del self._by_address[address]
+
+
+def _household(address: str) -> str:
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address

@@ -8,6 +8,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -58,11 +61,11 @@ async def test_the_log_tells_who_came_and_went() -> None:
         assert told == [
             f"Listening on {server.addresses[0]}",
             f"Connected {where}",
-            "alice joined #lobby",
             "alice logged in from 127.0.0.1",
+            "alice joined #lobby",
             "Refused alice: 404 no such user: nobody",
             "alice left #lobby",
-            f"Disconnected {where}: quit",
+            f"Disconnected {where} (alice): quit",
             "Shutting down",
             "Stopped",
         ]
@@ -122,21 +125,38 @@ async def test_a_signal_says_goodbye_to_everyone(number: int, tmp_path: Path) ->
         assert not (tmp_path / "chat").exists()
 
 
+@asynccontextmanager
+async def somebody_deaf(server: ServerProcess) -> AsyncIterator[Native]:
+    """Alice, beside somebody to whom the server has more to say than the sockets hold, and who does not read it."""
+    async with await Raw.open(server.addresses[0]) as deaf:
+        deaf.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        deaf.send(b'{"type":"hello","name":"deaf"}\n')
+        async with await Native.open(server.addresses[0], "alice") as alice:
+            for _ in range(300):
+                await alice.say("x" * 16_000)
+            yield alice
+        deaf.abort()
+
+
+async def test_who_does_not_read_delays_the_end_for_less_than_5_seconds() -> None:
+    with ServerProcess("--limit", "rate=0").started() as server:
+        async with somebody_deaf(server) as alice:
+            began = time.monotonic()
+            server.send_signal(signal.SIGTERM)
+            await alice.end()
+            assert server.ended() == 0
+            assert time.monotonic() - began < 5.0
+
+
 async def test_a_second_signal_waits_for_nobody() -> None:
     with ServerProcess("--limit", "flush_seconds=1000", "--limit", "rate=0").started() as server:
-        async with await Raw.open(server.addresses[0]) as deaf:
-            deaf.writer.transport.pause_reading()  # type: ignore[attr-defined]
-            deaf.send(b'{"type":"hello","name":"deaf"}\n')
-            async with await Native.open(server.addresses[0], "alice") as alice:
-                for _ in range(300):  # more than the sockets between hold
-                    await alice.say("x" * 16_000)
-                server.send_signal(signal.SIGTERM)
-                await alice.end()
+        async with somebody_deaf(server) as alice:
+            server.send_signal(signal.SIGTERM)
+            await alice.end()
             server.wait_for("Disconnected")
             assert server.process.poll() is None
             server.send_signal(signal.SIGTERM)
             assert server.ended() == 0
-            deaf.abort()
 
 
 def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
