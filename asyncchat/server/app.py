@@ -1,6 +1,7 @@
 """`ChatServer`: the chat inside any asyncio app, from its start to its last flushed byte."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -75,8 +76,8 @@ class ChatServer:
         self._settings = structs.replace(settings or Settings(), version=__version__)
         self._listeners: list[Listener] = []
         self._handlers: set[asyncio.Task[Any]] = set()
-        self._caretaker: Caretaker | None = None
-        self._started = False
+        self._doorway: Doorway | None = None
+        self._undo: contextlib.AsyncExitStack | None = None
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -86,21 +87,24 @@ class ChatServer:
         Raises `StorageError` for a database that cannot be used, OSError for an address that cannot be listened on, and
         ValueError for one that is none. Nothing is left open then.
         """
-        if self._started:
-            raise RuntimeError("this server was started before; make a new one")
-        self._started = True
+        if self._undo is not None:
+            raise RuntimeError("this server was started before: make a new one")
+        self._undo = contextlib.AsyncExitStack()
         skeleton("")  # reads its table now, so that the first login does not wait for it
-        await self._storage.open()
         try:
-            await self._open()
+            await self._open(self._undo)
         except BaseException:
             await self.aclose()
             raise
         return self
 
-    async def _open(self) -> None:
+    async def _open(self, undo: contextlib.AsyncExitStack) -> None:
+        """Build up; what `aclose` has to do is noted as it becomes necessary, and done in the opposite order."""
         storage = self._storage
+        await storage.open()
+        undo.push_async_callback(storage.aclose)
         self._passwords = Passwords(self._settings.limits.hashes)
+        undo.push_async_callback(self._passwords.aclose)
         self.chat = Chat(
             self._settings, epoch=storage.epoch, new_token=lambda: secrets.token_urlsafe(32), no_password=NO_PASSWORD
         )
@@ -108,13 +112,18 @@ class ChatServer:
         self._writers = Writers(lambda: self.chat.house.seq, self._settings.limits.buffer)
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
-        self._doorway = Doorway(services, descriptors_for_clients())
+        doorway = self._doorway = Doorway(services, descriptors_for_clients())
         self.operator = Operator(services)
         await storage.log.start(self._pipeline.applied, self._pipeline.failed)
         for record in due:
             self._pipeline.append_own(record)
-        self._caretaker = Caretaker(self.chat, storage, self._pipeline, self._doorway)
-        self._caretaker.start()
+        undo.push_async_callback(self._wait_closed)
+        undo.callback(self._writers.close)
+        undo.push_async_callback(self._end_clients, doorway)
+        caretaker = Caretaker(self.chat, storage, self._pipeline, doorway)
+        caretaker.start()
+        undo.push_async_callback(caretaker.aclose)
+        undo.push_async_callback(self._stop_listening)
         for text in self._listen:
             address = parse_address(text, listening=True)
             self._listeners.append(await listen(address, self._handler(address)))
@@ -139,7 +148,7 @@ class ChatServer:
 
     def hurry(self) -> None:
         """Wait no more, while closing, for clients that do not read."""
-        if hasattr(self, "_doorway"):
+        if self._doorway is not None:
             self._doorway.abort()
 
     async def aclose(self) -> None:
@@ -148,20 +157,21 @@ class ChatServer:
         Stop accepting; tell everyone ``bye`` with a delay to come back after; finish the commit in flight; flush for at
         most `Limits.flush_seconds`; cancel and await every handler; close the storage.
         """
+        if self._undo is not None:
+            await self._undo.aclose()
+
+    async def _stop_listening(self) -> None:
         for listener in self._listeners:
             await listener.close()
-        if self._caretaker is not None:
-            await self._caretaker.aclose()
-        if hasattr(self, "_doorway"):
-            self._doorway.close(self._bye, "server shutting down")
-            await self._end_handlers()
-            self._writers.close()
+
+    async def _end_clients(self, doorway: Doorway) -> None:
+        doorway.close(self._bye, "server shutting down")
+        await self._end_handlers()
+
+    async def _wait_closed(self) -> None:
         for listener in self._listeners:
             await listener.wait_closed()
         self._listeners.clear()
-        await self._storage.aclose()
-        if hasattr(self, "_passwords"):
-            self._passwords.close()
 
     async def _end_handlers(self) -> None:
         handlers = {task for task in self._handlers if task is not asyncio.current_task()}
@@ -194,7 +204,12 @@ class ChatServer:
     @property
     def connected(self) -> int:
         """How many connections are served now."""
-        return len(self._doorway.connections)
+        return len(self._running().connections)
+
+    def _running(self) -> Doorway:
+        if self._doorway is None:
+            raise RuntimeError("this server is not started: await start(), or use it with async with")
+        return self._doorway
 
     async def handle_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client of whatever dialect: the callback for an ``asyncio.start_server`` of the app's own."""
@@ -210,11 +225,11 @@ class ChatServer:
     async def _handle(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: ssl.SSLContext | None
     ) -> None:
-        task = asyncio.current_task()
+        doorway, task = self._running(), asyncio.current_task()
         assert task is not None
         self._handlers.add(task)
         try:
-            await self._doorway.handle(reader, writer, tls)
+            await doorway.handle(reader, writer, tls)
         except asyncio.CancelledError:
             # Only `aclose` cancels handlers, and awaits them: to end quietly is what it wants (on 3.11, streams would
             # report a cancelled handler as an error).
@@ -231,6 +246,7 @@ class ChatServer:
         # Imported when it is used: a server that nobody asks for it does without the client.
         from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415
 
+        self._running()
         return connect_inside(self.handle_client, name, **options)
 
     # --- inside -----------------------------------------------------------------------------------------------------

@@ -54,13 +54,13 @@ class Doorway:
             return
         self._by_address[place] += 1
         log.info("Connected %s", name)
-        reason = "connection lost"
+        reason, person = "connection lost", ""
         try:
             if tls is not None:
                 # Here, where the client is counted: a handshake that stalls holds a descriptor too.
                 reader, stream = await self._secured(stream, tls)
             try:
-                reason = await self._serve(reader, stream, address)
+                reason, person = await self._serve(reader, stream, address)
             finally:
                 await _close(stream, self._services.limits_in_force.flush_seconds)
         except HandshakeFailed as failed:
@@ -69,7 +69,7 @@ class Doorway:
             self._by_address[place] -= 1
             if not self._by_address[place]:
                 del self._by_address[place]
-            log.info("Disconnected %s: %s", name, reason)
+            log.info("Disconnected %s%s: %s", name, person and f" ({person})", reason)
 
     def _room_for(self, place: str) -> bool:
         limits = self._services.limits_in_force
@@ -91,23 +91,24 @@ class Doorway:
         finally:
             self._greeting.discard(stream)
 
-    async def _serve(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str) -> str:
+    async def _serve(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str) -> tuple[str, str]:
+        """Serve a client whose bytes are what they say; returns why it ended, and who it was (empty: no login)."""
         self._greeting.add(stream)
         try:
             async with asyncio.timeout(self._services.limits_in_force.login_seconds or None):
                 first, kind = await self._first_bytes(reader, stream)
         except TimeoutError:
-            return "said nothing"
+            return "said nothing", ""
         except OSError:
-            return "connection lost"
+            return "connection lost", ""
         finally:
             self._greeting.discard(stream)
         if not first:
-            return "said nothing"
+            return "said nothing", ""
         refusal = sniff.REFUSALS.get(kind)
         if refusal is not None:
             stream.write(refusal)
-            return f"speaks {kind.value}, which is not served here"
+            return f"speaks {kind.value}, which is not served here", ""
         dialect = self._dialect(kind)
         session = Session(
             key=next(self._keys),
@@ -121,7 +122,8 @@ class Doorway:
         self.connections[connection] = None
         self._services.writers.all.add(connection.writer)
         try:
-            return await connection.run(first)
+            reason = await connection.run(first)
+            return reason, session.person.name if session.person is not None else ""
         finally:
             self._services.writers.flush_replies()
             self._services.writers.all.discard(connection.writer)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -26,7 +26,7 @@ class Passwords:
     def __init__(self, at_once: int) -> None:
         self._hasher = PasswordHasher()
         self._threads = ThreadPoolExecutor(at_once or None, thread_name_prefix="asyncchat-password")
-        self._under_way = 0
+        self._under_way: set[asyncio.Future[Any]] = set()
         self._limit = at_once + WAITING
 
     async def hash(self, password: str) -> str:
@@ -37,9 +37,12 @@ class Passwords:
         """Does the password fit the hash? Raises `Refused` 429 when too many wait."""
         return await self._run(self._verify, hash, password)
 
-    def close(self) -> None:
-        """Stop the threads; waits for what they are at."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+    async def aclose(self) -> None:
+        """Stop the threads, once they are done with what they are at."""
+        self._limit = 0
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        self._threads.shutdown(wait=True)
 
     def _hash(self, password: str) -> str:
         return self._hasher.hash(_bytes(password))
@@ -51,13 +54,12 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[..., T], *args: str) -> T:
-        if self._under_way >= self._limit:
+        if len(self._under_way) >= self._limit:
             raise Refused(Code.TOO_FAST, "too many logins at a time: try again in a few seconds", wait=5.0)
-        self._under_way += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
-        finally:
-            self._under_way -= 1
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return await future
 
 
 def _bytes(password: str) -> bytes:

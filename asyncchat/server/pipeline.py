@@ -111,6 +111,8 @@ class Pipeline:
                 log.exception("cannot apply a record of type %s", type(record).__name__)
                 self._back(ticket, entry.seq, Refused(Code.SERVER_FAULT, "a fault of the server"))
                 continue
+            if kind is records.Attached and ticket is not None:
+                _log_login(ticket.waiter.session)
             for effect in effects:
                 self._take_effect(effect)
             self._back(ticket, entry.seq, None)
@@ -158,6 +160,11 @@ class Pipeline:
         answered, self._answered = self._answered, []
         for ticket in answered:
             ticket.waiter.arrived(ticket)
+
+
+def _log_login(session: Session) -> None:
+    if session.person is not None:
+        log.info("%s logged in from %s", session.person.name, session.address or "here")
 
 
 def _log_line(event: events.Event | events.Result) -> str | None:
