@@ -14,16 +14,23 @@ from asyncchat.wire.native import encode_command
 _NUMBERS = 32  # bits of a number in a key
 
 
+_SEQ = re.compile(rb'"seq": ?(\d{1,19})\b').search
+
+
 class Mark(NamedTuple):
-    """``key`` is who said it and which of theirs it is, in one integer; ``stamp`` when, in nanoseconds of the clock."""
+    """``key`` is who said it and which of theirs it is, in one integer; ``stamp`` when, in nanoseconds of the clock.
+
+    ``seq``: the place that the server gave it, or None if it tells none.
+    """
 
     key: int
     stamp: int
+    seq: int | None
 
     @property
     def sender(self) -> int:
         """The client who said it."""
-        return self.key >> _NUMBERS
+        return sender_of(self.key)
 
     @property
     def number(self) -> int:
@@ -34,6 +41,11 @@ class Mark(NamedTuple):
 def key_of(sender: int, number: int) -> int:
     """The key of a sender's message; those of one sender follow each other."""
     return sender << _NUMBERS | number
+
+
+def sender_of(key: int) -> int:
+    """The client who said the message with this key."""
+    return key >> _NUMBERS
 
 
 class Marks:
@@ -50,7 +62,8 @@ class Marks:
         if found is None:
             return None
         sender, number, stamp = found.groups()
-        return Mark(key_of(int(sender), int(number)), int(stamp))
+        seq = _SEQ(line)
+        return Mark(key_of(int(sender), int(number)), int(stamp), None if seq is None else int(seq[1]))
 
 
 class Lines:

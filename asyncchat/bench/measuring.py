@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from asyncchat.bench.crowd import Crowd
 from asyncchat.bench.orders import Done, Expect, Go, Progress, Report, Talked, WorkerOrder
-from asyncchat.bench.talk import Pace, Talk, Windows, clock
+from asyncchat.bench.talk import NEVER, Pace, Talk, Windows, clock
 from asyncchat.bench.tally import Tally
 from asyncchat.bench.usage import own_time
 
@@ -45,15 +45,14 @@ class Measuring:
         crowd.begin(talk, self._tally)
         ran, kept_waiting = own_time()
         while not (talk.finished(now := clock()) or self._stalled(now)):
-            self._pass(now)
+            self._pass(now, talk.work(now))
         self._tell(Talked(talk.said, talk.refused))
         self._drain()
         crowd.end()
         ran_until, kept_waiting_until = own_time()
         return self._done(ran_until - ran, kept_waiting_until - kept_waiting)
 
-    def _pass(self, now: int) -> None:
-        due = self._talk.work(now)
+    def _pass(self, now: int, due: int) -> None:
         self._crowd.work(min(max(due - now, 0), PASS) / 1e9, due)
         if now >= self._progress_due:
             self._progress_due = now + PROGRESS
@@ -76,7 +75,7 @@ class Measuring:
                     waits_since = now
             elif now - began > MAX_DRAIN or now - max(self._tally.last, waits_since) > self._stall:
                 return
-            self._pass(now)
+            self._pass(now, NEVER)
 
     def _expected(self, order: Expect) -> int:
         rooms = self._crowd.rooms

@@ -26,7 +26,8 @@ def draw(measured: Measured, file: Path) -> None:
 
     plan = measured.plan
     steps = sorted((run for run in measured.runs if run.rate), key=lambda run: run.rate)
-    load = [run.deliveries_per_s for run in steps]
+    each = plan.clients / plan.rooms
+    load = [run.rate * each for run in steps]
     figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()
     for name, values in (
@@ -39,7 +40,7 @@ def draw(measured: Measured, file: Path) -> None:
         if not run.rate:
             axes.axvline(run.deliveries_per_s, linestyle="--", color="grey", label="as fast as possible")
     axes.set(
-        xlabel="deliveries a second",
+        xlabel="load: deliveries a second that are asked for",
         ylabel="latency, ms",
         xscale="log",
         yscale="log",

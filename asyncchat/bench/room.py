@@ -6,10 +6,10 @@ comparison of memory with that text, however many messages come at once. What di
 apart: lost (for now), late, or once too often.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
-from asyncchat.bench.marks import Mark, Marks, key_of
+from asyncchat.bench.marks import Mark, Marks, key_of, sender_of
 from asyncchat.bench.plan import Plan
 from asyncchat.bench.tally import Tally
 from asyncchat.bench.text import Text
@@ -75,11 +75,14 @@ class Room:
         # When the `_behind` members whose offset is below `_target` have come that far, all have it.
         self._target = 0
         self._behind = 0
-        # Members that got the same part of the text at the same time, still to be put into the histogram.
+        # Members that got the same part of the text at the same time, still to be put into the histogram: so many
+        # messages, said at such times, so many times.
         self._same = (-1, -1)
+        self._same_count = 0
+        self._same_stamps: dict[int, int] = {}
+        self._same_newest = 0
         self._same_now = 0
         self._same_until = 0
-        self._same_stamps: list[int] = []
         self._same_times = 0
 
     @property
@@ -115,15 +118,19 @@ class Room:
 
     def _advance(self, member: Member, start: int, end: int, now: int) -> None:
         """The member has the text up to *end*."""
-        if now <= self._same_until and self._same == (start, end):
-            self._same_times += 1
-        else:
+        if self._same != (start, end):
             self.settle()
-            stamps = self._same_stamps = self._text.stamps_between(start, end)
-            self._same, self._same_now, self._same_times = (start, end), now, 1
-            self._same_until = now + (now - stamps[-1] >> _SAME_TIME) if stamps else now
-        if self._same_stamps:
-            self.tally.deliveries += len(self._same_stamps)
+            stamps = self._text.stamps_between(start, end)
+            self._same, self._same_count = (start, end), len(stamps)
+            self._same_stamps = Counter(stamps)  # what was said in one write has one stamp
+            self._same_newest = stamps[-1] if stamps else now
+        if self._same_count:
+            if now > self._same_until:
+                self.settle()
+                self._same_now = now
+                self._same_until = now + (now - self._same_newest >> _SAME_TIME)
+            self._same_times += 1
+            self.tally.deliveries += self._same_count
             self.tally.last = now
         member.offset = end
         if start < self._target <= end:
@@ -131,10 +138,11 @@ class Room:
 
     def settle(self) -> None:
         """Put into the histogram what was put off."""
-        add = self.tally.latency.add
-        for stamp in self._same_stamps:
-            add(self._same_now - stamp, self._same_times)
-        self._same_stamps = []
+        if self._same_times:
+            add = self.tally.latency.add
+            for stamp, count in self._same_stamps.items():
+                add(self._same_now - stamp, count * self._same_times)
+        self._same_times = 0
         self._same_until = 0
 
     # --- what is new, or not as expected ----------------------------------------------------------------------------
@@ -142,6 +150,7 @@ class Room:
     def _read(self, member: Member, data: bytes, now: int) -> None:
         """Read data line by line, together with the part of a line that the member already has."""
         text, start = self._text, member.offset
+        behind = start < self._target
         place = text.place_at(start)
         begun = bytes(text.data[text.start_of(place) - text.base : start - text.base])
         *lines, rest = (begun + data).split(b"\n")
@@ -155,7 +164,7 @@ class Room:
                 place = self._place(member, place, mark, line + b"\n", now)
         member.offset = text.start_of(place)
         member.rest = rest
-        if start < self._target <= member.offset:
+        if behind and member.offset >= self._target:
             self._one_less_behind()
         elif not self._behind:
             self._next_target()
@@ -164,8 +173,11 @@ class Room:
         """A message has come to a member that is at this place of the text; returns the place at which it is now."""
         here = self._text.find(mark.key)
         if here is None and self._is_new(mark):
-            self._add(member, place, mark, line)
-            here = place
+            here = self._add(member, place, mark, line)
+            if here < place:  # others will get it in its place
+                self.tally.disorder += 1
+                self._count(mark, now)
+                return place + 1
         if here is not None and here >= place:
             member.missing.update(self._text.keys[place:here])
             self._count(mark, now)
@@ -193,8 +205,8 @@ class Room:
         highest = self._highest.get(sender, -1)
         return mark.key in self._skipped or highest < number <= highest + MAX_SKIPPED
 
-    def _add(self, member: Member, place: int, mark: Mark, line: bytes) -> None:
-        """Make a message a part of the text, at the place where its first member got it."""
+    def _add(self, member: Member, came_at: int, mark: Mark, line: bytes) -> int:
+        """Make a message a part of the text; returns its place. It came to a member that was at *came_at*."""
         sender, number = mark.sender, mark.number
         highest = self._highest.get(sender, -1)
         if number > highest:
@@ -202,6 +214,7 @@ class Room:
             self._highest[sender] = number
         else:
             self._skipped.remove(mark.key)
+        place = self._text.place_for(mark, came_at)
         index = self._text.trimmed + place
         if place == len(self._text):
             if number < highest:
@@ -211,23 +224,38 @@ class Room:
             self._insert(member, place, mark, line)
         if sender in self.own:
             self.waiting.append((index, sender))
+        return place
 
     def _insert(self, member: Member, place: int, mark: Mark, line: bytes) -> None:
-        """What others who are further did not get: it is missing there, or comes late."""
+        """A message that members who are further did not get: it is missing there, or comes late."""
         self.settle()
+        self._same = (-1, -1)  # offsets move
         text, length = self._text, len(line)
-        at = text.start_of(place)
-        if any(key >> 32 == mark.sender and key > mark.key for key in text.keys[:place]):
+        if self._against_its_sender(place, mark):
             self.tally.disorder += 1
-        text.insert(place, mark, line)
+        at, following = text.start_of(place), text.ends[place]
         for other in self.members:
-            if other is not member and other.offset > at:
+            if other is member or other.offset <= at:
+                continue
+            if other.offset < following:
+                # It has begun a line that begins like the following one: which of them it is will be seen.
+                other.rest = bytes(text.data[at - text.base : other.offset - text.base])
+                other.offset = at
+            else:
                 other.missing.add(mark.key)
                 other.offset += length
+        text.insert(place, mark, line)
         if self._target > at:
             self._target += length
         index = text.trimmed + place
         self.waiting = deque((later + 1 if later >= index else later, sender) for later, sender in self.waiting)
+
+    def _against_its_sender(self, place: int, mark: Mark) -> bool:
+        """What its sender said before is after this place, or what it said later is before it."""
+        keys, sender = self._text.keys, mark.sender
+        return any(key > mark.key for key in keys[:place] if sender_of(key) == sender) or any(
+            key < mark.key for key in keys[place:] if sender_of(key) == sender
+        )
 
     # --- what all have ----------------------------------------------------------------------------------------------
 

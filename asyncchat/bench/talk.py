@@ -110,8 +110,8 @@ class Windows(Talk):
 
     def work(self, now: int) -> int:
         """Fill the windows."""
-        if now < self.start:
-            return self.start
+        if not self.start <= now < self._end:
+            return self.start if now < self.start else NEVER
         ready, self._ready = self._ready, []
         for sender in ready:
             count = min(self.plan.window - sender.in_flight, sender.left)
@@ -164,14 +164,13 @@ class Pace(Talk):
                     yield self.start + int((first + number) * self._pause), number
 
     def work(self, now: int) -> int:
-        """Say what is due."""
+        """Say what is due; what is due together bears one time, that of the first."""
         while self._turn is not None:
             due, number = self._turn
             if now < due:
                 return due
             sender = self.senders.get(number)
             if sender is not None:
-                now = clock()
                 self.lag = max(self.lag, now - due)
                 self._say(sender, 1, now)
             self._turn = next(self._turns, None)
