@@ -140,10 +140,10 @@ _SINCE = """
         SELECT {table}.seq FROM json_each(:rooms) AS asked JOIN {table} ON {table}.seq IN (
             SELECT seq FROM {table} WHERE room = asked.value AND room > 0 AND seq > :after AND seq <= :until
             ORDER BY seq LIMIT :rows)
-        UNION
+        UNION ALL
         SELECT * FROM (SELECT seq FROM {table} WHERE author = :person AND room = 0 AND seq > :after AND seq <= :until
             ORDER BY seq LIMIT :rows)
-        UNION
+        UNION ALL
         SELECT * FROM (SELECT seq FROM {table} WHERE peer = :person AND room = 0 AND seq > :after AND seq <= :until
             ORDER BY seq LIMIT :rows)
     ) ORDER BY seq LIMIT :rows

@@ -4,10 +4,12 @@ import asyncio
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from asyncchat.storage.local import ThreadLog
+from asyncchat.storage.log import Entry
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.errors import NotStored, StorageError
@@ -130,6 +132,63 @@ async def test_the_loop_is_not_blocked(path: Path, no_blocking: None) -> None:
         storage.log.append(said())
     await listener.told(100)
     await storage.ask(ALL)
+    await storage.aclose()
+
+
+async def test_what_is_appended_while_a_batch_is_taken_is_not_lost(path: Path) -> None:
+    """The loop may append at any moment of the thread's; here it does at the worst."""
+    storage = Storage(path)
+    await storage.open()
+    log = storage.log
+    assert isinstance(log, ThreadLog)
+
+    class Pending(list[Entry]):
+        """Grows as soon as it was copied for the first time."""
+
+        grown = False
+
+        def __getitem__(self, index: Any) -> Any:
+            copy = super().__getitem__(index)
+            if copy and not self.grown:
+                self.grown = True
+                self.append(Entry(said("late")))
+            return copy
+
+    log._pending = Pending()
+    listener = Listener()
+    await log.start(listener.on_applied, listener.on_failed)
+    log.append(said("early"))
+    await log.aclose()
+    await storage.aclose()
+    texts = [entry.record.text for entry in listener.applied if isinstance(entry.record, Message)]
+    assert texts == ["early", "late"]
+
+
+async def test_what_is_appended_while_the_thread_lies_down_wakes_it(path: Path) -> None:
+    storage = Storage(path)
+    await storage.open()
+
+    class Restless(ThreadLog):
+        """Gets a record in the moment before it would have to be woken for one: the second time, when for good."""
+
+        @property
+        def _asleep(self) -> bool:
+            return self._lies
+
+        @_asleep.setter
+        def _asleep(self, lies: bool) -> None:
+            self._times += lies
+            if lies and self._times == 2:
+                self._pending.append(Entry(said()))
+            self._lies = lies
+
+        _lies = False
+        _times = 0
+
+    storage.log = log = Restless(storage.log._store, storage.log._upkeep)
+    listener = Listener()
+    await log.start(listener.on_applied, listener.on_failed)
+    await asyncio.wait_for(listener.told(1), timeout=5)
     await storage.aclose()
 
 

@@ -270,7 +270,7 @@ def test_markers_tell_how_far_a_person_has_read_each_room_and_conversation(store
 def test_recent_is_right_though_the_clock_was_set_back(store: Store, back: int) -> None:
     now = 10 * 3_600_000
     early = put(store, *(said(time=now + second * 1000) for second in range(100)))
-    late = put(store, *(said(time=now - back + second * 1000) for second in range(100)))
+    late = put(store, *(said(time=now - back + second * 1000) for second in range(300)))
     expected = [
         seq
         for seq, time in (
