@@ -10,7 +10,6 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 from asyncchat.storage import migrations
 from asyncchat.vocabulary.errors import DamagedDatabase, DatabaseInUse, NewerDatabase, StorageError
@@ -96,8 +95,8 @@ def inspect(path: Path) -> None:
         raise _newer(path, version)
     if has_wal(path):
         return  # what stands there counts more than the file alone
-    if application != migrations.APPLICATION_ID:
-        raise DamagedDatabase(f"{path} is a database of another program")
+    if application != migrations.APPLICATION_ID and (application or version or pages > 1):
+        raise _foreign(path)  # and not one of ours that was killed before its first table was made
     expected = pages * (_LARGEST_PAGE if page_size == 1 else page_size)
     if size < expected:
         raise DamagedDatabase(f"{path} is damaged: of {expected} bytes {size} are left")
@@ -110,6 +109,10 @@ def look_inside(path: Path) -> None:
         return
     try:
         with contextlib.closing(connect_inspector(path)) as db:
+            if not migrations.version_of(db):
+                if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                    raise _foreign(path)
+                return
             db.execute("SELECT epoch, last_seq, (SELECT max(seq) FROM messages) FROM server").fetchone()
             verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0] if size <= QUICK_CHECK_BYTES else "ok"
     except sqlite3.DatabaseError as error:
@@ -124,6 +127,10 @@ def has_wal(path: Path) -> bool:
     return wal.exists() and wal.stat().st_size > 0
 
 
+def _foreign(path: Path) -> DamagedDatabase:
+    return DamagedDatabase(f"{path} is a database of another program")
+
+
 def _newer(path: Path | str, version: int) -> NewerDatabase:
     return NewerDatabase(
         f"{path} was written by a newer version of this program (schema {version}; this one knows {migrations.VERSION})"
@@ -132,7 +139,7 @@ def _newer(path: Path | str, version: int) -> NewerDatabase:
 
 def uri(path: Path, options: str) -> str:
     """The file as SQLite's URI, with options."""
-    return f"file:{quote(str(path.absolute()))}?{options}"
+    return f"{path.absolute().as_uri()}?{options}"
 
 
 def connect(path: Path | str) -> sqlite3.Connection:

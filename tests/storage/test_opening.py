@@ -153,6 +153,15 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
     assert "another program" in refused(path, DamagedDatabase)
 
 
+def test_a_start_that_was_killed_before_the_first_table_is_begun_again(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.close()
+    assert path.stat().st_size
+    made(path)
+    assert check(path) == []
+
+
 def test_a_file_that_was_cut_off_is_refused(path: Path) -> None:
     made(path)
     os.truncate(path, path.stat().st_size - 4096)
