@@ -59,14 +59,15 @@ def now_ms() -> int:
 class Connection:
     """One client that has shown which dialect it speaks.
 
-    ``heard``: the loop's time when bytes came last; ``partial_since``: when the line began that is not complete yet;
-    ``pinged``: it was asked whether it is there. ``in_flight``: its records on their way through the log. ``leaving``:
-    why the connection is being closed, or None.
+    ``heard``: since when (the loop's time) nothing has come from it, though it was read; ``reading``: it is being read,
+    and not made to wait; ``partial_since``: when the line began that is not complete yet; ``pinged``: it was asked
+    whether it is there; ``unread``: bytes that it had not taken at the last look, if it lags. ``in_flight``: its
+    records on their way through the log. ``leaving``: why the connection is being closed, or None.
     """
 
     __slots__ = (
         "_abort", "_bucket", "_dialect", "_idle", "_reader", "_services", "heard", "in_flight", "leaving",
-        "partial_since", "pinged", "session", "since", "writer",
+        "partial_since", "pinged", "reading", "session", "since", "unread", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +90,8 @@ class Connection:
         self.in_flight = 0
         self.partial_since: float | None = None
         self.pinged = False
+        self.reading = False
+        self.unread = 0
         self.leaving: str | None = None
         self.writer = ClientWriter(stream, self, dialect, limits.buffer)
         session.peer = self.writer
@@ -111,13 +114,13 @@ class Connection:
     async def _serve(self, first: bytes) -> str:
         data = first
         while data:
-            await self._take(self._dialect.receive(data))
+            took = await self._take(self._dialect.receive(data))
             if self.session.phase is Phase.OVER:
                 return "quit"
             if not self._dialect.partial:
                 self.partial_since = None
-            elif self.partial_since is None:
-                self.partial_since = self.heard
+            elif took or self.partial_since is None:
+                self.partial_since = asyncio.get_running_loop().time()
             data = await self._read()
         await self._take(self._dialect.end())
         return "quit" if self.session.phase is Phase.OVER else "connection closed"
@@ -126,17 +129,20 @@ class Connection:
         """The next bytes; nothing at the end. A client that does not read what it is sent is not read either."""
         if self.writer.drained is not None:
             await asyncio.wait({self.writer.drained})
+        self.reading = True
+        self.heard = asyncio.get_running_loop().time()
         while (quiet := self._dialect.quiet_after) is not None:
             try:
                 async with asyncio.timeout(quiet):
                     return self._hear(await self._reader.read(READ_SIZE))
             except TimeoutError:
                 await self._take(self._dialect.quiet())
+                if self.session.phase is Phase.OVER:
+                    return b""
         return self._hear(await self._reader.read(READ_SIZE))
 
     def _hear(self, data: bytes) -> bytes:
-        self.heard = asyncio.get_running_loop().time()
-        self.pinged = False
+        self.reading = self.pinged = False
         return data
 
     async def _end(self, reason: str) -> None:
@@ -150,11 +156,18 @@ class Connection:
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    async def _take(self, received: Iterable[commands.Command | Problem]) -> None:
-        """Handle commands in order: what is said is pipelined, all others wait for what came before."""
+    async def _take(self, received: Iterable[commands.Command | Problem]) -> bool:
+        """Handle commands in order: what is said is pipelined, all others wait for what came before.
+
+        Returns whether there were any. Those that come after the connection is being closed are not handled.
+        """
+        took = False
         for item in received:
+            took = True
             if (wait := self._hindered()) is not None:
                 await wait
+            if self.session.phase is Phase.OVER or self.leaving is not None:
+                break
             if isinstance(item, Problem):
                 await self._settled()
                 self._refuse(item.id, Refused(item.code, item.text))
@@ -166,8 +179,9 @@ class Connection:
                 await self._command(item, item.id)
                 for wish in self._dialect.follow_up():
                     await self._command(wish, None)
-            if self.session.phase is Phase.OVER:
-                return
+                # What was answered is written now, so that `_hindered` knows whether it is read, before more is.
+                await asyncio.sleep(0)
+        return took
 
     def _hindered(self) -> Awaitable[object] | None:
         """What the next command has to wait for, if anything: for this client to read, and not to be too fast."""
@@ -209,8 +223,6 @@ class Connection:
         """Handle a command to its end."""
         try:
             await self._settle(self._services.chat.handle(self.session, command, now_ms()), id)
-            if type(command) is commands.Hello and self.session.person is not None:
-                log.info("%s logged in from %s", self.session.person.name, self.session.address or "here")
         except (Refused, StorageError) as error:
             self._refuse(id, error)
         except Exception:  # noqa: BLE001 - as above
@@ -308,8 +320,11 @@ class Connection:
         """Why this client is to be closed at the loop's time *now*, if it is; pings it when it has been silent."""
         if self.leaving is not None:
             return None
+        if self.writer.lagging_since is not None:
+            return self._overdue_to_read(now, limits)
+        self.unread = 0
         partial = now - self.partial_since if self.partial_since is not None else 0.0
-        silence = now - self.heard
+        silence = now - self.heard if self.reading else 0.0
         if self.session.phase is Phase.NEW:
             if _over(partial, limits.first_line_seconds):
                 return "no complete line in time"
@@ -325,6 +340,14 @@ class Connection:
             self.pinged = True
             self._send((events.Ping(),))
         return None
+
+    def _overdue_to_read(self, now: float, limits: Limits) -> str | None:
+        """As `overdue`, for a client that lags: it is there as long as what waits for it gets less."""
+        unread = self.writer.transport.get_write_buffer_size()
+        if not self.unread or unread < self.unread:
+            self.heard = now
+        self.unread = unread
+        return "does not read" if _over(now - self.heard, limits.idle_seconds) else None
 
     # --- ends that come from elsewhere ------------------------------------------------------------------------------
 

@@ -120,10 +120,10 @@ class Writers:
             data = encoded.get(dialect.variant)
             if data is None:
                 data = encoded[dialect.variant] = b"".join([dialect.encode_shared(event) for event in told])
+            if writer.lagging_since is not None:
+                continue  # also when replies are pending: what it misses must be one stretch of the log
             pending = writer.pending
             if not pending:
-                if writer.lagging_since is not None:
-                    continue
                 dirty.append(writer)
             pending.append(data)
 
@@ -179,8 +179,8 @@ class Writers:
         """Wait until a slow reader has read, then tell it what it missed."""
         try:
             await writer.stream.drain()
-        except ConnectionError:
-            return
+        except OSError:
+            return  # the connection is lost
         finally:
             writer.drained = None
         after, until = writer.lagging_since, self._seq()

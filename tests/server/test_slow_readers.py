@@ -1,0 +1,249 @@
+"""Who reads too slowly becomes a reader of history: told what is missing, and nobody else notices."""
+
+import asyncio
+import logging
+import re
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from asyncchat import ChatServer, connect
+from asyncchat.server import caretaker
+from asyncchat.vocabulary import commands, events
+from tests.server.peers import Native, Plain, Raw, limited, serving, where
+
+BUFFER = 1 << 16
+LONG = "x" * 10_000
+ENOUGH = 1_200
+"""Messages of 10 kB: more than the kernel takes for a peer that does not read (some 4 MB), by far."""
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ChatServer]:
+    async with serving(limited(rate=0, buffer=BUFFER)) as server:
+        yield server
+
+
+async def without_window(server: ChatServer) -> Raw:
+    """A peer whose system takes little for it while it does not read."""
+    end = socket.socket()
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    end.setblocking(False)
+    address = where(server)
+    await asyncio.get_running_loop().sock_connect(end, (address.host, address.port))
+    reader, writer = await asyncio.open_connection(sock=end, limit=4096)
+    return Raw(reader, writer)
+
+
+def waiting(server: ChatServer) -> int:
+    """Bytes that wait in the server for all its clients."""
+    return sum(writer.transport.get_write_buffer_size() for writer in server._writers.all)
+
+
+async def talk(sender: Native, count: int, text: str = LONG) -> list[int]:
+    """Say so much, as fast as it is acknowledged; the seqs."""
+    seqs = []
+    for begin in range(0, count, 20):
+        ids = [f"{begin} {n} {len(sender.told)}" for n in range(20)]
+        sender.send(*[commands.Say(id=id, to="#lobby", text=text) for id in ids])
+        for id in ids:
+            ok = await sender.reply(id)
+            assert isinstance(ok, events.Ok)
+            seqs.append(ok.seq or 0)
+        sender.told.clear()
+    return seqs
+
+
+def seqs_of(told: list[Any]) -> list[int]:
+    return [event.seq for event in told if isinstance(event, events.Said)]
+
+
+async def test_a_native_client_is_told_of_the_gap_and_fetches_it(server: ChatServer) -> None:
+    async with Native(await without_window(server)) as slow, await Native.open(server, "quick") as quick:
+        await slow.get(commands.Hello(name="slow"), events.Welcome)
+        listening = asyncio.create_task(hear(quick, ENOUGH))
+        async with await Native.open(server, "sender") as sender:
+            said = await talk(sender, ENOUGH)
+            assert await listening == said, "nobody else notices"
+            assert waiting(server) < BUFFER + 40 * len(LONG)
+            gap = await slow.event(events.Gap)
+            live = seqs_of(slow.told)
+            assert live == said[: len(live)]
+            assert gap.after >= live[-1]
+            fetched: list[int] = []
+            after, complete = gap.after, False
+            while not complete:
+                page = await slow.get(commands.Sync(after=after, until=gap.until), events.History)
+                fetched += seqs_of(page.events)
+                complete = page.complete
+                after = page.next or after
+            assert live + fetched == said
+            assert fetched
+            last = await sender.say("live again")
+            assert (await slow.event(events.Said)).seq == last
+
+
+async def hear(peer: Native, count: int) -> list[int]:
+    while len(heard := seqs_of(peer.told)) < count:
+        assert await peer.more()
+    return heard
+
+
+async def test_a_plain_client_reads_that_messages_were_skipped(server: ChatServer) -> None:
+    async with await without_window(server) as slow, await Native.open(server, "sender") as sender:
+        slow.send("slow\n")
+        await slow.until("exit leaves\n")
+        await talk(sender, ENOUGH)
+        lines = (await slow.until("/history shows them\n")).splitlines()
+        found = re.fullmatch(r"\* up to (\d+) messages were skipped; /history shows them", lines[-1])
+        assert found is not None, lines[-1]
+        assert len([line for line in lines if LONG in line]) + int(found[1]) == ENOUGH
+        await sender.say("live again")
+        assert await slow.line() == "sender: live again"
+
+
+async def test_what_a_slow_reader_asks_for_waits_until_it_reads(server: ChatServer) -> None:
+    """However much that is: pages of history must not pile up."""
+    async with Native(await without_window(server)) as greedy, await Native.open(server, "sender") as sender:
+        await talk(sender, 60)
+        await greedy.get(commands.Hello(name="greedy"), events.Welcome)
+        greedy.send(*[commands.History(id=n, to="#lobby", limit=50) for n in range(40)])
+        await sender.say("others are served meanwhile")
+        assert waiting(server) < BUFFER + 2 * 50 * (len(LONG) + 200)
+        for n in range(40):
+            page = await greedy.reply(n)
+            assert isinstance(page, events.History)
+            assert len(page.events) == 50
+            greedy.told.clear()
+
+
+async def test_replies_to_a_slow_reader_close_no_gap(server: ChatServer) -> None:
+    """What it is answered while it lags must not take later events along: the gap is one stretch of the log."""
+    async with Native(await without_window(server)) as slow, await Native.open(server, "sender") as sender:
+        await slow.get(commands.Hello(name="slow"), events.Welcome)
+        said: list[int] = []
+        while not any(writer.lagging_since is not None for writer in server._writers.all):
+            said += await talk(sender, 20)
+        (writer,) = (writer for writer in server._writers.all if writer.lagging_since is not None)
+        server._writers.send(writer, (events.Notice(text="an answer"),))
+        sender.send(commands.Say(id="during", to="#lobby", text="missed"))
+        during = await sender.reply("during")
+        assert isinstance(during, events.Ok)
+        gap = await slow.event(events.Gap)
+        live = seqs_of(slow.told)
+        assert during.seq not in live
+        assert gap.after < (during.seq or 0) <= gap.until
+
+
+class Valve:
+    """A relay in front of a server that can be shut: what the server sends stays in the network."""
+
+    def __init__(self, server: ChatServer) -> None:
+        self._server = where(server)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def __aenter__(self) -> str:
+        self._listener = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        return f"tcp://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listener.close()
+        await asyncio.wait(self._tasks)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        far_reader, far_writer = await asyncio.open_connection(self._server.host, self._server.port, limit=4096)
+
+        async def up() -> None:
+            while data := await reader.read(4096):
+                far_writer.write(data)
+            far_writer.write_eof()
+
+        forth = asyncio.create_task(up())
+        while data := await far_reader.read(4096):
+            await self.open.wait()
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+        await forth
+        far_writer.close()
+        await far_writer.wait_closed()
+        await writer.wait_closed()
+
+
+async def test_the_library_misses_nothing_when_its_network_stands_still(server: ChatServer) -> None:
+    """Neither when the application takes its events late (the queue is short)."""
+    valve = Valve(server)
+    async with valve as address, await Native.open(server, "sender") as sender:
+        async with connect(address, name="slow", queue=100) as chat:
+            first = await sender.say("first")
+            valve.open.clear()
+            said = await talk(sender, ENOUGH)
+            assert any(writer.lagging_since is not None for writer in server._writers.all)
+            valve.open.set()
+            last = await sender.say("last")
+            heard = []
+            async for event in chat:
+                if isinstance(event, events.Said):
+                    heard.append(event.seq)
+                    if event.seq == last:
+                        break
+            assert heard == [first, *said, last]
+
+
+# --- those who never read -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines are looked at often."""
+    monkeypatch.setattr(caretaker, "SWEEP_SECONDS", 0.02)
+
+
+@pytest.mark.parametrize("dialect", ["native", "plain"])
+@pytest.mark.usefixtures("hurried")
+async def test_who_never_reads_is_dropped_in_time(dialect: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    settings = limited(
+        rate=0,
+        buffer=BUFFER,
+        idle_seconds=0.2,
+        ping_seconds=0,
+        flush_seconds=0.1,
+        offline_seconds=0.01,
+        hold_seconds=0.1,
+    )
+    async with (
+        serving(settings) as server,
+        await Plain.enter(server, "witness") as witness,
+        await without_window(server) as deaf,
+    ):
+        deaf.send('{"type":"hello","name":"deaf"}\n' if dialect == "native" else "deaf\n")
+        await witness.matching("deaf joined")
+        left = asyncio.create_task(witness.matching("deaf left"))
+        async with await Native.open(server, "sender") as sender:
+            await talk(sender, ENOUGH)
+            await left
+    assert "does not read" in caplog.text
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_who_reads_slowly_but_reads_is_not_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    settings = limited(rate=0, buffer=1 << 22, idle_seconds=0.3, ping_seconds=0)
+    async with serving(settings) as server, await without_window(server) as slow:
+        slow.send('{"type":"hello","name":"slow","rooms":["#lobby"]}\n')
+        async with await Native.open(server, "sender") as sender:
+            await talk(sender, ENOUGH)
+        begin = asyncio.get_running_loop().time()
+        while b'"gap"' not in slow.unread[-200_000:]:
+            slow.unread += await slow.reader.readexactly(100_000)
+            await asyncio.sleep(0.02)  # that is how slow it is
+        assert asyncio.get_running_loop().time() - begin > 0.9
+    assert "does not read" not in caplog.text
