@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from asyncchat.core import permissions
-from asyncchat.core.house import House
+from asyncchat.core.house import House, echoed, is_room
 from asyncchat.core.outcomes import Ask, Outcome, Reply
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
@@ -51,13 +51,13 @@ def _member(person: Person, room: Room | None) -> events.Member:
         role=room.role(person),
         registered=person.registered,
         away=away,
-        read=room.markers.get(person.id),
+        read=person.markers.get(room.id),
     )
 
 
 def whois(house: House, session: Session, person: Person, command: commands.Whois, now: int) -> Outcome:
     """What the asker may know of a person."""
-    other = house.people.find(command.name)
+    other = house.person(command.name)
     shared = [
         room.name
         for room in other.rooms.values()
@@ -135,21 +135,24 @@ def search(house: House, session: Session, person: Person, command: commands.Sea
 
 
 def _place(house: House, person: Person, to: str) -> tuple[queries.Place, str]:
-    if to.startswith("#"):
+    if is_room(to):
         room = permissions.readable_room(house, person, to)
         return queries.Place(room=room.id), room.name
-    other = house.people.find(to)
+    other = house.person(to)
     return queries.Place(one=person.id, other=other.id), other.name
 
 
 def _page(wanted: int | None, limit: int) -> int:
     if wanted is None:
         return min(limit or DEFAULT_PAGE, DEFAULT_PAGE)
-    return min(wanted, limit) if limit else wanted
+    return min(wanted, limit or LONGEST_PAGE)
 
 
 DEFAULT_PAGE = 200
 """Events of a page when the asker names no number."""
+
+LONGEST_PAGE = 1_000_000
+"""Events of a page where its length has no limit: what one answer can be made of at all."""
 
 
 def _time(text: str | None) -> int | None:
@@ -158,9 +161,9 @@ def _time(text: str | None) -> int | None:
     try:
         moment: datetime = from_rfc3339(text)
     except ValueError:
-        raise Refused(Code.MALFORMED, f"no time in RFC 3339 form: {text}") from None
+        raise Refused(Code.MALFORMED, f"no time in RFC 3339 form: {echoed(text)}") from None
     if moment.tzinfo is None:
-        raise Refused(Code.MALFORMED, f"a time needs its offset from UTC, as in 2026-01-02T03:04:05Z: {text}")
+        raise Refused(Code.MALFORMED, f"a time needs its offset from UTC, as in 2026-01-02T03:04:05Z: {echoed(text)}")
     return int(moment.timestamp() * 1000)
 
 

@@ -5,14 +5,27 @@ records put into the log. `apply` takes the records in the log's order, changes 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from asyncchat.core import accounts, asking, entering, moderation, rooming, talking
+from asyncchat.core import (
+    accounts,
+    asking,
+    hello,
+    joining,
+    leaving,
+    moderation,
+    naming,
+    presence,
+    rooming,
+    talking,
+    upkeep,
+)
 from asyncchat.core.house import House, Settings
 from asyncchat.core.outcomes import NOTHING, Effect, Outcome, Reply
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, records
-from asyncchat.vocabulary.names import parse_room_name
+from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code
 
 Handler = Callable[[House, Session, Any, Any, int], Outcome]
@@ -34,11 +47,6 @@ def fence(house: House, seq: int, record: records.Fence, origin: Session | None)
     return ()
 
 
-def token_given(house: House, seq: int, record: records.TokenGiven, origin: Session | None) -> Sequence[Effect]:
-    """Tokens are the storage's: it is asked for them at login."""
-    return ()
-
-
 HANDLERS: dict[type[commands.Command], Handler] = {
     commands.Say: talking.say,
     commands.Edit: talking.edit,
@@ -46,12 +54,12 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.React: talking.react,
     commands.Typing: talking.typing,
     commands.Read: talking.read,
-    commands.Hello: entering.hello,
-    commands.Quit: entering.quit_,
+    commands.Hello: hello.hello,
+    commands.Quit: leaving.quit_,
     commands.Ping: ping,
     commands.Pong: pong,
-    commands.Join: rooming.join,
-    commands.Leave: rooming.leave,
+    commands.Join: joining.join,
+    commands.Leave: joining.leave,
     commands.Topic: rooming.topic,
     commands.Invite: rooming.invite,
     commands.SetRole: rooming.set_role,
@@ -62,8 +70,8 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.History: asking.history,
     commands.Sync: asking.sync,
     commands.Search: asking.search,
-    commands.Nick: accounts.nick,
-    commands.Away: accounts.away,
+    commands.Nick: naming.nick,
+    commands.Away: presence.away,
     commands.Register: accounts.register,
     commands.Passwd: accounts.passwd,
     commands.Kick: moderation.kick,
@@ -82,20 +90,21 @@ FACTS: dict[type[records.Record], Fact] = {
     records.MessageReacted: talking.message_reacted,
     records.MarkerSet: talking.marker_set,
     records.PersonTyping: talking.person_typing,
-    records.PersonCreated: entering.person_created,
-    records.Attached: entering.attached,
-    records.Detached: entering.detached,
-    records.NameReleased: entering.name_released,
-    records.Seen: entering.seen,
-    records.PresenceSet: entering.presence_set,
-    records.NameTaken: accounts.name_taken,
-    records.Registered: accounts.registered,
+    records.PersonCreated: naming.person_created,
+    records.Attached: hello.attached,
+    records.Detached: leaving.detached,
+    records.NameReleased: leaving.name_released,
+    records.Seen: leaving.seen,
+    records.PresenceSet: presence.presence_set,
+    records.NameTaken: naming.name_taken,
+    records.Registered: naming.registered,
     records.PasswordSet: accounts.password_set,
     records.AdministratorSet: accounts.administrator_set,
-    records.TokenGiven: token_given,
-    records.RoomCreated: rooming.room_created,
-    records.PersonJoined: rooming.person_joined,
-    records.PersonLeft: rooming.person_left,
+    records.TokenGiven: accounts.token_given,
+    records.RoomCreated: joining.room_created,
+    records.RoomDropped: joining.room_dropped,
+    records.PersonJoined: joining.person_joined,
+    records.PersonLeft: joining.person_left,
     records.TopicSet: rooming.topic_set,
     records.RoomSet: rooming.room_set,
     records.InviteSet: rooming.invite_set,
@@ -126,14 +135,18 @@ class Chat:
         """
         house = self.house
         for at, record in facts:
-            self.apply(at, record, None)
+            # A claim that came second lost then, and loses again.
+            with suppress(Refused):
+                self.apply(at, record, None)
         house.seq = seq
         for person in house.people:
             if not person.registered:
-                entering.wait_for(house, person, now)
-            elif person.seen is None:
+                house.people.wait_for(person, now)
+            if person.seen is None:
                 person.seen = seq
-        lobby = parse_room_name(house.settings.default_room)
+        for room in house.rooms:
+            house.rooms.expect(room, now)
+        lobby = house.default_room
         if lobby.key in house.rooms.by_key:
             return []
         return [records.RoomCreated(time=now, name=lobby.text, key=lobby.key)]
@@ -153,16 +166,13 @@ class Chat:
         return FACTS[type(record)](self.house, seq, record, origin)
 
     def failed(self, record: records.Record) -> None:
-        """A record that `handle` wanted did not get into the log."""
-        if type(record) is records.Message:
-            talking.message_not_stored(self.house, record)
-        elif type(record) is records.NameReleased:
-            entering.name_not_released(self.house, record)
+        """A record that `handle` wanted, or that was `overdue`, did not get into the log."""
+        upkeep.failed(self.house, record)
 
     def vanish(self, session: Session, now: int, reason: str) -> Outcome:
         """A connection ended without a goodbye."""
-        return entering.detach(self.house, session, now, quit=not session.resumable, reason=reason)
+        return leaving.detach(self.house, session, now, quit=not session.resumable, reason=reason)
 
     def overdue(self, now: int) -> list[records.Record]:
-        """What mere time has made true; ask about once a second."""
-        return entering.overdue(self.house, now)
+        """What mere time has made true, and what follows from other facts; ask about once a second."""
+        return upkeep.overdue(self.house, now)

@@ -1,24 +1,42 @@
 """The state that the rules work on: people, rooms, bans, and what the operator set."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from msgspec import Struct, structs
 
+from asyncchat.core.bans import Bans
 from asyncchat.core.limits import Failures, Limits
 from asyncchat.core.people import People, Person
-from asyncchat.core.rooms import Bans, Room, Rooms
+from asyncchat.core.rooms import Room, Rooms
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.errors import Refused
-from asyncchat.vocabulary.names import BadName, Name, RoomName, parse_room_name, parse_user_name
+from asyncchat.vocabulary.names import (
+    NAME_LIMIT,
+    ROOM_NAME_LIMIT,
+    BadName,
+    Name,
+    RoomName,
+    look_alike_keys,
+    parse_room_name,
+    parse_user_name,
+)
 from asyncchat.vocabulary.terms import Code
+
+ROOM_PREFIXES = ("#", "＃", "﹟")
+"""What a room's name may begin with as it is typed: input methods of East Asia make a # of their own."""
+
+ECHOED = 80
+"""Characters of what somebody typed that an error gives back."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """What the operator decides about the rules.
 
     ``guests``: anyone may take a free name. ``registration``: "open", "invitation" or "closed". ``invitations``: the
-    words that let register. ``server_password``: everybody has to say it at login. ``insecure_passwords``: passwords
-    may travel unencrypted from anywhere. ``administrators``: registered names that have all rights.
+    words that let register, each once. ``server_password``: everybody has to say it at login. ``insecure_passwords``:
+    passwords may travel unencrypted from anywhere. ``administrators``: registered names that have all rights; as long
+    as such a name is not registered, it is taken and registered from the server's own machine only, lest a stranger is
+    first.
     """
 
     name: str = "asyncchat"
@@ -41,6 +59,7 @@ class House:
     """
 
     def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:
+        self.wrong_passwords = Failures(0)
         self.settings = settings
         self.epoch = epoch
         self.new_token = new_token
@@ -51,7 +70,6 @@ class House:
         self.bans = Bans()
         self.sessions: dict[Session, None] = {}
         self.used_invitations: set[str] = set()
-        self.wrong_passwords = Failures(self.limits.wrong_passwords)
 
     @property
     def settings(self) -> Settings:
@@ -61,46 +79,72 @@ class House:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self._settings = settings
-        self.limits = settings.limits
-        self.limits_told: dict[str, int | float] = structs.asdict(settings.limits)
-        self.administrators = frozenset(parse_user_name(name).key for name in settings.administrators)
+        limits = self.limits = settings.limits
+        self.limits_told: dict[str, int | float] = structs.asdict(limits)
+        self.administrators = frozenset(parse_user_name(name, 0).key for name in settings.administrators)
+        self.default_room = parse_room_name(settings.default_room, 0)
+        self._own_looks = _looks(settings.name)
+        self.wrong_passwords.free = limits.wrong_passwords
+        # Names that were taken under other limits must be found still.
+        self._longest_name = max(limits.name, NAME_LIMIT) if limits.name else 0
+        self._longest_room_name = max(limits.room_name, ROOM_NAME_LIMIT) if limits.room_name else 0
+
+    # --- names ------------------------------------------------------------------------------------------------------
 
     def user_name(self, text: str) -> Name:
-        """Parse a person's name; raises `Refused` 400, or 413 if it is too long."""
+        """Parse a person's name that is to be taken; raises `Refused` 400."""
         try:
             return parse_user_name(text, limit=self.limits.name)
         except BadName as error:
             raise Refused(Code.MALFORMED, str(error)) from None
 
     def room_name(self, text: str) -> RoomName:
-        """Parse a room's name; raises `Refused` 400."""
+        """Parse the name of a room that may be new; raises `Refused` 400."""
         try:
             return parse_room_name(text, limit=self.limits.room_name)
         except BadName as error:
             raise Refused(Code.MALFORMED, str(error)) from None
 
+    def speaks_for_itself(self, name: Name) -> bool:
+        """Is this, or does it look like, the server's own name, under which it tells people what it did?"""
+        return not self._own_looks.isdisjoint(look_alike_keys(name))
+
+    def person(self, text: str) -> Person:
+        """Who holds this name; raises `Refused` 404, or 410 for a guest who has left."""
+        try:
+            key = parse_user_name(text, self._longest_name).key
+        except BadName:
+            raise Refused(Code.NOT_FOUND, f"no such user: {echoed(text)}") from None
+        person = self.people.by_key.get(key)
+        if person is not None:
+            return person
+        if self.people.departed(key):
+            raise Refused(Code.GONE, f"{echoed(text)} has left")
+        raise Refused(Code.NOT_FOUND, f"no such user: {echoed(text)}")
+
     def room(self, text: str) -> Room:
         """The room of this name, whoever asks; raises `Refused` 404. Rights are `permissions.visible_room`'s."""
         try:
-            room = self.rooms.named(text)
+            room = self.rooms.by_key.get(parse_room_name(text, self._longest_room_name).key)
         except BadName:
             room = None
         if room is None:
-            raise Refused(Code.NOT_FOUND, f"no such room: {text}")
+            raise no_such_room(text)
         return room
+
+    # --- what is asked everywhere -----------------------------------------------------------------------------------
 
     def is_administrator(self, person: Person) -> bool:
         """May this person do everything? Only a registered name can; a guest may borrow any."""
         return person.registered and (person.administrator or person.key in self.administrators)
 
-    def check_secure(self, session: Session) -> None:
-        """Raise `Refused` 403 when a password would travel where others can read it."""
-        if not (session.secure or self.settings.insecure_passwords):
-            raise Refused(Code.FORBIDDEN, "passwords only over TLS: connect to the tls:// address")
+    def is_orphaned(self, room: Room) -> bool:
+        """Has the room owners, and are all of them gone? One that was left without an owner on purpose has none."""
+        return bool(room.owners) and not any(owner in self.people.by_id for owner in room.owners)
 
     def check_text(self, text: str) -> None:
         """Raise `Refused` for a message's text that is empty or too long."""
-        if not text:
+        if not text or text.isspace():
             raise Refused(Code.MALFORMED, "an empty message")
         limit = self.limits.text
         # A character is 4 bytes at most: short texts, nearly all, need no encoding to be known as short.
@@ -117,13 +161,38 @@ class House:
         return " ".join(text.split())
 
 
+def _looks(server_name: str) -> frozenset[str]:
+    try:
+        return look_alike_keys(parse_user_name(server_name, 0))
+    except BadName:  # then nobody can have it
+        return frozenset()
+
+
+def no_such_room(text: str) -> Refused:
+    """The answer, to the letter, for a name that no room has, and for a room that the asker must not know of."""
+    return Refused(Code.NOT_FOUND, f"no such room: {echoed(text)}")
+
+
+def echoed(text: str) -> str:
+    """What somebody typed, for an error that tells it back."""
+    return text if len(text) <= ECHOED else text[:ECHOED] + "…"
+
+
+def is_room(to: str) -> bool:
+    """Is this, as typed, the name of a room and not of a person?"""
+    return to.startswith(ROOM_PREFIXES)
+
+
 def sessions_of(people: Iterable[Person]) -> dict[Session, None]:
     """All sessions of these people, each once."""
     return {session: None for person in people for session in person.sessions}
 
 
-def neighbours(person: Person) -> dict[Session, None]:
-    """The sessions of all who share a room with a person, and the person's own."""
+def neighbours(person: Person) -> Collection[Session]:
+    """The sessions of all who share a room with a person, and the person's own, each once."""
+    if len(person.rooms) == 1:
+        (room,) = person.rooms.values()
+        return room.audience
     audience = dict(person.sessions)
     for room in person.rooms.values():
         audience.update(room.audience)

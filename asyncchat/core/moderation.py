@@ -1,21 +1,68 @@
 """Order in the house: kick, ban, mute, and cleaning up after somebody."""
 
-from collections.abc import Sequence
-from ipaddress import ip_network
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from asyncchat.core import permissions
+from asyncchat.core.bans import Bans, any_in, parse_network
 from asyncchat.core.house import House
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell
 from asyncchat.core.people import Person
-from asyncchat.core.rooms import Bans, Room, in_network
-from asyncchat.core.session import Session
+from asyncchat.core.rooms import Room
+from asyncchat.core.session import Phase, Session
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.queries import FindRecent
-from asyncchat.vocabulary.terms import Code, rfc3339
+from asyncchat.vocabulary.records import NOBODY
+from asyncchat.vocabulary.terms import Code, Role, rfc3339
 
 PURGE_AT_ONCE = 10_000
 """Messages that one `purge` deletes; more need a second one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Whom a ban is to be on; ``who``: what people call that."""
+
+    who: str
+    person: Person | None = None
+    key: str = ""
+    address: str = ""
+
+    def is_hit(self, ban: records.BanSet) -> bool:
+        """Is it this target that the ban is on?"""
+        if self.address:
+            return ban.address == self.address
+        ids_fit = self.person is not None and ban.person == self.person.id
+        return ids_fit or ban.key == self.key or (not ban.address and ban.who == self.who)
+
+
+def _target(house: House, who: str) -> _Target:
+    """An IP address or network; a person who is known now; or else a name. Raises `Refused` 400 if it is none."""
+    address = parse_network(who)
+    if address:
+        return _Target(address, address=address)
+    name = house.user_name(who)
+    person = house.people.by_key.get(name.key)
+    return _Target(person.name if person is not None else name.text, person, name.key)
+
+
+def _ban(target: _Target, room: int, by: str, now: int, seconds: int | None, reason: str | None) -> records.BanSet:
+    """The record of a ban. Whose name is theirs for good is banned by id alone: the ban is on the person."""
+    person = target.person
+    return records.BanSet(
+        time=now,
+        room=room,
+        by=by,
+        who=target.who,
+        person=person.id if person is not None else NOBODY,
+        key="" if person is not None and person.registered else target.key,
+        address=target.address,
+        until=now + seconds * 1000 if seconds is not None else None,
+        reason=reason,
+    )
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -27,71 +74,82 @@ def kick(house: House, session: Session, person: Person, command: commands.Kick,
     if target not in room.members:
         raise Refused(Code.NOT_FOUND, f"{target.name} is not in {room.name}")
     reason = house.check_line(command.reason, "a reason")
-    return Append(_out(room, target, person, now, reason))
+    return Append((*_uninvited(room, target, person, now), _out(room, target, person, now, reason)))
 
 
-def _out(room: Room, target: Person, by: Person, now: int, reason: str | None) -> tuple[records.Record, ...]:
-    left = records.PersonLeft(time=now, person=target.id, room=room.id, reason=reason, by=by.name)
-    if target.id not in room.invited:
-        return (left,)
-    void = records.InviteSet(time=now, room=room.id, person=target.id, by=by.id, active=False)
-    return (void, left)
+def _uninvited(room: Room, target: Person, by: Person, now: int) -> Iterable[records.Record]:
+    if target.id in room.invited:
+        yield records.InviteSet(time=now, room=room.id, person=target.id, by=by.id, active=False)
+
+
+def _out(room: Room, target: Person, by: Person, now: int, reason: str | None) -> records.Record:
+    return records.PersonLeft(time=now, person=target.id, room=room.id, reason=reason, by=by.name)
 
 
 def ban(house: House, session: Session, person: Person, command: commands.Ban, now: int) -> Outcome:
     """Keep a person, a name or an address out of a room, or off the server."""
-    until = now + command.seconds * 1000 if command.seconds else None
+    if command.seconds == 0:
+        raise Refused(Code.MALFORMED, "a ban lasts a second at least; without seconds it is for ever")
     reason = house.check_line(command.reason, "a reason")
-    room = None
     if command.room is None:
-        permissions.check_administrator(house, person)
+        return _ban_from_server(house, person, command, now, reason)
+    room = permissions.visible_room(house, person, command.room)
+    permissions.check_right(house, person, room, "ban")
+    target = _target(house, command.who)
+    banned = target.person
+    put: list[records.Record] = [_ban(target, room.id, person.name, now, command.seconds, reason)]
+    if banned is not None:
+        permissions.check_over(house, person, banned, room)
+        if room.role(banned) is not Role.MEMBER:  # who has a role is let in
+            put.append(records.RoleSet(time=now, room=room.id, person=banned.id, role=Role.MEMBER, by=person.id))
+        put += _uninvited(room, banned, person, now)
+        if banned in room.members:
+            put.append(_out(room, banned, person, now, reason))
     else:
-        room = permissions.visible_room(house, person, command.room)
-        permissions.check_right(house, person, room, "ban")
-    target, key, address = _whom(house, command.who)
-    if target is not None:
-        if room is not None:
-            permissions.check_over(house, person, target, room)
-        elif house.is_administrator(target):
-            raise Refused(Code.FORBIDDEN, f"{target.name} is an administrator")
-    put = records.BanSet(
-        time=now,
-        room=room.id if room is not None else records.NOBODY,
-        by=person.name,
-        who=command.who,
-        person=target.id if target is not None else records.NOBODY,
-        key=key,
-        address=address,
-        until=until,
-        reason=reason,
-    )
-    if room is None:
-        return Append((put,))
-    out = [
-        record
-        for member in room.members
-        if (member is target or _from(member, address))
-        and permissions.role(house, member, room).rank < permissions.role(house, person, room).rank
-        for record in _out(room, member, person, now, reason)
-    ]
-    return Append((put, *out))
+        put += _all_from(house, room, target, person, now, reason)
+    return Append(tuple(put))
+
+
+def _all_from(
+    house: House, room: Room, target: _Target, by: Person, now: int, reason: str | None
+) -> Iterable[records.Record]:
+    """Those in the room whom a ban of an address puts out: they are below the one who bans."""
+    if not target.address:
+        return
+    mine = permissions.role(house, by, room).rank
+    for member in room.members:
+        addresses = (session.address for session in member.sessions)
+        if permissions.role(house, member, room).rank < mine and any_in(addresses, target.address):
+            yield _out(room, member, by, now, reason)
+
+
+def _ban_from_server(house: House, person: Person, command: commands.Ban, now: int, reason: str | None) -> Outcome:
+    permissions.check_administrator(house, person)
+    target = _target(house, command.who)
+    if target.person is not None and house.is_administrator(target.person):
+        raise Refused(Code.FORBIDDEN, f"{target.person.name} is an administrator")
+    return Append((_ban(target, NOBODY, person.name, now, command.seconds, reason),))
 
 
 def unban(house: House, session: Session, person: Person, command: commands.Unban, now: int) -> Outcome:
-    """Lift a ban."""
+    """Lift the bans on a person, a name or an address."""
     room, bans = _bans(house, person, command.room, "unban")
-    target, key, address = _whom(house, command.who)
-    for present in bans.active(now):
-        same = (
-            (present.person and target is not None and present.person == target.id)
-            or (present.key and present.key == key)
-            or (present.address and present.address == address)
-            or present.who == command.who
+    target = _target(house, command.who)
+    lifted = _lifted(bans, target, person.name, now, mute=False)
+    if not lifted:
+        where = room.name if room is not None else "this server"
+        raise Refused(Code.NOT_FOUND, f"{target.who} is not banned from {where}")
+    return Append(lifted)
+
+
+def _lifted(bans: Bans, target: _Target, by: str, now: int, *, mute: bool) -> tuple[records.Record, ...]:
+    return tuple(
+        records.BanLifted(
+            time=now, room=ban.room, by=by, person=ban.person, key=ban.key, address=ban.address, mute=mute
         )
-        if same and not present.mute:
-            return Append((_lifted(present, person.name, now),))
-    where = room.name if room is not None else "this server"
-    raise Refused(Code.NOT_FOUND, f"{command.who} is not banned from {where}")
+        for ban in bans.active(now)
+        if ban.mute is mute and target.is_hit(ban)
+    )
 
 
 def bans(house: House, session: Session, person: Person, command: commands.Bans, now: int) -> Outcome:
@@ -113,33 +171,31 @@ def bans(house: House, session: Session, person: Person, command: commands.Bans,
 def mute(house: House, session: Session, person: Person, command: commands.Mute, now: int) -> Outcome:
     """A person may listen but not speak; 0 seconds lifts it."""
     room, target = _against(house, person, command.room, command.name, "mute")
+    muted = _Target(target.name, target, target.key)
     if command.seconds == 0:
-        for present in room.bans.active(now):
-            if present.mute and present.person == target.id:
-                return Append((_lifted(present, person.name, now),))
-        raise Refused(Code.NOT_FOUND, f"{target.name} is not muted in {room.name}")
-    put = records.BanSet(
-        time=now,
-        room=room.id,
-        by=person.name,
-        who=target.name,
-        person=target.id,
-        mute=True,
-        until=now + command.seconds * 1000 if command.seconds is not None else None,
-        reason=house.check_line(command.reason, "a reason"),
-    )
-    return Append((put,))
+        lifted = _lifted(room.bans, muted, person.name, now, mute=True)
+        if not lifted:
+            raise Refused(Code.NOT_FOUND, f"{target.name} is not muted in {room.name}")
+        return Append(lifted)
+    if permissions.role(house, target, room).rank >= Role.OPERATOR.rank:
+        raise Refused(Code.CONFLICT, f"{target.name} keeps order in {room.name}: give them another role first")
+    reason = house.check_line(command.reason, "a reason")
+    put = _ban(muted, room.id, person.name, now, command.seconds, reason)
+    return Append((structs.replace(put, mute=True),))
 
 
 def purge(house: House, session: Session, person: Person, command: commands.Purge, now: int) -> Outcome:
-    """Delete what a person said in a room lately; they may have left meanwhile."""
+    """Delete what a person said in a room lately, under whatever name; they may have left meanwhile."""
     room = permissions.visible_room(house, person, command.room)
     permissions.check_right(house, person, room, "purge")
-    query = FindRecent(room.id, command.name, now - command.seconds * 1000, PURGE_AT_ONCE)
+    name = house.user_name(command.name)
+    author = house.people.by_key.get(name.key)
+    since = now - command.seconds * 1000
+    query = FindRecent(room.id, name.text, since, PURGE_AT_ONCE, person=author.id if author is not None else NOBODY)
 
     def found(targets: list[int]) -> Outcome:
         if not targets:
-            raise Refused(Code.NOT_FOUND, f"nothing of {command.name} in {room.name} in that time")
+            raise Refused(Code.NOT_FOUND, f"nothing of {name.text} in {room.name} in that time")
         gone = records.MessagesDeleted(
             time=now, by=person.id, name=person.name, to=room.name, room=room.id, targets=targets
         )
@@ -151,7 +207,7 @@ def purge(house: House, session: Session, person: Person, command: commands.Purg
 def _against(house: House, person: Person, room_name: str, name: str, command: str) -> tuple[Room, Person]:
     room = permissions.visible_room(house, person, room_name)
     permissions.check_right(house, person, room, command)
-    target = house.people.find(name)
+    target = house.person(name)
     permissions.check_over(house, person, target, room)
     return room, target
 
@@ -163,26 +219,6 @@ def _bans(house: House, person: Person, room_name: str | None, command: str) -> 
     room = permissions.visible_room(house, person, room_name)
     permissions.check_right(house, person, room, command)
     return room, room.bans
-
-
-def _whom(house: House, who: str) -> tuple[Person | None, str, str]:
-    """Who is meant: a person who is known now, else a name's key; or an IP address or network."""
-    try:
-        return None, "", str(ip_network(who, strict=False))
-    except ValueError:
-        name = house.user_name(who)
-    person = house.people.by_key.get(name.key)
-    return (person, "", "") if person is not None else (None, name.key, "")
-
-
-def _from(person: Person, network: str) -> bool:
-    return network != "" and any(in_network(session.address, network) for session in person.sessions)
-
-
-def _lifted(ban: records.BanSet, by: str, now: int) -> records.BanLifted:
-    return records.BanLifted(
-        time=now, room=ban.room, by=by, person=ban.person, key=ban.key, address=ban.address, mute=ban.mute
-    )
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -235,21 +271,21 @@ def _told_mute(
 
 
 def _off_the_server(house: House, ban: records.BanSet) -> Sequence[Effect]:
-    hit = [
-        session
-        for session in house.sessions
-        if session.person is not None
-        and not house.is_administrator(session.person)
-        and (
-            session.person.id == ban.person
-            or (ban.key and session.person.key == ban.key)
-            or _from(session.person, ban.address)
-        )
-    ]
+    """End the sessions that a ban is on. What they have sent already counts no more."""
+    hit = [session for session in house.sessions if _is_off(house, session, ban)]
     if not hit:
         return ()
+    for session in hit:
+        session.phase = Phase.PARTED
     reason = f"banned from this server: {ban.reason}" if ban.reason else "banned from this server"
     return (Part(hit, events.Bye(code=Code.FORBIDDEN, reason=reason), reason="banned"),)
+
+
+def _is_off(house: House, session: Session, ban: records.BanSet) -> bool:
+    person = session.person
+    if person is None or house.is_administrator(person):
+        return False
+    return person.id == ban.person or person.key == ban.key or any_in((session.address,), ban.address)
 
 
 def announced(house: House, seq: int, record: records.Announced, origin: Session | None) -> Sequence[Effect]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from asyncchat.core.accounts import check_password
+from asyncchat.core.credentials import check_password
 from asyncchat.core.house import House
 from asyncchat.core.outcomes import Append, Ask, Outcome
 from asyncchat.core.people import Person
@@ -30,7 +30,7 @@ def operator_session(house: House) -> Session:
     operator.registered = operator.administrator = True
     session = Session(key=NOBODY)
     session.person = operator
-    session.phase = Phase.IN
+    session.phase = Phase.HOUSE
     return session
 
 
@@ -81,7 +81,7 @@ def reset_password(house: House, name: str, password: str, now: int) -> Outcome:
 
 
 def _registered(house: House, name: str) -> Person:
-    person = house.people.find(name)
+    person = house.person(name)
     if not person.registered:
         raise Refused(Code.FORBIDDEN, f"{person.name} is a guest, and has no account")
     return person

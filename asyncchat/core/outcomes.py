@@ -1,19 +1,20 @@
 """What the rules give back: an `Outcome` of a command for its session, and `Tell`s for everyone else."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from msgspec import Struct
 
 from asyncchat.core.session import Session
-from asyncchat.vocabulary.events import Event, Result
+from asyncchat.vocabulary.events import Event, Ok, Result
 from asyncchat.vocabulary.queries import Query
 from asyncchat.vocabulary.records import Record
-from asyncchat.vocabulary.terms import Code
+from asyncchat.vocabulary.terms import Code, Id
 
 
 class Append(Struct, frozen=True, gc=False):
-    """Put these records into the log; when all are applied, go on with ``then`` (given their ``seq`` s).
+    """Put these records (at least one) into the log; when all are applied, go on with ``then`` (given their ``seq`` s).
 
     Without a ``then`` the command is done: it is answered with `ok`, ``code`` and the last ``seq``.
     """
@@ -49,12 +50,38 @@ NOTHING = Reply()
 """Done, and nothing to say."""
 
 
+def done(id: Id | None) -> Reply:
+    """Done without a record: said to those who gave their command an ``id``."""
+    return NOTHING if id is None else Reply((Ok(id=id, code=Code.OK),))
+
+
 class Tell(Struct, frozen=True, gc=False):
-    """Send ``event`` to these sessions. ``origin``: the session that caused it, which may know it already."""
+    """Send ``event`` to these sessions. ``origin``: the session that caused it, which may know it already.
+
+    ``to`` may be a live set of the state: it is right until the next record is applied.
+    """
 
     event: Event | Result
     to: Collection[Session]
     origin: Session | None = None
+
+
+class Together(Collection[Session]):
+    """Several sets of sessions that have none in common, as one, without a copy: a room may have thousands."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, *parts: Collection[Session]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[Session]:
+        return chain.from_iterable(self._parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __contains__(self, session: object) -> bool:
+        return any(session in part for part in self._parts)
 
 
 class Part(Struct, frozen=True, gc=False):

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from asyncchat.core.session import Session
-from asyncchat.vocabulary.errors import Refused
-from asyncchat.vocabulary.names import BadName, Name, look_alike_keys, parse_user_name
-from asyncchat.vocabulary.terms import Code, State
+from asyncchat.vocabulary.names import Name, look_alike_keys
+from asyncchat.vocabulary.terms import State
 
 if TYPE_CHECKING:
     from asyncchat.core.rooms import Room
@@ -22,14 +21,16 @@ IN_FLIGHT = 0
 class Person:
     """An identity: a name now, sessions now, rooms now. Its ``id`` stays, whatever the name.
 
-    ``gone_at`` (Unix ms): when the last session ended; None while there is one. ``told_offline``: the rooms were told.
-    ``seen``: the ``seq`` up to which a registered person got everything before going offline. ``nonces``: the ``seq``
-    of the latest messages that had a nonce, or None while they have not been read from storage.
+    ``gone_at`` (Unix ms): since when there is no session; None while there is one. ``told_offline``: the rooms were
+    told. ``seen``: the ``seq`` up to which they got everything when their last session ended; None while there is one.
+    ``spoke_at`` (Unix ms): when they said something last. ``nonces``: the ``seq`` of the latest messages that had a
+    nonce, or None while they have not been read from storage. ``markers``: the ``seq`` up to which a room, or the
+    conversation with a person, is read, by the id of that room or person.
     """
 
     __slots__ = (
-        "administrator", "away", "gone_at", "id", "key", "name", "nonces", "password", "registered", "rooms", "seen",
-        "sessions", "spoke_at", "told_offline",
+        "administrator", "away", "gone_at", "id", "key", "markers", "name", "nonces", "password", "registered", "rooms",
+        "seen", "sessions", "spoke_at", "told_offline",
     )  # fmt: skip
 
     def __init__(self, id: int, name: str, key: str) -> None:
@@ -47,6 +48,7 @@ class Person:
         self.seen: int | None = None
         self.spoke_at: int | None = None
         self.nonces: dict[str, int] | None = None
+        self.markers: dict[int, int] = {}
 
     @property
     def state(self) -> State:
@@ -57,30 +59,22 @@ class Person:
 
 
 class People:
-    """All people who are here, are waited for, or are registered; and the names that they hold."""
+    """All people who are here, are waited for, or are registered; and the names that they hold.
+
+    ``waiting``: those without a session whose name or rooms are held, longest first. ``returned``: registered people
+    who came online of whom the storage does not know it yet.
+    """
 
     def __init__(self) -> None:
         self.by_id: dict[int, Person] = {}
         self.by_key: dict[str, Person] = {}
         self.waiting: OrderedDict[Person, None] = OrderedDict()
+        self.returned: dict[Person, None] = {}
         self._by_look: dict[str, Person] = {}
         self._departed: OrderedDict[str, None] = OrderedDict()
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.by_id.values())
-
-    def find(self, name: str) -> Person:
-        """The person who holds this name; raises `Refused` 404, or 410 for a guest who has left."""
-        try:
-            key = parse_user_name(name).key
-        except BadName:
-            raise Refused(Code.NOT_FOUND, f"no such user: {name}") from None
-        person = self.by_key.get(key)
-        if person is not None:
-            return person
-        if key in self._departed:
-            raise Refused(Code.GONE, f"{name} has left")
-        raise Refused(Code.NOT_FOUND, f"no such user: {name}")
 
     def rival(self, name: Name, person: Person | None) -> Person | None:
         """Who else holds this name, or one that looks like it; None if it is free for *person*."""
@@ -89,6 +83,10 @@ class People:
             return holder
         looks = (self._by_look.get(look) for look in look_alike_keys(name))
         return next((other for other in looks if other is not None and other is not person), None)
+
+    def departed(self, key: str) -> bool:
+        """Did a guest have the name of this key lately?"""
+        return key in self._departed
 
     def add(self, person: Person) -> None:
         """Take in a person with the name that they hold."""
@@ -99,7 +97,6 @@ class People:
         """Give a person another name; the old one is free."""
         self._free(person)
         person.name, person.key = name, key
-        self.by_id[person.id] = person
         self._hold(person)
 
     def forget(self, person: Person) -> None:
@@ -110,6 +107,12 @@ class People:
         self._departed[person.key] = None
         if len(self._departed) > DEPARTED:
             self._departed.popitem(last=False)
+
+    def wait_for(self, person: Person, now: int) -> None:
+        """A person has no session: hold their name and rooms for a while from now on."""
+        person.gone_at = now
+        self.waiting.pop(person, None)
+        self.waiting[person] = None
 
     def _hold(self, person: Person) -> None:
         self.by_key[person.key] = person

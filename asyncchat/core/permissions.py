@@ -1,16 +1,17 @@
 """The one gate for every right. The rules reach rooms and their past only through these functions.
 
 A private room does not exist for those whom it does not admit: the answer is the same 404, to the letter, as for a name
-that no room has.
+that no room has. To join is the one command that has to say more, since it would open a room of that name: it is
+answered 403, that this name cannot be joined, and not why.
 """
 
-from asyncchat.core.house import House
+from asyncchat.core.house import House, no_such_room
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.queries import StoredMessage
-from asyncchat.vocabulary.records import BanSet
+from asyncchat.vocabulary.records import NOBODY
 from asyncchat.vocabulary.terms import Code, Role
 
 NEEDS = {
@@ -32,31 +33,17 @@ def role(house: House, person: Person, room: Room) -> Role:
     return Role.OWNER if house.is_administrator(person) else room.role(person)
 
 
+# --- seeing and reading ---------------------------------------------------------------------------------------------
+
+
 def sees(house: House, person: Person, room: Room) -> bool:
     """May this person know that the room exists?"""
     return (
         not room.private
         or person in room.members
         or person.id in room.invited
-        or room.role(person).rank >= Role.OPERATOR.rank
-        or house.is_administrator(person)
+        or role(house, person, room).rank >= Role.OPERATOR.rank
     )
-
-
-def visible_room(house: House, person: Person, name: str) -> Room:
-    """The room of this name if the person may know of it; raises `Refused` 404."""
-    room = house.room(name)
-    if not sees(house, person, room):
-        raise Refused(Code.NOT_FOUND, f"no such room: {name}")
-    return room
-
-
-def readable_room(house: House, person: Person, name: str) -> Room:
-    """The room of this name if the person may read what is and was said there; raises `Refused` 404 or 403."""
-    room = visible_room(house, person, name)
-    if not reads(house, person, room):
-        raise Refused(Code.FORBIDDEN, f"{room.name}: join first")
-    return room
 
 
 def reads(house: House, person: Person, room: Room) -> bool:
@@ -64,64 +51,20 @@ def reads(house: House, person: Person, room: Room) -> bool:
     return person in room.members or not (room.private or room.password is not None) or house.is_administrator(person)
 
 
-def check_join(house: House, session: Session, person: Person, room: Room, now: int) -> bool:
-    """May this person enter? Raises `Refused` 403. Returns whether the room's password has to be checked still."""
-    rank = role(house, person, room).rank
-    if rank >= Role.OPERATOR.rank:
-        return False
-    if room.bans.match(now, person=person, address=session.address, mute=False):
-        raise Refused(Code.FORBIDDEN, f"{room.name}: you are banned")
-    if person.id in room.invited:
-        return False
-    if room.password is not None:
-        return True
-    if room.private:
-        raise Refused(Code.FORBIDDEN, f"{room.name} cannot be joined")
-    return False
+def visible_room(house: House, person: Person, name: str) -> Room:
+    """The room of this name if the person may know of it; raises `Refused` 404."""
+    room = house.room(name)
+    if not sees(house, person, room):
+        raise no_such_room(name)
+    return room
 
 
-def check_say(house: House, session: Session, person: Person, room: Room, now: int) -> None:
-    """May this person speak here? Raises `Refused` 403, or 404 where the room must not be known."""
-    if person not in room.members:
-        visible_room(house, person, room.name)
-        raise Refused(Code.FORBIDDEN, f"{room.name}: join first")
-    if not (room.moderated or room.bans):
-        return
-    rank = role(house, person, room).rank
-    if room.moderated and rank < Role.VOICE.rank:
-        raise Refused(Code.FORBIDDEN, f"{room.name} is moderated: you may listen")
-    if rank < Role.OPERATOR.rank and room.bans.match(now, person=person, address=session.address, mute=True):
-        raise Refused(Code.FORBIDDEN, f"{room.name}: you are muted")
-
-
-def check_topic(house: House, person: Person, room: Room) -> None:
-    """May this person set the topic? Raises `Refused` 403."""
-    if person not in room.members and not house.is_administrator(person):
-        raise Refused(Code.FORBIDDEN, f"{room.name}: join first")
-    if room.topic_locked and role(house, person, room).rank < Role.OPERATOR.rank:
-        raise Refused(Code.FORBIDDEN, f"{room.name}: only operators set the topic")
-
-
-def check_right(house: House, person: Person, room: Room, command: str) -> None:
-    """May this person give such a command (a key of `NEEDS`) in this room? Raises `Refused` 403."""
-    needed = NEEDS[command]
-    if role(house, person, room).rank < needed.rank:
-        raise Refused(Code.FORBIDDEN, f"{room.name}: {command} needs the role {needed}")
-
-
-def check_over(house: House, person: Person, target: Person, room: Room) -> None:
-    """May this person act against that one? Only those of a higher role may, and owners among themselves."""
-    mine, theirs = role(house, person, room).rank, role(house, target, room).rank
-    if target is not person and theirs >= mine and mine < Role.OWNER.rank:
-        raise Refused(Code.FORBIDDEN, f"{room.name}: {target.name} has your role or a higher one")
-    if house.is_administrator(target) and not house.is_administrator(person):
-        raise Refused(Code.FORBIDDEN, f"{target.name} is an administrator")
-
-
-def check_administrator(house: House, person: Person) -> None:
-    """Raise `Refused` 403 for all but the server's administrators."""
-    if not house.is_administrator(person):
-        raise Refused(Code.FORBIDDEN, "that needs an administrator of the server")
+def readable_room(house: House, person: Person, name: str) -> Room:
+    """The room of this name if the person may read what is and was said there; raises `Refused` 404 or 403."""
+    room = visible_room(house, person, name)
+    if not reads(house, person, room):
+        raise _join_first(room)
+    return room
 
 
 def check_message(house: House, person: Person, message: StoredMessage | None, seq: int) -> StoredMessage:
@@ -136,6 +79,83 @@ def check_message(house: House, person: Person, message: StoredMessage | None, s
     raise Refused(Code.NOT_FOUND, f"no such message: {seq}")
 
 
+# --- entering -------------------------------------------------------------------------------------------------------
+
+
+def check_server(house: House, id: int, key: str, address: str, now: int) -> None:
+    """May the person of this id, with the name of this key, from there, be on the server? Raises `Refused` 403."""
+    if house.bans.match(now, person=id, key=key, address=address):
+        raise Refused(Code.FORBIDDEN, "you are banned from this server")
+
+
+def check_join(house: House, session: Session, person: Person, room: Room, name: str, now: int) -> bool:
+    """May this person enter the room, whose name they typed like this? Raises `Refused` 403.
+
+    Returns whether the room's password has to be checked still.
+    """
+    if role(house, person, room).rank >= Role.OPERATOR.rank:
+        return False
+    if room.bans.match(now, person=person.id, key=person.key, address=session.address):
+        if sees(house, person, room):
+            raise Refused(Code.FORBIDDEN, f"{room.name}: you are banned")
+        raise cannot_be_joined(name)
+    if person.id in room.invited:
+        return False
+    if room.password is not None:
+        return True
+    if room.private:
+        raise cannot_be_joined(name)
+    return False
+
+
+def cannot_be_joined(name: str) -> Refused:
+    """The answer for a room that must not be known: nothing but that this name, as it was typed, is no use."""
+    return Refused(Code.FORBIDDEN, f"{name} cannot be joined")
+
+
+# --- speaking -------------------------------------------------------------------------------------------------------
+
+
+def room_to_speak_in(house: House, session: Session, person: Person, name: str, now: int) -> Room:
+    """The room of this name if the person may speak there; raises `Refused` 403, or 404 if it must not be known."""
+    room = house.room(name)
+    if person not in room.members and not _is_console(person):
+        if not sees(house, person, room):
+            raise no_such_room(name)
+        raise _join_first(room)
+    if room.moderated or room.bans.mutes:
+        check_voice(house, session, person, room, now)
+    return room
+
+
+def check_voice(house: House, session: Session, person: Person, room: Room, now: int) -> None:
+    """May this member speak? Raises `Refused` 403 in a moderated room, and for one who is muted."""
+    rank = role(house, person, room).rank
+    if room.moderated and rank < Role.VOICE.rank:
+        raise Refused(Code.FORBIDDEN, f"{room.name} is moderated: you may listen")
+    if rank < Role.OPERATOR.rank and room.bans.match(
+        now, person=person.id, key=person.key, address=session.address, mute=True
+    ):
+        raise Refused(Code.FORBIDDEN, f"{room.name}: you are muted")
+
+
+def check_change(house: House, session: Session, person: Person, message: StoredMessage, now: int) -> None:
+    """May this person edit or react there still? Raises `Refused` 403. Those of a conversation always may."""
+    if message.room:
+        room = house.rooms.by_id[message.room]
+        check_member(person, room)
+        check_voice(house, session, person, room, now)
+
+
+def check_topic(house: House, session: Session, person: Person, room: Room, now: int) -> None:
+    """May this person set the topic? Raises `Refused` 403. Who may not speak may not do it this way either."""
+    if not house.is_administrator(person):
+        check_member(person, room)
+    if room.topic_locked and role(house, person, room).rank < Role.OPERATOR.rank:
+        raise Refused(Code.FORBIDDEN, f"{room.name}: only operators set the topic")
+    check_voice(house, session, person, room, now)
+
+
 def check_delete(house: House, person: Person, message: StoredMessage) -> None:
     """May this person delete that message? Its author may, and in a room its operators. Raises `Refused` 403."""
     if message.author == person.id:
@@ -145,6 +165,66 @@ def check_delete(house: House, person: Person, message: StoredMessage) -> None:
         raise Refused(Code.FORBIDDEN, "only its author and the room's operators delete a message")
 
 
-def server_ban(house: House, person: Person | None, address: str, now: int) -> BanSet | None:
-    """The ban that keeps a person or an address off the server."""
-    return house.bans.match(now, person=person, address=address, mute=False)
+# --- order ----------------------------------------------------------------------------------------------------------
+
+
+def check_member(person: Person, room: Room) -> None:
+    """Is this person in the room? Raises `Refused` 403. The operator's console is everywhere."""
+    if person not in room.members and not _is_console(person):
+        raise _join_first(room)
+
+
+def check_right(house: House, person: Person, room: Room, command: str) -> None:
+    """May this person give such a command (a key of `NEEDS`) in this room? Raises `Refused` 403."""
+    needed = NEEDS[command]
+    if role(house, person, room).rank < needed.rank:
+        raise Refused(Code.FORBIDDEN, f"{room.name}: {command} needs the role {needed}")
+
+
+def check_invite(house: House, person: Person, room: Room) -> None:
+    """May this person invite others? Raises `Refused` 403. Where not everybody may enter, operators decide who does."""
+    check_member(person, room)
+    if room.private or room.password is not None:
+        check_right(house, person, room, "invite")
+
+
+def check_over(house: House, person: Person, target: Person, room: Room) -> None:
+    """May this person act against that one? Raises `Refused` 403.
+
+    Only those of a higher role may, and owners among themselves; nobody acts against themselves.
+    """
+    if target is person:
+        raise Refused(Code.FORBIDDEN, "not against yourself")
+    mine, theirs = role(house, person, room).rank, role(house, target, room).rank
+    if theirs >= mine and mine < Role.OWNER.rank:
+        raise Refused(Code.FORBIDDEN, f"{room.name}: {target.name} has your role or a higher one")
+    if house.is_administrator(target) and not house.is_administrator(person):
+        raise Refused(Code.FORBIDDEN, f"{target.name} is an administrator")
+
+
+def check_role(house: House, person: Person, target: Person, room: Room, wanted: Role) -> None:
+    """May this person give that one a role? At most their own; one's own role can be laid down. Raises `Refused`.
+
+    A room keeps an owner, as long as its people decide: 409 for the last one; administrators may.
+    """
+    if target is not person:
+        check_over(house, person, target, room)
+    if wanted.rank > role(house, person, room).rank:
+        raise Refused(Code.FORBIDDEN, f"{room.name}: {wanted} is above your own role")
+    last = room.owners == {target.id} and wanted is not Role.OWNER
+    if last and not house.is_administrator(person):
+        raise Refused(Code.CONFLICT, f"{room.name}: make somebody else owner first")
+
+
+def check_administrator(house: House, person: Person) -> None:
+    """Raise `Refused` 403 for all but the server's administrators."""
+    if not house.is_administrator(person):
+        raise Refused(Code.FORBIDDEN, "that needs an administrator of the server")
+
+
+def _join_first(room: Room) -> Refused:
+    return Refused(Code.FORBIDDEN, f"{room.name}: join first")
+
+
+def _is_console(person: Person) -> bool:
+    return person.id == NOBODY

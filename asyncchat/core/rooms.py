@@ -1,56 +1,45 @@
 """Rooms: who is in them, who hears them, and which role and ban anyone has there."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
 
+from asyncchat.core.bans import Bans
 from asyncchat.core.people import Person
 from asyncchat.core.session import Session
-from asyncchat.vocabulary.names import parse_room_name
-from asyncchat.vocabulary.records import BanLifted, BanSet, RoomSet
+from asyncchat.vocabulary.records import NOBODY, RoomSet
 from asyncchat.vocabulary.terms import Role
 
 
 class Room:
-    """A room. ``members`` are people; ``audience`` is the flat set of their sessions, kept for the broadcast.
+    """A room. ``members`` are people, longest first; ``audience`` is the flat set of their sessions, for the broadcast.
 
-    ``roles``, ``invited`` and ``markers`` go by person id and outlast membership.
+    ``roles`` and ``invited`` go by person id and outlast membership; ``owners`` are the ids whose role is that.
+    ``founder``: who opened it, NOBODY for the house's own rooms. ``spoken``: something was said here.
     """
 
     __slots__ = (
-        "audience", "bans", "id", "invited", "key", "markers", "members", "moderated", "name", "password", "private",
-        "retention", "roles", "topic", "topic_locked",
+        "audience", "bans", "founder", "id", "invited", "key", "members", "moderated", "name", "owners", "password",
+        "private", "retention", "roles", "spoken", "topic", "topic_locked",
     )  # fmt: skip
 
-    def __init__(self, id: int, name: str, key: str) -> None:
+    def __init__(self, id: int, name: str, key: str, founder: int = NOBODY) -> None:
         self.id = id
         self.name = name
         self.key = key
+        self.founder = founder
         self.members: dict[Person, None] = {}
         self.audience: dict[Session, None] = {}
         self.roles: dict[int, Role] = {}
+        self.owners: set[int] = set()
         self.invited: set[int] = set()
-        self.markers: dict[int, int] = {}
         self.bans = Bans()
         self.topic = ""
+        self.spoken = False
         self.private = False
         self.moderated = False
         self.topic_locked = False
         self.retention = 0
         self.password: str | None = None
-
-    def enter(self, person: Person) -> None:
-        """Make a person a member; all their sessions hear the room."""
-        self.members[person] = None
-        person.rooms[self.id] = self
-        for session in person.sessions:
-            self.audience[session] = None
-
-    def leave(self, person: Person) -> None:
-        """Take a person out of the room."""
-        self.members.pop(person, None)
-        person.rooms.pop(self.id, None)
-        for session in person.sessions:
-            self.audience.pop(session, None)
 
     def role(self, person: Person) -> Role:
         """A person's role here; MEMBER if none was given."""
@@ -66,11 +55,18 @@ class Room:
 
 
 class Rooms:
-    """All rooms, by id and by name."""
+    """All rooms, by id and by name.
+
+    ``empty``: rooms that nobody is in, each with the time since when (Unix ms), longest first. ``orphaned``: rooms
+    whose owners may all be gone. Both are for `upkeep` to look at.
+    """
 
     def __init__(self) -> None:
         self.by_id: dict[int, Room] = {}
         self.by_key: dict[str, Room] = {}
+        self.empty: OrderedDict[Room, int] = OrderedDict()
+        self.orphaned: dict[Room, None] = {}
+        self._owned: dict[int, dict[Room, None]] = {}
 
     def __iter__(self) -> Iterator[Room]:
         return iter(self.by_id.values())
@@ -78,61 +74,59 @@ class Rooms:
     def __len__(self) -> int:
         return len(self.by_id)
 
-    def add(self, room: Room) -> None:
-        """Take in a room."""
+    def add(self, room: Room, now: int) -> None:
+        """Take in a room, which nobody is in yet."""
         self.by_id[room.id] = room
         self.by_key[room.key] = room
+        self.empty[room] = now
 
-    def named(self, text: str) -> Room | None:
-        """The room of this name, or None; raises BadName when it is no room's name."""
-        return self.by_key.get(parse_room_name(text).key)
+    def remove(self, room: Room) -> None:
+        """Forget a room. Nobody is in it any more."""
+        for person in list(room.owners):
+            self.set_role(room, person, Role.MEMBER)
+        del self.by_id[room.id]
+        del self.by_key[room.key]
+        self.empty.pop(room, None)
+        self.orphaned.pop(room, None)
 
+    def enter(self, room: Room, person: Person) -> None:
+        """Make a person a member; all their sessions hear the room."""
+        self.empty.pop(room, None)
+        room.members[person] = None
+        person.rooms[room.id] = room
+        room.audience.update(person.sessions)
 
-class Bans:
-    """The bans and mutes of one room, or of the server. An expired one no longer counts, and is dropped when met."""
+    def leave(self, room: Room, person: Person, now: int) -> None:
+        """Take a person out of a room."""
+        room.members.pop(person, None)
+        person.rooms.pop(room.id, None)
+        for session in person.sessions:
+            room.audience.pop(session, None)
+        if not room.members:
+            self.expect(room, now)
 
-    __slots__ = ("_all",)
+    def expect(self, room: Room, now: int) -> None:
+        """If a room is empty, it is so from now on: somebody has left it, or is about to enter."""
+        if not room.members:
+            self.empty.pop(room, None)
+            self.empty[room] = now
 
-    def __init__(self) -> None:
-        self._all: list[BanSet] = []
+    def set_role(self, room: Room, person: int, role: Role) -> None:
+        """Give a person (an id) a role in a room."""
+        if role is Role.MEMBER:
+            room.roles.pop(person, None)
+        else:
+            room.roles[person] = role
+        if role is Role.OWNER:
+            room.owners.add(person)
+            self._owned.setdefault(person, {})[room] = None
+        elif person in room.owners:
+            room.owners.discard(person)
+            owned = self._owned[person]
+            del owned[room]
+            if not owned:
+                del self._owned[person]
 
-    def __bool__(self) -> bool:
-        return bool(self._all)
-
-    def add(self, ban: BanSet) -> None:
-        """Put a ban in force; it replaces one on the same target."""
-        self.lift(ban)
-        self._all.append(ban)
-
-    def lift(self, like: BanSet | BanLifted) -> bool:
-        """Lift the bans on the same target; tells whether there was one."""
-        before = len(self._all)
-        self._all = [ban for ban in self._all if _target(ban) != _target(like)]
-        return len(self._all) < before
-
-    def active(self, now: int) -> list[BanSet]:
-        """The bans that count at a time (Unix ms)."""
-        self._all = [ban for ban in self._all if ban.until is None or ban.until > now]
-        return list(self._all)
-
-    def match(self, now: int, *, person: Person | None, address: str, mute: bool) -> BanSet | None:
-        """The ban (or with *mute*, the mute) that keeps this person or this address (IP, or empty) out."""
-        for ban in self.active(now):
-            if ban.mute is mute and _hits(ban, person, address):
-                return ban
-        return None
-
-
-def _target(ban: BanSet | BanLifted) -> tuple[int, str, str, bool]:
-    return ban.person, ban.key, ban.address, ban.mute
-
-
-def _hits(ban: BanSet, person: Person | None, address: str) -> bool:
-    if ban.address:
-        return in_network(address, ban.address)
-    return person is not None and (person.id == ban.person or person.key == ban.key)
-
-
-def in_network(address: str, network: str) -> bool:
-    """Is this IP address (empty for a peer that has none) one of the network's?"""
-    return address != "" and ip_address(address) in ip_network(network)
+    def owned_by(self, person: int) -> list[Room]:
+        """The rooms that a person (an id) owns, alone or with others."""
+        return list(self._owned.get(person, ()))

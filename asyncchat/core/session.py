@@ -4,6 +4,7 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 from asyncchat.vocabulary import commands
+from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code
 
@@ -14,26 +15,55 @@ if TYPE_CHECKING:
 class Phase(enum.Enum):
     """How far a session is: NEW until its hello is through the log, then IN, and OVER once it has said goodbye.
 
-        hello ok            quit, kicked off, connection lost
-    NEW ────────► IN ──────────────────────────────────────► OVER
-     └────────────────────── connection lost ──────────────────┘
+        hello ok            quit, connection lost
+    NEW ────────► IN ───────────────────────────► OVER
+     │             └── banned ──► PARTED ──────────┤
+     └───────────── connection lost ───────────────┘
+
+    What a PARTED session has sent before it was put off the server counts no more. HOUSE is the operator's console,
+    which nobody logs in to: see `operator.py`.
     """
 
     NEW = "new"
     IN = "in"
+    PARTED = "parted"
     OVER = "over"
+    HOUSE = "house"
 
 
-ALLOWED_WHEN_NEW = frozenset({commands.Hello, commands.Quit, commands.Ping, commands.Pong})
-"""The commands that need no login."""
+_IN = Phase.IN  # this is asked for each command, and a member of an Enum costs as much as two dict look-ups
+
+_NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
+    Phase.NEW: (
+        frozenset({commands.Hello, commands.Quit, commands.Ping, commands.Pong}),
+        Code.LOGIN_FIRST,
+        "log in first",
+    ),
+    Phase.PARTED: (frozenset(), Code.FORBIDDEN, "you are off this server"),
+    Phase.OVER: (frozenset(), Code.LOGIN_FIRST, "log in first"),
+    Phase.HOUSE: (
+        frozenset(
+            {
+                *(commands.Say, commands.Edit, commands.Delete, commands.Ping),
+                *(commands.Rooms, commands.Who, commands.Whois, commands.Topic, commands.Invite),
+                *(commands.History, commands.Search),
+                *(commands.Kick, commands.Ban, commands.Unban, commands.Bans, commands.Mute),
+                *(commands.SetRole, commands.SetRoom, commands.Purge),
+            }
+        ),
+        Code.FORBIDDEN,
+        "the console is no person: log in for that",
+    ),
+}
+"""For each phase but IN: the commands that it allows, and what is answered to the others."""
 
 
 class Session:
     """A connection: whose it is, where it comes from, and what its dialect needs.
 
     ``echo``: its own messages are sent back to it. ``resumable``: its client can come back as the same person, so its
-    name is held a while. ``secure``: passwords may travel on it. ``peer`` belongs to whoever made the session; the
-    rules never look at it.
+    name is held a while. ``secure``: passwords may travel on it. ``since``: when it began (Unix ms). ``peer`` belongs
+    to whoever made the session; the rules never look at it.
     """
 
     __slots__ = ("address", "echo", "key", "peer", "person", "phase", "resumable", "secure", "since")
@@ -59,10 +89,17 @@ class Session:
         self.phase = Phase.NEW
         self.person: Person | None = None
 
+    @property
+    def local(self) -> bool:
+        """Does it come from the server's own machine?"""
+        return not self.address or is_loopback(self.address)
+
     def require(self, command: type) -> None:
         """Raise `Refused` if this phase does not allow the command."""
-        if self.phase is Phase.IN:
+        if self.phase is _IN:
             if command is commands.Hello:
                 raise Refused(Code.CONFLICT, "you are logged in already")
-        elif self.phase is Phase.OVER or command not in ALLOWED_WHEN_NEW:
-            raise Refused(Code.LOGIN_FIRST, "log in first")
+            return
+        allowed, code, why = _NOT_IN[self.phase]
+        if command not in allowed:
+            raise Refused(code, why)

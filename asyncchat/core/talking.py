@@ -1,21 +1,25 @@
 """What is said: messages, edits, deletions, reactions, typing, and how far everyone has read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from asyncchat.core import permissions
-from asyncchat.core.house import House, sessions_of
-from asyncchat.core.outcomes import NOTHING, Append, Ask, Effect, Outcome, Reply, Tell
+from asyncchat.core.house import House, is_room, sessions_of
+from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, done
 from asyncchat.core.people import IN_FLIGHT, Person
-from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
-from asyncchat.vocabulary.queries import FindMessage, StoredMessage
+from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.queries import FindMessage, FindNonces, StoredMessage
+from asyncchat.vocabulary.records import NOBODY
 from asyncchat.vocabulary.terms import Code, rfc3339
 
 TOLD_EVERYONE = 100
 """Members up to which typing and read markers are told to a whole room; in larger ones they would be the traffic."""
+
+ALL_NONCES = 2**31
+"""Nonces that are read from storage where their number has no limit."""
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -23,25 +27,23 @@ TOLD_EVERYONE = 100
 
 def say(house: House, session: Session, person: Person, command: commands.Say, now: int) -> Outcome:
     """A message, to a room or to a person."""
+    if command.nonce is not None and person.id != NOBODY:
+        # First of all: what was said once is said, though the room or the person may be gone when it is sent again.
+        nonces = person.nonces
+        if nonces is None or command.nonce in nonces:
+            return _say_again(house, session, person, command, now)
     house.check_text(command.text)
     code = Code.OK
-    room_id = peer_id = records.NOBODY
-    if command.to.startswith("#"):
-        room = house.room(command.to)
-        permissions.check_say(house, session, person, room, now)
+    room_id = peer_id = NOBODY
+    if is_room(command.to):
+        room = permissions.room_to_speak_in(house, session, person, command.to, now)
         room_id, name = room.id, room.name
     else:
-        peer = house.people.find(command.to)
+        peer = house.person(command.to)
         peer_id, name = peer.id, peer.name
         if not peer.sessions:
             code = Code.ACCEPTED
     if command.nonce is not None and person.nonces is not None:
-        known = person.nonces.get(command.nonce)
-        if known == IN_FLIGHT:
-            # The first one is on its way through the log. Behind the fence it has arrived, or has failed.
-            return Append((records.Fence(time=now),), then=lambda _: say(house, session, person, command, now))
-        if known is not None:
-            return Reply((events.Ok(id=command.id, code=code, seq=known),))
         person.nonces[command.nonce] = IN_FLIGHT
     person.spoke_at = now
     message = records.Message(
@@ -59,6 +61,24 @@ def say(house: House, session: Session, person: Person, command: commands.Say, n
     return Append((message,), code)
 
 
+def _say_again(house: House, session: Session, person: Person, command: commands.Say, now: int) -> Outcome:
+    """A message whose nonce is known, or may be."""
+    assert command.nonce is not None
+    if person.nonces is None:
+
+        def recalled(nonces: dict[str, int]) -> Outcome:
+            if person.nonces is None:
+                person.nonces = nonces
+            return say(house, session, person, command, now)
+
+        return Ask(FindNonces(person.id, house.limits.nonces or ALL_NONCES), recalled)
+    seq = person.nonces[command.nonce]
+    if seq == IN_FLIGHT:
+        # The first one is on its way through the log. Behind the fence it has arrived, or has failed.
+        return Append((records.Fence(time=now),), then=lambda _: say(house, session, person, command, now))
+    return Reply((events.Ok(id=command.id, code=Code.OK, seq=seq),) if command.id is not None else ())
+
+
 def edit(house: House, session: Session, person: Person, command: commands.Edit, now: int) -> Outcome:
     """Another text for one's own message."""
     house.check_text(command.text)
@@ -67,7 +87,7 @@ def edit(house: House, session: Session, person: Person, command: commands.Edit,
         message = permissions.check_message(house, person, message, command.seq)
         if message.author != person.id:
             raise Refused(Code.FORBIDDEN, "only its author edits a message")
-        _check_still_speaks(house, session, person, message, now)
+        permissions.check_change(house, session, person, message, now)
         change = records.MessageEdited(target=message.seq, text=command.text, **_change(person, message, now))
         return Append((change,))
 
@@ -87,15 +107,16 @@ def delete(house: House, session: Session, person: Person, command: commands.Del
 
 def react(house: House, session: Session, person: Person, command: commands.React, now: int) -> Outcome:
     """A reaction on a message."""
-    if not command.reaction.isprintable() or " " in command.reaction:
+    reaction = command.reaction
+    if printable(reaction) != reaction or any(map(str.isspace, reaction)):
         raise Refused(Code.MALFORMED, "a reaction is an emoji or a word")
 
     def found(message: StoredMessage | None) -> Outcome:
         message = permissions.check_message(house, person, message, command.seq)
-        _check_still_speaks(house, session, person, message, now)
+        permissions.check_change(house, session, person, message, now)
         change = records.MessageReacted(
             target=message.seq,
-            reaction=command.reaction,
+            reaction=reaction,
             remove=command.remove,
             **_change(person, message, now),
         )
@@ -106,14 +127,13 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
 
 def typing(house: House, session: Session, person: Person, command: commands.Typing, now: int) -> Outcome:
     """Typing, or no longer. Who may not speak is not announced as typing either."""
-    if command.to.startswith("#"):
-        room = house.room(command.to)
-        permissions.check_say(house, session, person, room, now)
+    if is_room(command.to):
+        room = permissions.room_to_speak_in(house, session, person, command.to, now)
         if len(room.members) > TOLD_EVERYONE:
-            return NOTHING
+            return done(command.id)
         record = records.PersonTyping(time=now, person=person.id, to=room.name, room=room.id, active=command.active)
     else:
-        peer = house.people.find(command.to)
+        peer = house.person(command.to)
         record = records.PersonTyping(time=now, person=person.id, to=peer.name, peer=peer.id, active=command.active)
     return Append((record,))
 
@@ -121,18 +141,17 @@ def typing(house: House, session: Session, person: Person, command: commands.Typ
 def read(house: House, session: Session, person: Person, command: commands.Read, now: int) -> Outcome:
     """How far a person has read a room or a conversation; it only moves on."""
     upto = min(command.seq, house.seq)
-    if not command.to.startswith("#"):
-        peer = house.people.find(command.to)
-        return Append((records.MarkerSet(time=now, person=person.id, upto=upto, peer=peer.id),))
-    room = permissions.readable_room(house, person, command.to)
-    if room.markers.get(person.id, 0) >= upto:
-        return Reply((events.Ok(id=command.id, code=Code.OK),) if command.id is not None else ())
-    return Append((records.MarkerSet(time=now, person=person.id, upto=upto, room=room.id),))
-
-
-def _check_still_speaks(house: House, session: Session, person: Person, message: StoredMessage, now: int) -> None:
-    if message.room:
-        permissions.check_say(house, session, person, house.rooms.by_id[message.room], now)
+    room = peer = NOBODY
+    if is_room(command.to):
+        place = permissions.readable_room(house, person, command.to)
+        room = place.id
+        if not place.spoken:
+            return done(command.id)
+    else:
+        peer = house.person(command.to).id
+    if person.markers.get(room or peer, 0) >= upto:
+        return done(command.id)
+    return Append((records.MarkerSet(time=now, person=person.id, upto=upto, room=room, peer=peer),))
 
 
 def _change(person: Person, message: StoredMessage, now: int) -> dict[str, Any]:
@@ -151,7 +170,22 @@ def _change(person: Person, message: StoredMessage, now: int) -> dict[str, Any]:
 
 
 def message_said(house: House, seq: int, record: records.Message, origin: Session | None) -> Sequence[Effect]:
-    """A message is kept: tell it."""
+    """A message is kept: tell it. One whose room or reader has just gone was said to nobody, and is refused."""
+    to: Collection[Session]
+    if record.room:
+        room = house.rooms.by_id.get(record.room)
+        if room is None:
+            message_not_stored(house, record)
+            raise Refused(Code.NOT_FOUND, f"no such room: {record.to}")
+        room.spoken = True
+        to = room.audience
+    else:
+        if record.peer not in house.people.by_id:
+            message_not_stored(house, record)
+            raise Refused(Code.GONE, f"{record.to} has left")
+        to = _audience(house, NOBODY, record.author, record.peer)
+    if record.nonce is not None:
+        _remember(house, record.author, record.nonce, seq)
     event = events.Said(
         seq=seq,
         time=rfc3339(record.time),
@@ -162,20 +196,15 @@ def message_said(house: House, seq: int, record: records.Message, origin: Sessio
         reply_to=record.reply_to,
         nonce=record.nonce,
     )
-    if record.nonce is not None:
-        _remember(house, record.author, record.nonce, seq)
-    return (Tell(event, _audience(house, record.room, record.author, record.peer), origin),)
+    return (Tell(event, to, origin),)
 
 
 def message_not_stored(house: House, record: records.Message) -> None:
     """A message failed to be kept: its nonce may be tried again."""
     author = house.people.by_id.get(record.author)
-    if (
-        author is not None
-        and author.nonces is not None
-        and record.nonce is not None
-        and author.nonces.get(record.nonce) == IN_FLIGHT
-    ):
+    if author is None or author.nonces is None or record.nonce is None:
+        return
+    if author.nonces.get(record.nonce) == IN_FLIGHT:
         del author.nonces[record.nonce]
 
 
@@ -220,33 +249,34 @@ def person_typing(house: House, seq: int, record: records.PersonTyping, origin: 
     if person is None:
         return ()
     event = events.Typing(sender=person.name, to=record.to, active=record.active)
-    audience = _audience(house, record.room, records.NOBODY, record.peer)
+    audience = _audience(house, record.room, NOBODY, record.peer)
     return (Tell(event, [session for session in audience if session.person is not person], origin),)
 
 
 def marker_set(house: House, seq: int, record: records.MarkerSet, origin: Session | None) -> Sequence[Effect]:
-    """A person has read on: told to their own sessions, and to rooms that are not too large."""
+    """A person has read on: told to their own sessions, and to those who read the same, unless that is a crowd."""
     person = house.people.by_id.get(record.person)
-    room = house.rooms.by_id.get(record.room)
-    if room is not None:
-        room.markers[record.person] = max(record.upto, room.markers.get(record.person, 0))
     if person is None:
         return ()
-    peer = house.people.by_id.get(record.peer)
+    place = record.room or record.peer
+    upto = person.markers[place] = max(record.upto, person.markers.get(place, 0))
+    room, peer = house.rooms.by_id.get(record.room), house.people.by_id.get(record.peer)
+    to: Collection[Session] = person.sessions
     if room is not None:
-        to, small = room.name, len(room.members) <= TOLD_EVERYONE
-        audience = room.audience if small and person in room.members else person.sessions
+        name = room.name
+        if person in room.members and len(room.members) <= TOLD_EVERYONE:
+            to = room.audience
     elif peer is not None:
-        to, audience = peer.name, sessions_of((person, peer))
+        name, to = peer.name, sessions_of((person, peer))
     else:
         return ()
-    return (Tell(events.ReadMarker(sender=person.name, to=to, seq=record.upto), audience, origin),)
+    return (Tell(events.ReadMarker(sender=person.name, to=name, seq=upto), to, origin),)
 
 
-def _audience(house: House, room_id: int, one: int, other: int) -> dict[Session, None]:
+def _audience(house: House, room_id: int, one: int, other: int) -> Collection[Session]:
     if room_id:
-        room: Room | None = house.rooms.by_id.get(room_id)
-        return room.audience if room is not None else {}
+        room = house.rooms.by_id.get(room_id)
+        return room.audience if room is not None else ()
     people = (house.people.by_id.get(one), house.people.by_id.get(other))
     return sessions_of(person for person in people if person is not None)
 

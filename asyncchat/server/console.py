@@ -129,7 +129,7 @@ class Console:
         name, reason = [*arguments.split(maxsplit=1), "", ""][:2]
         if not name:
             raise Misused("usage: kick [#ROOM] NAME [REASON]")
-        self._host.server.chat.house.people.find(name)
+        self._host.server.chat.house.person(name)
         ban = commands.Ban(who=name, seconds=KICK_SECONDS, reason=reason or None)
         await self._host.server.operator.do(ban)
         self._say(f"* {name} may come back in {spoken(KICK_SECONDS)}")

@@ -1,0 +1,239 @@
+"""Logging in: the ways to prove who one is, and the way in.
+
+Each step checks what may have changed since the last one, which may have been some time ago: a query or a record lies
+between them.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asyncchat.core import permissions
+from asyncchat.core.credentials import check_attempt, digest, judge
+from asyncchat.core.house import House
+from asyncchat.core.joining import open_rooms
+from asyncchat.core.naming import check_free, check_not_registered
+from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply
+from asyncchat.core.people import Person
+from asyncchat.core.presence import tell_presence
+from asyncchat.core.session import Phase, Session
+from asyncchat.vocabulary import commands, events, queries, records
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.names import Name
+from asyncchat.vocabulary.terms import Code, rfc3339
+
+
+def hello(house: House, session: Session, _: None, command: commands.Hello, now: int) -> Outcome:
+    """Find out who this is, take the name if it is a new one, enter the rooms, and welcome."""
+    return _Arrival(house, session, command, now).begin()
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """One hello on its way in. ``token``: a new one, to be told in the welcome."""
+
+    house: House
+    session: Session
+    command: commands.Hello
+    now: int
+    token: str | None = None
+
+    def begin(self) -> Outcome:
+        command = self.command
+        self._check_server_password()
+        if command.token is not None:
+            return Ask(queries.FindToken(digest(command.token)), self._by_token)
+        if command.name is None:
+            raise Refused(Code.MALFORMED, "hello needs a name or a token")
+        name = self.house.user_name(command.name)
+        if command.password is not None:
+            return self._by_password(name, command.password)
+        return self._as_guest(name)
+
+    def _check_server_password(self) -> None:
+        given, wanted = self.command.server_password, self.house.settings.server_password
+        if given is not None or self.command.password is not None:
+            check_attempt(self.house, self.session, self.now)
+        if wanted is None:
+            return
+        wrong = Refused(Code.WRONG_PASSWORD, "this server has a password: server_password is missing or wrong")
+        if given is None:
+            raise wrong
+        fits = hmac.compare_digest(wanted.encode(), given.encode("utf-8", "surrogatepass"))
+        judge(self.house, self.session, self.now, "", fits, wrong)
+
+    # --- who is it? -------------------------------------------------------------------------------------------------
+
+    def _as_guest(self, name: Name) -> Outcome:
+        house, now = self.house, self.now
+        permissions.check_server(house, records.NOBODY, name.key, self.session.address, now)
+        check_not_registered(house, name, None)
+        self._check_guests()
+        check_free(house, self.session, name, None)
+        self._new_token()
+        token = digest(self.token) if self.token is not None else None
+
+        def created(seqs: Sequence[int]) -> Outcome:
+            person = self._known(seqs[0])
+            person.nonces = {}  # who is new has said nothing
+            return self._enter(person)
+
+        return Append((records.PersonCreated(time=now, name=name.text, key=name.key, token=token),), then=created)
+
+    def _by_password(self, name: Name, password: str) -> Outcome:
+        house = self.house
+        holder = house.people.by_key.get(name.key)
+        stored = holder.password if holder is not None and holder.registered else None
+
+        def verified(fits: bool) -> Outcome:
+            fits = fits and stored is not None and holder is not None and holder.password == stored
+            judge(house, self.session, self.now, name.key, fits, Refused(Code.WRONG_PASSWORD, "wrong name or password"))
+            assert holder is not None  # else nothing fits
+            self._check(holder)
+            self._new_token()
+            if self.token is None:
+                return self._enter(holder)
+            given = records.TokenGiven(time=self.now, person=holder.id, token=digest(self.token))
+            return Append((given,), then=lambda _: self._enter(holder))
+
+        # A name without a password costs a hash as well: the time of the answer must not tell which names are
+        # registered.
+        return Ask(queries.VerifyPassword(stored or house.no_password, password), verified)
+
+    def _by_token(self, stored: queries.Person | None) -> Outcome:
+        if stored is None:
+            raise Refused(Code.WRONG_PASSWORD, "that token is not known here")
+        house, wanted = self.house, self.command.name
+        person = house.people.by_id.get(stored.id)
+        name = house.user_name(wanted) if wanted is not None else None
+        if person is not None:
+            self._check(person)
+            # A token is a person: the name is theirs to change by `nick`, not by an old one in somebody's settings.
+            if name is None or name.key == person.key or person.registered or person.sessions:
+                return self._enter(person)
+        else:
+            self._check_guests()
+        name = name or Name(stored.name, stored.key)
+        permissions.check_server(house, stored.id, name.key, self.session.address, self.now)
+        check_not_registered(house, name, person)
+        check_free(house, self.session, name, person)
+        taken = records.NameTaken(time=self.now, person=stored.id, name=name.text, key=name.key)
+        return Append((taken,), then=lambda _: self._remember(self._known(stored.id)))
+
+    def _remember(self, person: Person) -> Outcome:
+        """A guest who was gone is back: so is how far they had read."""
+
+        def read_to(markers: dict[int, int]) -> Outcome:
+            person.markers = markers | person.markers
+            return self._enter(person)
+
+        return Ask(queries.FindMarkers(person.id), read_to)
+
+    def _new_token(self) -> None:
+        self.token = self.house.new_token() if self.session.resumable else None
+
+    def _check_guests(self) -> None:
+        if not self.house.settings.guests:
+            raise Refused(Code.FORBIDDEN, "guests are not let in here: log in with a registered name")
+
+    def _known(self, id: int) -> Person:
+        person = self.house.people.by_id.get(id)
+        if person is None:
+            raise Refused(Code.UNAVAILABLE, "your name was released just now: try again")
+        return person
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    def _check(self, person: Person) -> None:
+        """May this person come in?"""
+        check_arrival(self.house, self.session, person, self.now)
+
+    def _enter(self, person: Person) -> Outcome:
+        """The person holds the name: open the rooms asked for, then come in and be welcomed."""
+        house, now = self.house, self.now
+        self._check(person)
+        seen = None
+        if not person.sessions:
+            seen = person.seen
+            house.people.wait_for(person, now)  # from now on: nothing is released on the way in, nor held if it fails
+
+        def opened(room_ids: Sequence[int], problems: Sequence[str]) -> Outcome:
+            arrival: list[records.Record] = [records.Attached(time=now, person=person.id)]
+            arrival += [records.PersonJoined(time=now, person=person.id, room=room) for room in room_ids]
+            return Append(tuple(arrival), then=lambda seqs: self._welcome(person, seqs[0], seen, problems))
+
+        wanted = self.command.rooms
+        rooms = wanted if wanted is not None else [house.default_room.text]
+        return open_rooms(house, self.session, person, rooms, now, opened)
+
+    def _welcome(self, person: Person, seq: int, seen: int | None, problems: Sequence[str]) -> Outcome:
+        command = self.command
+        words: list[events.Told] = [self._greeting(person, seq)]
+        words += [events.Notice(text=problem) for problem in problems]
+        has_cursor = command.since is not None and command.epoch in (None, self.house.epoch)
+        if has_cursor or seen is None or seen >= seq:
+            return Reply(tuple(words))
+        missed = queries.FindSince(person.id, (), after=seen, until=seq, limit=self.house.limits.page or PAGE)
+        return Ask(missed, lambda page: Reply((*words, *page.events, *_rest(page, seq))))
+
+    def _greeting(self, person: Person, seq: int) -> events.Welcome:
+        house, settings = self.house, self.house.settings
+        return events.Welcome(
+            id=self.command.id,
+            code=Code.ACCEPTED,
+            name=person.name,
+            server=settings.name,
+            version=settings.version,
+            epoch=house.epoch,
+            seq=seq,
+            time=rfc3339(self.now),
+            rooms=[room.name for room in person.rooms.values()],
+            registered=person.registered,
+            administrator=house.is_administrator(person),
+            token=self.token,
+            motd=settings.motd,
+            limits=house.limits_told,
+        )
+
+
+PAGE = 1_000
+"""Missed direct messages that are sent at once where the limit `page` is off; a `gap` tells of the rest."""
+
+
+def _rest(page: queries.Page, until: int) -> tuple[events.Gap, ...]:
+    if page.complete or page.next is None:
+        return ()
+    return (events.Gap(after=page.next, until=until),)
+
+
+def check_arrival(house: House, session: Session, person: Person, now: int) -> None:
+    """May this person have one more session, from there? Raises `Refused` 403 or 429."""
+    if not house.is_administrator(person):
+        permissions.check_server(house, person.id, person.key, session.address, now)
+    limit = house.limits.sessions
+    if limit and len(person.sessions) >= limit:
+        raise Refused(Code.TOO_FAST, f"{person.name} has {limit} sessions already")
+
+
+def attached(house: House, seq: int, record: records.Attached, origin: Session | None) -> Sequence[Effect]:
+    """A session is a person's: it hears their rooms from now on. Of many who come at once some may be too many."""
+    person = house.people.by_id.get(record.person)
+    if person is None:
+        raise Refused(Code.UNAVAILABLE, "your name was released just now: try again")
+    if origin is None:
+        return ()
+    check_arrival(house, origin, person, record.time)
+    house.people.waiting.pop(person, None)
+    if person.registered and person.seen is not None:
+        house.people.returned[person] = None
+    person.gone_at = person.seen = None
+    origin.person = person
+    origin.phase = Phase.IN
+    person.sessions[origin] = None
+    house.sessions[origin] = None
+    for room in person.rooms.values():
+        room.audience[origin] = None
+    if person.told_offline:
+        person.told_offline = False
+        return (tell_presence(person, origin),)
+    return ()

@@ -1,0 +1,223 @@
+"""Opening rooms, entering and leaving them."""
+
+from collections.abc import Callable, Sequence
+
+from asyncchat.core import permissions
+from asyncchat.core.credentials import check_attempt, judge
+from asyncchat.core.house import House, echoed
+from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, Together
+from asyncchat.core.people import Person
+from asyncchat.core.rooms import Room
+from asyncchat.core.session import Session
+from asyncchat.vocabulary import commands, events, records
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.names import RoomName
+from asyncchat.vocabulary.queries import VerifyPassword
+from asyncchat.vocabulary.terms import Code, Role
+
+
+def join(house: House, session: Session, person: Person, command: commands.Join, now: int) -> Outcome:
+    """Enter a room, and found it if there is none of that name."""
+    name = house.room_name(command.room)
+    _check_one_more(house, person, name)
+    if command.password is not None:
+        check_attempt(house, session, now)
+    if name.key in house.rooms.by_key:
+        return _join(house, session, person, command, name, now, Code.OK)
+    _check_room_for_one(house)
+    created = records.RoomCreated(time=now, name=name.text, key=name.key, founder=person.id)
+
+    def founded(seqs: Sequence[int]) -> Outcome:
+        mine = seqs[0] in house.rooms.by_id
+        return _join(house, session, person, command, name, now, Code.CREATED if mine else Code.OK)
+
+    return Append((created,), then=founded)
+
+
+def _join(
+    house: House, session: Session, person: Person, command: commands.Join, name: RoomName, now: int, code: Code
+) -> Outcome:
+    """Enter a room that exists."""
+    room = house.room(name.text)
+    if person in room.members:
+        return Reply((events.Ok(id=command.id, code=Code.OK, text=f"you are in {room.name} already"),))
+    try:
+        needs_password = permissions.check_join(house, session, person, room, name.text, now)
+    except Refused:
+        if command.password is None or not room.private:
+            raise
+        # A private room without a password must not answer sooner than one that has one.
+        needs_password = True
+    if not needs_password:
+        return _entered(house, person, room, now, code)
+    wrong = permissions.cannot_be_joined(name.text)
+    if command.password is None:
+        raise wrong if room.private else Refused(Code.FORBIDDEN, f"{room.name} has a password")
+    if not room.private:
+        wrong = Refused(Code.WRONG_PASSWORD, f"{room.name}: wrong password")
+
+    def verified(fits: bool) -> Outcome:
+        judge(house, session, now, room.key, fits and room.password == stored, wrong)
+        permissions.check_join(house, session, person, room, name.text, now)
+        return _entered(house, person, room, now, code)
+
+    stored = room.password
+    return Ask(VerifyPassword(stored or house.no_password, command.password), verified)
+
+
+def _entered(house: House, person: Person, room: Room, now: int, code: Code) -> Outcome:
+    house.rooms.expect(room, now)
+    return Append((records.PersonJoined(time=now, person=person.id, room=room.id),), code)
+
+
+def _check_one_more(house: House, person: Person, name: RoomName) -> None:
+    """Raise `Refused` 403 for one who is in as many rooms as allowed."""
+    limit = house.limits.rooms
+    known = house.rooms.by_key.get(name.key)
+    if limit and len(person.rooms) >= limit and (known is None or person not in known.members):
+        raise Refused(Code.FORBIDDEN, f"you are in {limit} rooms already: leave one first")
+
+
+def _check_room_for_one(house: House, opening: int = 0) -> None:
+    """Raise `Refused` 403 when the server has as many rooms as allowed; *opening* are on the way."""
+    limit = house.limits.rooms_in_all
+    if limit and len(house.rooms) + opening >= limit:
+        raise Refused(Code.FORBIDDEN, f"this server has {limit} rooms already")
+
+
+def leave(house: House, session: Session, person: Person, command: commands.Leave, now: int) -> Outcome:
+    """Leave a room."""
+    room = permissions.visible_room(house, person, command.room)
+    if person not in room.members:
+        raise Refused(Code.CONFLICT, f"you are not in {room.name}")
+    reason = house.check_line(command.reason, "a reason")
+    return Append((records.PersonLeft(time=now, person=person.id, room=room.id, reason=reason),))
+
+
+# --- several at once, at login --------------------------------------------------------------------------------------
+
+Opened = Callable[[Sequence[int], Sequence[str]], Outcome]
+"""How a login goes on: with the ids of the rooms that may be entered, and with what hinders at others."""
+
+
+def open_rooms(house: House, session: Session, person: Person, texts: Sequence[str], now: int, then: Opened) -> Outcome:
+    """Found those of these rooms that do not exist, and go on. Nothing that hinders one keeps out of the others."""
+    names, problems = _wanted(house, person, texts)
+    missing = [
+        records.RoomCreated(time=now, name=name.text, key=key, founder=person.id)
+        for key, name in names.items()
+        if key not in house.rooms.by_key
+    ]
+
+    def founded(_: Sequence[int]) -> Outcome:
+        ids, hindered = _enterable(house, session, person, names, now)
+        return then(ids, problems + hindered)
+
+    return Append(tuple(missing), then=founded) if missing else founded(())
+
+
+def _wanted(house: House, person: Person, texts: Sequence[str]) -> tuple[dict[str, RoomName], list[str]]:
+    """The rooms that these texts name, by key, as far as there may be so many; and what is wrong with the others."""
+    names: dict[str, RoomName] = {}
+    problems: list[str] = []
+    fresh = opening = 0
+    for text in texts:
+        try:
+            name = house.room_name(text)
+            known = house.rooms.by_key.get(name.key)
+            if name.key in names or (known is not None and person in known.members):
+                names.setdefault(name.key, name)
+                continue
+            limit = house.limits.rooms
+            if limit and len(person.rooms) + fresh >= limit:
+                raise Refused(Code.FORBIDDEN, f"you are in {limit} rooms already")
+            if known is None:
+                _check_room_for_one(house, opening)
+                opening += 1
+            fresh += 1
+            names[name.key] = name
+        except Refused as error:
+            problems.append(f"{echoed(text)}: {error.text}")
+        if len(problems) >= PROBLEMS_TOLD:
+            break
+    return names, problems
+
+
+PROBLEMS_TOLD = 20
+"""What hinders at login is told for so many rooms; a client that goes on after that does not read it."""
+
+
+def _enterable(
+    house: House, session: Session, person: Person, names: dict[str, RoomName], now: int
+) -> tuple[list[int], list[str]]:
+    ids: list[int] = []
+    problems: list[str] = []
+    for key, name in names.items():
+        room = house.rooms.by_key.get(key)
+        if room is None:  # dropped just now
+            continue
+        try:
+            if person not in room.members and permissions.check_join(house, session, person, room, name.text, now):
+                raise (
+                    permissions.cannot_be_joined(name.text)
+                    if room.private
+                    else Refused(Code.FORBIDDEN, f"{room.name} has a password: join it by itself")
+                )
+        except Refused as error:
+            problems.append(error.text)
+        else:
+            house.rooms.expect(room, now)
+            ids.append(room.id)
+    return ids, problems
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+
+def room_created(house: House, seq: int, record: records.RoomCreated, origin: Session | None) -> Sequence[Effect]:
+    """A room exists. Of two who create it at the same moment the second finds the first one's."""
+    if record.key not in house.rooms.by_key:
+        room = Room(seq, record.name, record.key, record.founder)
+        room.spoken = record.spoken
+        house.rooms.add(room, record.time)
+        if record.founder:
+            house.rooms.set_role(room, record.founder, Role.OWNER)
+    return ()
+
+
+def room_dropped(house: House, seq: int, record: records.RoomDropped, origin: Session | None) -> Sequence[Effect]:
+    """A room is no more. Nobody should be in it; if somebody is, they are told that they have left."""
+    room = house.rooms.by_id.get(record.room)
+    if room is None:
+        return ()
+    told: list[Effect] = []
+    for person in list(room.members):
+        told.append(Tell(events.Left(name=person.name, room=room.name), dict(room.audience), origin))
+        house.rooms.leave(room, person, record.time)
+    house.rooms.remove(room)
+    return told
+
+
+def person_joined(house: House, seq: int, record: records.PersonJoined, origin: Session | None) -> Sequence[Effect]:
+    """A person is in a room."""
+    person, room = house.people.by_id.get(record.person), house.rooms.by_id.get(record.room)
+    if room is None:
+        raise Refused(Code.UNAVAILABLE, "that room was closed just now: try again")
+    if person is None or person in room.members:
+        return ()
+    house.rooms.enter(room, person)
+    if house.is_orphaned(room):
+        house.rooms.orphaned[room] = None
+    return (Tell(events.Joined(name=person.name, room=room.name, role=room.role(person)), room.audience, origin),)
+
+
+def person_left(house: House, seq: int, record: records.PersonLeft, origin: Session | None) -> Sequence[Effect]:
+    """A person is no longer in a room; one who had gone and came back meanwhile stays."""
+    person, room = house.people.by_id.get(record.person), house.rooms.by_id.get(record.room)
+    if person is None or room is None or person not in room.members or (record.gone and person.sessions):
+        return ()
+    house.rooms.leave(room, person, record.time)
+    event: events.Event = events.Left(name=person.name, room=room.name, reason=record.reason)
+    if record.by is not None:
+        event = events.Kicked(sender=record.by, name=person.name, room=room.name, reason=record.reason)
+    return (Tell(event, Together(room.audience, person.sessions), origin),)

@@ -1,0 +1,89 @@
+"""Going: goodbyes, lost connections, and names that are free again."""
+
+from collections.abc import Sequence
+
+from asyncchat.core.house import House
+from asyncchat.core.outcomes import NOTHING, Append, Close, Effect, Outcome
+from asyncchat.core.people import Person
+from asyncchat.core.session import Phase, Session
+from asyncchat.vocabulary import commands, events, records
+from asyncchat.vocabulary.terms import Code
+
+
+def quit_(house: House, session: Session, person: Person | None, command: commands.Quit, now: int) -> Outcome:
+    """Goodbye: the session ends, and with the person's last one they leave for good."""
+    reason = house.check_line(command.reason, "a reason")
+    bye = events.Bye(code=Code.OK, reason=reason or "goodbye")
+    return detach(house, session, now, quit=True, reason=reason, last=Close((bye,)))
+
+
+def detach(
+    house: House, session: Session, now: int, *, quit: bool, reason: str | None, last: Outcome = NOTHING
+) -> Outcome:
+    """A session ends, said or not. Whoever said goodbye, or cannot come back as the same person, leaves at once."""
+    person = session.person
+    session.phase = Phase.OVER
+    if person is None:
+        return last
+
+    def detached(_: Sequence[int]) -> Outcome:
+        if person.sessions or house.people.by_id.get(person.id) is not person:
+            return last
+        farewell: list[records.Record] = []
+        if person.registered:
+            farewell.append(records.Seen(time=now, person=person.id, upto=house.seq))
+        if quit:
+            farewell += departure(person, now, reason)
+        return Append(tuple(farewell), then=lambda _: last) if farewell else last
+
+    return Append((records.Detached(time=now, person=person.id, quit=quit, reason=reason),), then=detached)
+
+
+def departure(person: Person, now: int, reason: str | None) -> list[records.Record]:
+    """The records by which a person who has no session any more leaves; a guest's name is free then."""
+    person.nonces = None  # all are through the log, and storage knows them
+    left: list[records.Record] = [
+        records.PersonLeft(time=now, person=person.id, room=room, reason=reason, gone=True) for room in person.rooms
+    ]
+    if not person.registered:
+        left.append(records.NameReleased(time=now, person=person.id))
+    return left
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+
+def detached(house: House, seq: int, record: records.Detached, origin: Session | None) -> Sequence[Effect]:
+    """A session is over."""
+    person = house.people.by_id.get(record.person)
+    if origin is None or person is None:
+        return ()
+    person.sessions.pop(origin, None)
+    house.sessions.pop(origin, None)
+    for room in person.rooms.values():
+        room.audience.pop(origin, None)
+    if not person.sessions:
+        person.seen = seq
+        house.people.wait_for(person, record.time)
+    return ()
+
+
+def seen(house: House, seq: int, record: records.Seen, origin: Session | None) -> Sequence[Effect]:
+    """A registered person has been sent everything up to here; or (0) is online, and is sent it as it comes."""
+    person = house.people.by_id.get(record.person)
+    if person is not None and not person.sessions:
+        person.seen = record.upto or None
+    return ()
+
+
+def name_released(house: House, seq: int, record: records.NameReleased, origin: Session | None) -> Sequence[Effect]:
+    """A guest has gone. One who is coming back is waited for anew, so that this is not sent after them."""
+    person = house.people.by_id.get(record.person)
+    if person is None or person.sessions or person.registered:
+        return ()
+    for room in list(person.rooms.values()):
+        house.rooms.leave(room, person, record.time)
+    house.people.forget(person)
+    for room in house.rooms.owned_by(person.id):
+        house.rooms.orphaned[room] = None
+    return ()

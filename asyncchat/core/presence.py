@@ -1,0 +1,39 @@
+"""Whether people can be expected to read: away, back, offline."""
+
+from collections.abc import Sequence
+
+from asyncchat.core.house import House, neighbours
+from asyncchat.core.outcomes import Append, Effect, Outcome, Tell, done
+from asyncchat.core.people import Person
+from asyncchat.core.session import Session
+from asyncchat.vocabulary import commands, events, records
+from asyncchat.vocabulary.terms import State
+
+
+def away(house: House, session: Session, person: Person, command: commands.Away, now: int) -> Outcome:
+    """Be away, or back."""
+    text = house.check_line(command.text, "an away text") or None
+    if text == person.away:
+        return done(command.id)
+    return Append((records.PresenceSet(time=now, person=person.id, away=text),))
+
+
+def presence_set(house: House, seq: int, record: records.PresenceSet, origin: Session | None) -> Sequence[Effect]:
+    """A person is away, back, or offline."""
+    person = house.people.by_id.get(record.person)
+    if person is None:
+        return ()
+    if not record.offline:
+        person.away = record.away
+    elif person.sessions or person.told_offline:
+        return ()
+    else:
+        person.told_offline = True
+    return (tell_presence(person, origin),)
+
+
+def tell_presence(person: Person, origin: Session | None) -> Tell:
+    """Tell all who share a room with a person how they are."""
+    state = person.state
+    event = events.Presence(name=person.name, state=state, text=person.away if state is State.AWAY else None)
+    return Tell(event, neighbours(person), origin)

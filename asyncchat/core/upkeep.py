@@ -1,0 +1,111 @@
+"""What mere time makes true, and what follows from other facts: records that nobody asks for.
+
+`overdue` is asked about once a second. What it gives to the log and cannot be kept is found due again, see `failed`.
+
+A room's owner who was a guest and has gone hands the room over: to the operator who was made so first, else to the
+member who has been there longest. In an empty room that waits for the next to come. Who wants to keep a room registers.
+The house's own rooms (the default room) are nobody's.
+"""
+
+from asyncchat.core.house import House
+from asyncchat.core.leaving import departure
+from asyncchat.core.people import Person
+from asyncchat.core.rooms import Room
+from asyncchat.core.talking import message_not_stored
+from asyncchat.vocabulary import records
+from asyncchat.vocabulary.terms import Role
+
+EMPTY_ROOM_SECONDS = 60
+"""How long a room in which nothing was said stays when it is empty: somebody may be on the way in."""
+
+
+def overdue(house: House, now: int) -> list[records.Record]:
+    """The records that are due."""
+    return [*_goings(house, now), *_returns(house, now), *_inheritances(house, now), *_drops(house, now)]
+
+
+def failed(house: House, record: records.Record) -> None:
+    """A record did not get into the log; what was due is due still."""
+    match record:
+        case records.Message():
+            message_not_stored(house, record)
+        case records.NameReleased(time=time, person=id):
+            person = house.people.by_id.get(id)
+            if person is not None and not person.sessions:
+                house.people.wait_for(person, time)
+        case records.Seen(person=id, upto=0):
+            person = house.people.by_id.get(id)
+            if person is not None:
+                house.people.returned[person] = None
+        case records.RoleSet(room=id, by=records.NOBODY) if id in house.rooms.by_id:
+            house.rooms.orphaned[house.rooms.by_id[id]] = None
+        case records.RoomDropped(time=time, room=id) if id in house.rooms.by_id:
+            house.rooms.expect(house.rooms.by_id[id], time)
+        case _:
+            pass
+
+
+def _goings(house: House, now: int) -> list[records.Record]:
+    """People without a session are offline after some seconds, and gone later."""
+    offline, hold = house.limits.offline_seconds * 1000, house.limits.hold_seconds * 1000
+    due: list[records.Record] = []
+    gone: list[Person] = []
+    for person in house.people.waiting:
+        since = now - (person.gone_at or now)
+        if hold and since >= hold:
+            gone.append(person)
+        elif not offline or since < offline:
+            break
+        elif not person.told_offline:
+            due.append(records.PresenceSet(time=now, person=person.id, offline=True))
+    for person in gone:
+        del house.people.waiting[person]
+        person.away = None  # who comes back another day is here
+        due += departure(person, now, "connection lost")
+    return due
+
+
+def _returns(house: House, now: int) -> list[records.Record]:
+    """Registered people who came online: if the server dies now, they have been sent what happened until then."""
+    returned, house.people.returned = house.people.returned, {}
+    return [records.Seen(time=now, person=person.id, upto=0) for person in returned if person.sessions]
+
+
+def _inheritances(house: House, now: int) -> list[records.Record]:
+    orphaned, house.rooms.orphaned = house.rooms.orphaned, {}
+    due: list[records.Record] = []
+    for room in orphaned:
+        heir = _heir(house, room) if house.is_orphaned(room) else None
+        if heir is not None:
+            due.append(records.RoleSet(time=now, room=room.id, person=heir.id, role=Role.OWNER))
+            due += [
+                records.RoleSet(time=now, room=room.id, person=owner, role=Role.MEMBER) for owner in sorted(room.owners)
+            ]
+    return due
+
+
+def _heir(house: House, room: Room) -> Person | None:
+    for id, role in room.roles.items():
+        if role is Role.OPERATOR and id in house.people.by_id:
+            return house.people.by_id[id]
+    return next(iter(room.members), None)
+
+
+def _drops(house: House, now: int) -> list[records.Record]:
+    due: list[records.Record] = []
+    while house.rooms.empty:
+        room, since = next(iter(house.rooms.empty.items()))
+        if now - since < EMPTY_ROOM_SECONDS * 1000:
+            break
+        del house.rooms.empty[room]
+        if _is_for_nothing(house, room):
+            due.append(records.RoomDropped(time=now, room=room.id))
+    return due
+
+
+def _is_for_nothing(house: House, room: Room) -> bool:
+    """Nobody is in it, nothing was said in it, and nobody who is registered has to do with it."""
+    if room.members or room.spoken or room.founder == records.NOBODY or room.key == house.default_room.key:
+        return False
+    known = (house.people.by_id.get(id) for id in room.roles)
+    return not any(person is not None and person.registered for person in known)
