@@ -97,7 +97,7 @@ async def _log_in(settings: Settings, keys: Input | None, relay: _Relay) -> Chat
             match error.code:
                 case Code.CONFLICT | Code.MALFORMED:
                     name = await _ask(keys, "Another name: ")
-                case Code.WRONG_PASSWORD if "server_password" in error.text:
+                case Code.LOGIN_FIRST:
                     server_password = await _ask(keys, "Password of the server: ", secret=True)
                 case Code.WRONG_PASSWORD:
                     password = await _ask(keys, f"Password of {printable(name)}: ", secret=True)

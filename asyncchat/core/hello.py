@@ -51,12 +51,14 @@ class _Arrival:
         return self._as_guest(name)
 
     def _check_server_password(self) -> None:
+        if self.session.inside:
+            return
         given, wanted = self.command.server_password, self.house.settings.server_password
         if given is not None or self.command.password is not None:
             check_attempt(self.house, self.session, self.now)
         if wanted is None:
             return
-        wrong = Refused(Code.WRONG_PASSWORD, "this server has a password: server_password is missing or wrong")
+        wrong = Refused(Code.LOGIN_FIRST, "this server has a password: server_password is missing or wrong")
         if given is None:
             raise wrong
         fits = hmac.compare_digest(wanted.encode(), given.encode("utf-8", "surrogatepass"))
@@ -66,6 +68,9 @@ class _Arrival:
 
     def _as_guest(self, name: Name) -> Outcome:
         house, now = self.house, self.now
+        holder = house.people.by_key.get(name.key)
+        if self.session.inside and holder is not None and not holder.sessions:
+            return self._enter(holder)
         permissions.check_server(house, records.NOBODY, name.key, self.session.address, now)
         check_not_registered(house, name, None)
         self._check_guests()
@@ -133,7 +138,7 @@ class _Arrival:
         self.token = self.house.new_token() if self.session.resumable else None
 
     def _check_guests(self) -> None:
-        if not self.house.settings.guests:
+        if not (self.house.settings.guests or self.session.inside):
             raise Refused(Code.FORBIDDEN, "guests are not let in here: log in with a registered name")
 
     def _known(self, id: int) -> Person:

@@ -62,11 +62,12 @@ class Session:
     """A connection: whose it is, where it comes from, and what its dialect needs.
 
     ``echo``: its own messages are sent back to it. ``resumable``: its client can come back as the same person, so its
-    name is held a while. ``secure``: passwords may travel on it. ``since``: when it began (Unix ms). ``peer`` belongs
+    name is held a while. ``inside``: it is the app's own, in the server's process, and needs no proof of who it is.
+    ``secure``: passwords may travel on it. ``since``: when it began (Unix ms). ``peer`` belongs
     to whoever made the session; the rules never look at it.
     """
 
-    __slots__ = ("address", "echo", "key", "peer", "person", "phase", "resumable", "secure", "since")
+    __slots__ = ("address", "echo", "inside", "key", "peer", "person", "phase", "resumable", "secure", "since")
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class Session:
         address: str = "",
         echo: bool = True,
         resumable: bool = True,
+        inside: bool = False,
         secure: bool = True,
         peer: Any = None,
         since: int = 0,
@@ -83,6 +85,7 @@ class Session:
         self.address = address
         self.echo = echo
         self.resumable = resumable
+        self.inside = inside
         self.secure = secure
         self.peer: Any = peer
         self.since = since

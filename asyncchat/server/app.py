@@ -213,7 +213,7 @@ class ChatServer:
 
     async def handle_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client of whatever dialect: the callback for an ``asyncio.start_server`` of the app's own."""
-        await self._handle(reader, writer, None)
+        await self._handle(reader, writer)
 
     def _handler(self, address: Address) -> Handler:
         if address.scheme not in ("tls", "tls+fd"):
@@ -223,13 +223,18 @@ class ChatServer:
         return partial(self._handle, tls=self._tls)
 
     async def _handle(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: ssl.SSLContext | None
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        tls: ssl.SSLContext | None = None,
+        inside: bool = False,
     ) -> None:
         doorway, task = self._running(), asyncio.current_task()
         assert task is not None
         self._handlers.add(task)
         try:
-            await doorway.handle(reader, writer, tls)
+            await doorway.handle(reader, writer, tls=tls, inside=inside)
         except asyncio.CancelledError:
             # Only `aclose` cancels handlers, and awaits them: to end quietly is what it wants (on 3.11, streams would
             # report a cancelled handler as an error).
@@ -247,7 +252,7 @@ class ChatServer:
         from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415
 
         self._running()
-        return connect_inside(self.handle_client, name, **options)
+        return connect_inside(partial(self._handle, inside=True), name, **options)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

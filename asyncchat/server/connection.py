@@ -85,7 +85,8 @@ class Connection:
         self._abort: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
         self.since = self.heard = asyncio.get_running_loop().time()
-        self._bucket = TokenBucket(limits.rate, limits.burst, self.heard) if limits.rate else None
+        paced = limits.rate and not session.inside
+        self._bucket = TokenBucket(limits.rate, limits.burst, self.heard) if paced else None
         self.session = session
         self.in_flight = 0
         self.partial_since: float | None = None

@@ -41,9 +41,17 @@ class Doorway:
         self.open = True
 
     async def handle(
-        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, tls: ssl.SSLContext | None = None
+        self,
+        reader: asyncio.StreamReader,
+        stream: asyncio.StreamWriter,
+        *,
+        tls: ssl.SSLContext | None = None,
+        inside: bool = False,
     ) -> None:
-        """Serve one client, from its first byte to its end; with *tls*, the first bytes are a handshake."""
+        """Serve one client, from its first byte to its end.
+
+        With *tls*, the first bytes are a handshake; *inside*: it is the app's own, and is trusted.
+        """
         address, name = peer_of(stream)
         place = _counted(address)
         if not self._room_for(place):
@@ -60,7 +68,7 @@ class Doorway:
                 # Here, where the client is counted: a handshake that stalls holds a descriptor too.
                 reader, stream = await self._secured(stream, tls)
             try:
-                reason, person = await self._serve(reader, stream, address)
+                reason, person = await self._serve(reader, stream, address, inside)
             finally:
                 await _close(stream, self._services.limits_in_force.flush_seconds)
         except HandshakeFailed as failed:
@@ -91,7 +99,9 @@ class Doorway:
         finally:
             self._greeting.discard(stream)
 
-    async def _serve(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str) -> tuple[str, str]:
+    async def _serve(
+        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str, inside: bool
+    ) -> tuple[str, str]:
         """Serve a client whose bytes are what they say; returns why it ended, and who it was (empty: no login)."""
         self._greeting.add(stream)
         try:
@@ -115,6 +125,7 @@ class Doorway:
             address=address,
             echo=dialect.echo,
             resumable=dialect.resumable,
+            inside=inside,
             secure=not address or is_loopback(address) or stream.get_extra_info("ssl_object") is not None,
             since=now_ms(),
         )

@@ -14,7 +14,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @contextlib.asynccontextmanager
 async def connect_inside(handle: Handler, name: str, **options: Any) -> AsyncIterator[ChatClient]:
-    """A client of the server whose `handle_client` this is; *options* are those of `connect_streams`."""
+    """A client of the server whose handler of inside clients this is; *options* are those of `connect_streams`."""
     ours, theirs = socket.socketpair()
     serving = asyncio.create_task(_serve(handle, ours), name="asyncchat in-process client")
     try:

@@ -17,7 +17,7 @@ Scheme = Literal["tcp", "tls", "unix", "fd", "tls+fd"]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens. ``path`` is set for unix, ``port`` (a file descriptor) for fd, ``host`` and ``port`` else."""
+    """Where a server listens: ``path`` for unix, ``port`` (a descriptor) for fd, ``host`` and ``port`` for others."""
 
     scheme: Scheme
     host: str = ""
