@@ -10,7 +10,7 @@ import msgspec
 
 from asyncchat.storage.indexing import author_tag, person_tag, room_tag
 from asyncchat.storage.moments import CLOCK_SLACK, first_since
-from asyncchat.storage.pages import LAST, MESSAGE, REACTIONS, cut, place_of, read_messages
+from asyncchat.storage.pages import LAST, SAID_WITH_REACTIONS, cut, place_of, read_messages
 from asyncchat.storage.words import Finder, phrases
 from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
 from asyncchat.vocabulary.events import Said
@@ -35,7 +35,7 @@ TAIL_SLICE = 2_000
 TAGGED_ROOMS = 64
 """Up to so many rooms the index itself picks the messages that the asker sees; each room is a walk through it."""
 
-_FOUND = f"SELECT json_group_array(json_array({MESSAGE}, {REACTIONS})) FROM ({{}}) AS m"
+_FOUND = "SELECT json_group_array({said}) FROM ({rows}) AS m"
 
 _VISIBLE = """m.deleted = 0 AND m.seq < :before AND m.seq >= :first
     AND (m.room IN (SELECT value FROM json_each(:rooms)) OR m.room = 0 AND :person IN (m.author, m.peer))"""
@@ -66,7 +66,7 @@ def _find(db: sqlite3.Connection, query: FindText, wanted: list[str]) -> Page:
     if len(found) <= query.limit:
         values["match"] = _match(query, wanted)
         values["rows"] = query.limit + 1 - len(found)
-        found += read_messages(db, _FOUND.format(_INDEXED.format(where)), values)
+        found += read_messages(db, _FOUND.format(said=SAID_WITH_REACTIONS, rows=_INDEXED.format(where)), values)
     page = cut(found, query.limit)
     page.events.reverse()
     return page
@@ -132,7 +132,7 @@ def _find_in_tail(
     if until - after > TAIL:
         raise StorageError("the search index is being built: try again in a minute", Code.UNAVAILABLE)
     fits = _fits(query, wanted)
-    statement = _FOUND.format(_TAIL.format(where + _hint(wanted, values)))
+    statement = _FOUND.format(said=SAID_WITH_REACTIONS, rows=_TAIL.format(where + _hint(wanted, values)))
     found: list[Said] = []
     while until > after and len(found) <= query.limit:
         values |= {"after": max(after, until - TAIL_SLICE), "until": until}
