@@ -29,6 +29,15 @@ class HandshakeFailed(Exception):  # noqa: N818 - named for what happened
     """No TLS came about, and the connection is closed; the text says why, for the log."""
 
 
+class _Protocol(asyncio.StreamReaderProtocol):
+    """A peer may close right after the handshake, before `connection_made` tells the protocol that it is above TLS."""
+
+    def eof_received(self) -> bool:
+        """No half of a TLS connection stays open."""
+        super().eof_received()
+        return False
+
+
 async def shake_hands(
     stream: asyncio.StreamWriter, context: ssl.SSLContext, *, handshake: float, closing: float
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -41,7 +50,7 @@ async def shake_hands(
     # transport: so these are streams of our own, as asyncio makes them for a connection that is accepted.
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    protocol = _Protocol(reader, loop=loop)
     try:
         transport = await loop.start_tls(
             stream.transport,
@@ -57,8 +66,9 @@ async def shake_hands(
     except BaseException:
         stream.transport.abort()
         raise
-    if transport is None or transport.is_closing():
-        raise HandshakeFailed("connection lost")  # asyncio calls that a handshake that is done
+    if transport is None or transport.is_closing():  # lost meanwhile: asyncio calls that a handshake that is done
+        stream.transport.abort()
+        raise HandshakeFailed("connection lost")
     protocol.connection_made(transport)
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
