@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from asyncchat.storage.backup import backup
+from asyncchat.storage.loading import Placed
 from asyncchat.storage.local import LocalLog, local_log
 from asyncchat.storage.opening import MEMORY
 from asyncchat.storage.pruning import GUEST_DAYS, silent_guests
-from asyncchat.storage.store import Placed, Store, ask
+from asyncchat.storage.store import Store, ask
 from asyncchat.storage.threads import Threads
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.queries import StoreQuery

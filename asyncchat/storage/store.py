@@ -9,13 +9,11 @@ from typing import Any, Self
 from asyncchat.storage import loading, opening, pruning
 from asyncchat.storage.answers import answer
 from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, renew
+from asyncchat.storage.loading import Placed
 from asyncchat.storage.projection import project
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
-from asyncchat.vocabulary.records import KeptRecord, Message
-
-Placed = tuple[int, KeptRecord]
-"""A record and its seq."""
+from asyncchat.vocabulary.records import Message
 
 _NO_ROOM = frozenset(
     (
@@ -33,7 +31,7 @@ _NO_ROOM = frozenset(
 
 
 class Store:
-    """An open database. Its methods are for one thread at a time; `read` connections are for other threads."""
+    """An open database. Its methods are for one thread at a time; a `reader` is a connection for another."""
 
     def __init__(self, db: sqlite3.Connection, path: Path | None, lock: opening.Lock | None) -> None:
         self.connection = db

@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from asyncchat.storage import loading, opening
+from asyncchat.storage.loading import Placed
 from asyncchat.storage.projection import project
-from asyncchat.storage.store import Placed, Store
+from asyncchat.storage.store import Store
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.records import KeptRecord
