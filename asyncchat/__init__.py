@@ -7,7 +7,7 @@ Events are in `asyncchat.events`, commands in `asyncchat.commands`.
 """
 
 from asyncchat._version import __version__
-from asyncchat.client import ChatClient, ConnectionState, Resumed, TokenStore, connect
+from asyncchat.client import Backoff, ChatClient, ConnectionState, Cursor, Resumed, TokenStore, connect
 from asyncchat.core.house import Settings
 from asyncchat.core.limits import Limits
 from asyncchat.server import ChatServer, serve
@@ -16,12 +16,14 @@ from asyncchat.vocabulary.errors import ChatError, ConnectionLost, ProtocolError
 from asyncchat.vocabulary.terms import Code, Role, State
 
 __all__ = [
+    "Backoff",
     "ChatClient",
     "ChatError",
     "ChatServer",
     "Code",
     "ConnectionLost",
     "ConnectionState",
+    "Cursor",
     "Limits",
     "ProtocolError",
     "Refused",

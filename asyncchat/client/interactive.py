@@ -1,7 +1,6 @@
 """The client in a terminal, from the first question to the last word."""
 
 import asyncio
-import getpass
 import logging
 import sys
 
@@ -18,6 +17,7 @@ from asyncchat.client.render import Renderer
 from asyncchat.client.state import ConnectionState
 from asyncchat.client.terminal import open_terminal
 from asyncchat.client.tokens import TokenStore
+from asyncchat.client.whoami import default_name
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
@@ -77,7 +77,7 @@ class _Above(logging.StreamHandler):  # type: ignore[type-arg]
 
 async def _log_in(settings: Settings, keys: Input | None, relay: _Relay) -> ChatClient:
     """Log in, and ask for a name or a password where one is missing."""
-    name = settings.name or await _ask(keys, "Your name: ", default=getpass.getuser())
+    name = settings.name or await _ask(keys, "Your name", default=default_name())
     password, server_password = settings.password, settings.server_password
     while True:
         try:
@@ -96,20 +96,23 @@ async def _log_in(settings: Settings, keys: Input | None, relay: _Relay) -> Chat
             _say(printable(error.text))
             match error.code:
                 case Code.CONFLICT | Code.MALFORMED:
-                    name = await _ask(keys, "Another name: ")
+                    name = await _ask(keys, "Another name")
                 case Code.LOGIN_FIRST:
-                    server_password = await _ask(keys, "Password of the server: ", secret=True)
+                    server_password = await _ask(keys, "Password of the server", secret=True)
                 case Code.WRONG_PASSWORD:
-                    password = await _ask(keys, f"Password of {printable(name)}: ", secret=True)
+                    password = await _ask(keys, f"Password of {printable(name)}", secret=True)
                 case _:
                     raise
 
 
-async def _ask(keys: Input | None, question: str, *, default: str = "", secret: bool = False) -> str:
+async def _ask(keys: Input | None, question: str, *, default: str | None = None, secret: bool = False) -> str:
+    """Ask until there is an answer; Enter alone gives the default, if there is one."""
     session: PromptSession[str] = PromptSession(input=keys)
+    prompt = f"{question} [{default}]: " if default else f"{question}: "
     try:
-        while not (answer := await session.prompt_async(question, default=default, is_password=secret)).strip():
-            pass
+        while not (answer := await session.prompt_async(prompt, is_password=secret)).strip():
+            if default:
+                return default
     except (EOFError, KeyboardInterrupt):
         raise Left from None
     return answer if secret else answer.strip()

@@ -1,7 +1,6 @@
 """The client without a terminal: lines of standard input are sent, and what arrives is printed, a line each."""
 
 import asyncio
-import getpass
 import json
 import secrets
 import sys
@@ -17,6 +16,7 @@ from asyncchat.client.render import Renderer, place_of, same
 from asyncchat.client.standard import Output, Reader, standard_input, standard_output
 from asyncchat.client.state import Resumed
 from asyncchat.client.tokens import TokenStore
+from asyncchat.client.whoami import default_name
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.errors import ChatError
 from asyncchat.vocabulary.events import Event, Kept, KeptEvent
@@ -25,14 +25,21 @@ from asyncchat.vocabulary.printable import printable
 IN_FLIGHT = 64
 """Lines sent and not yet acknowledged: enough to fill the way to the server, few enough that none waits there long."""
 
+BAD_USAGE = 2
+"""The exit status when the command line does not do, as with argparse."""
+
 
 async def run_piped(settings: Settings) -> int:
     """Send and print; returns the exit status. Raises `ChatError` if there is no connection (any more)."""
+    name = settings.name or default_name()
+    if name is None:
+        complain("who are you? Your user name cannot be taken here: use --name")
+        return BAD_USAGE
     async with (
         standard_output() as output,
         connect(
             settings.address,
-            name=settings.name or getpass.getuser(),
+            name=name,
             password=settings.password,
             server_password=settings.server_password,
             rooms=settings.rooms,

@@ -6,6 +6,7 @@ import gc
 import logging
 import signal
 import ssl
+import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -37,7 +38,10 @@ class Running:
         """Serve until `stop` or a signal; raises `StorageError` or OSError when the server cannot start."""
         config = self.config
         self.server = ChatServer(listen=config.listen, data=config.data, settings=config.settings, tls=self._tls)
-        handle_signals({"SIGINT": self.stop, "SIGTERM": self.stop, "SIGHUP": self.reload})
+        # A closed terminal hangs up as well: a server that belongs to one ends with it, and holds no port for ever.
+        in_terminal = sys.stdin is not None and sys.stdin.isatty()
+        hang_up = self.stop if in_terminal else self.reload
+        handle_signals({"SIGINT": self.stop, "SIGTERM": self.stop, "SIGHUP": hang_up})
         await self.server.start()
         self._started = True
         # What is there now stays: the garbage collector need not look at it again.
