@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.campaigns import killing, weather
+from tests.campaigns import killing, proxy, weather
 
 
 async def test_the_server_is_killed(tmp_path: Path) -> None:
@@ -12,4 +12,4 @@ async def test_the_server_is_killed(tmp_path: Path) -> None:
 async def test_a_network_in_bad_weather(tmp_path: Path) -> None:
     said, fates = await weather.storm(40, seed=2, data=tmp_path)
     assert said > 500
-    assert set(fates) == set(weather.FATES)
+    assert set(fates) == set(proxy.FATES)
