@@ -134,7 +134,11 @@ class Crowd:
     def work(self, seconds: float, due: int) -> None:
         """One pass in which everything is looked at; at the time *due*, talking goes before."""
         clients, receive_all, view = self._clients, self._receive, self._buffer
-        for handle, ready in self._poller.poll(seconds):
+        some = self._poller.poll(seconds)
+        if not some:
+            for room in self.rooms.values():
+                room.catch_up()
+        for handle, ready in some:
             client = clients.get(handle)
             if client is None:
                 continue  # lost in this pass

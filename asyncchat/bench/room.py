@@ -262,8 +262,15 @@ class Room:
     def _one_less_behind(self) -> None:
         self._behind -= 1
         if not self._behind:
-            self._all_have_it()
+            self._trim(self._target)
             self._next_target()
+
+    def catch_up(self) -> None:
+        """Nothing comes for a while: what is before the first message that somebody waits for, all have."""
+        lowest = min((member.offset for member in self.members), default=self._text.end)
+        start = self._text.start_of(self._text.place_at(lowest))
+        if start > self._text.base:
+            self._trim(start)
 
     def _next_target(self) -> None:
         """Wait until all have what somebody has by now."""
@@ -272,9 +279,10 @@ class Room:
             self._behind = sum(member.offset < self._target for member in self.members)
             if self._behind:
                 return
-            self._all_have_it()
+            self._trim(self._target)
 
-    def _all_have_it(self) -> None:
-        self._text.trim(self._target)
+    def _trim(self, offset: int) -> None:
+        """All have the text up to this offset."""
+        self._text.trim(offset)
         self.delivered = self._text.trimmed
         self._moved(self)

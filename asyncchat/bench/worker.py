@@ -43,6 +43,10 @@ LOGIN_STALLS = 3
 """Logging in is given up after so many times the plan's ``stall``: passwords and crowds take their time."""
 
 
+END = b""
+"""In the place of an order: there will be none."""
+
+
 class EndOfOrders(Exception):  # noqa: N818 - no error
     """Whoever gave orders has gone."""
 
@@ -56,14 +60,18 @@ class Worker:
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
     def _listen(self) -> None:
-        for line in sys.stdin.buffer:
-            self._orders.put(line)
-        self._orders.put(b"")
+        # Not through sys.stdin, whose lock a thread that waits would still hold at the end.
+        rest = b""
+        while data := os.read(sys.stdin.fileno(), 65536):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._orders.put(line)
+        self._orders.put(END)
 
     def first_order(self) -> Join:
         """Waits for the order that begins everything."""
         line = self._orders.get()
-        if not line:
+        if line == END:
             raise EndOfOrders
         order = decode_order(line)
         if not isinstance(order, Join):
@@ -76,7 +84,7 @@ class Worker:
             line = self._orders.get_nowait()
         except queue.Empty:
             return None
-        if not line:
+        if line == END:
             raise EndOfOrders
         return decode_order(line)
 

@@ -64,7 +64,7 @@ def said(senders: list[int], *, stamp: int = 0, seq: bool = True) -> list[bytes]
     numbers = dict.fromkeys(senders, 0)
     lines = []
     for place, sender in enumerate(senders, 7):
-        line = Lines(PLAN, sender).line(numbers[sender], stamp)
+        line = Lines(PLAN, sender).line(numbers[sender], stamp).replace(b"x", b"y" * (place % 5), 1)  # of any length
         lines.append(line.replace(b'"say"', b'"said","seq":%d' % place) if seq else line)
         numbers[sender] += 1
     return lines
@@ -199,6 +199,21 @@ def test_one_senders_messages_in_another_order_are_seen_where_the_first_member_l
     assert watched.faults == {"disorder": 1}
 
 
+def test_a_line_that_begins_like_the_next_one_is_not_taken_for_it() -> None:
+    watched, lines = Watched(members=3), said([0, 0], seq=False)
+    first, begun, victim = watched.members
+    for member, data in (
+        (victim, lines[1]),
+        (begun, lines[0][:20]),
+        (first, lines[0]),
+        (begun, lines[0][20:]),
+        (begun, lines[1]),
+        (first, lines[1]),
+    ):
+        watched.room.take(member, data, NOW)
+    assert (watched.lost(2), watched.faults) == (1, {})
+
+
 def test_nobody_is_answered_early_when_a_line_is_put_between() -> None:
     watched, lines = Watched(members=2), said([0, 0, 2])
     first, victim = watched.members
@@ -237,6 +252,18 @@ def test_the_messages_of_another_measurement_are_not_ours() -> None:
     line = said([0])[0].replace(b"abc123", b"def456")
     watched.feed([[line], [], []], Random(0))
     assert (watched.tally.deliveries, watched.faults, watched.others) == (0, {}, [line.rstrip()])
+
+
+def test_who_misses_the_last_message_does_not_hold_up_the_earlier_ones() -> None:
+    watched, lines = Watched(members=2), said([0, 2])
+    watched.room.take(watched.members[0], b"".join(lines), NOW)
+    watched.room.take(watched.members[1], lines[0], NOW)
+    assert watched.answered == []
+    watched.room.catch_up()
+    assert watched.answered == [0]
+    watched.room.catch_up()
+    watched.room.take(watched.members[1], lines[1], NOW)
+    assert (watched.answered, watched.faults) == ([0, 2], {})
 
 
 def test_nobody_waits_for_a_member_that_left() -> None:

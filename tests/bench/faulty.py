@@ -1,0 +1,107 @@
+"""A server that speaks enough native for the load generator, and can be told to do wrong."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+WELCOME = {
+    "type": "welcome",
+    "id": 1,
+    "code": 202,
+    "server": "faulty",
+    "version": "1",
+    "epoch": "e",
+    "seq": 0,
+    "time": "2026-01-02T03:04:05.678Z",
+    "rooms": [],
+    "limits": {"rate": 0},
+}
+
+Fault = Callable[[int, int, bytes], list[bytes]]
+"""Given a client's number, a message's number and its line: the lines that the client is sent instead."""
+
+
+def faultless(client: int, message: int, line: bytes) -> list[bytes]:
+    return [line]
+
+
+def drop(client: int, message: int, line: bytes) -> list[bytes]:
+    return [] if (client, message) == (3, 7) else [line]
+
+
+def duplicate(client: int, message: int, line: bytes) -> list[bytes]:
+    return [line, line] if (client, message) == (3, 7) else [line]
+
+
+def swap() -> Fault:
+    """The eighth message comes to the fourth client after the ninth."""
+    kept: list[bytes] = []
+
+    def fault(client: int, message: int, line: bytes) -> list[bytes]:
+        if (client, message) == (3, 7):
+            kept.append(line)
+            return []
+        return [line, *kept] if (client, message) == (3, 8) else [line]
+
+    return fault
+
+
+class Server:
+    """All clients are in one room. ``refuse``: messages, by number, that are answered with an error."""
+
+    def __init__(self, fault: Fault = faultless, *, refuse: int = -1, hang_up: int = -1) -> None:
+        self._fault = fault
+        self._refuse = refuse
+        self._hang_up = hang_up
+        self._writers: list[asyncio.StreamWriter] = []
+        self._messages = 0
+        self._seq = 0
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                command = json.loads(line)
+                if command["type"] == "hello":
+                    self._writers.append(writer)
+                    writer.write(json.dumps({**WELCOME, "name": command["name"]}).encode() + b"\n")
+                elif command["type"] == "say":
+                    self._say(writer, command)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    def _say(self, sender: asyncio.StreamWriter, command: dict[str, str]) -> None:
+        message = self._messages
+        self._messages += 1
+        if message == self._refuse:
+            sender.write(b'{"type":"error","code":507,"text":"not stored: the disk is full"}\n')
+            return
+        if message == self._hang_up:
+            self._writers.pop().transport.abort()
+            return
+        self._seq += 1
+        line = json.dumps({"type": "said", "seq": self._seq, "to": command["to"], "text": command["text"]}).encode()
+        for client, writer in enumerate(self._writers):
+            writer.writelines(self._fault(client, message, line + b"\n"))
+
+
+@asynccontextmanager
+async def serve(server: Server) -> AsyncIterator[str]:
+    """Listen; gives the address."""
+    handlers: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.add(task)
+        await server.handle(reader, writer)
+
+    listening = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    finally:
+        listening.close()
+        await asyncio.gather(*handlers)
+        await listening.wait_closed()
