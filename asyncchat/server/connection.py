@@ -315,42 +315,12 @@ class Connection:
     def _send(self, results: Sequence[events.Told]) -> None:
         self._services.writers.send(self.writer, results)
 
-    # --- deadlines --------------------------------------------------------------------------------------------------
-
-    def overdue(self, now: float, limits: Limits) -> str | None:
-        """Why this client is to be closed at the loop's time *now*, if it is; pings it when it has been silent."""
-        if self.leaving is not None:
-            return None
-        if self.writer.lagging_since is not None:
-            return self._overdue_to_read(now, limits)
-        self.unread = 0
-        partial = now - self.partial_since if self.partial_since is not None else 0.0
-        silence = now - self.heard if self.reading else 0.0
-        if self.session.phase is Phase.NEW:
-            if _over(partial, limits.first_line_seconds):
-                return "no complete line in time"
-            if _over(now - self.since, limits.login_seconds):
-                return "no login in time"
-        elif _over(partial, limits.line_seconds):
-            return "no complete line in time"
-        elif not self._dialect.pings:
-            return None
-        elif _over(silence, limits.idle_seconds):
-            return "silent for too long"
-        elif _over(silence, limits.ping_seconds) and not self.pinged:
-            self.pinged = True
-            self._send((events.Ping(),))
-        return None
-
-    def _overdue_to_read(self, now: float, limits: Limits) -> str | None:
-        """As `overdue`, for a client that lags: it is there as long as what waits for it gets less."""
-        unread = self.writer.transport.get_write_buffer_size()
-        if not self.unread or unread < self.unread:
-            self.heard = now
-        self.unread = unread
-        return "does not read" if _over(now - self.heard, limits.idle_seconds) else None
-
     # --- ends that come from elsewhere ------------------------------------------------------------------------------
+
+    def ping(self) -> None:
+        """Ask whether the client is there."""
+        self.pinged = True
+        self._send((events.Ping(),))
 
     def part(self, effect: Part) -> None:
         """The rules end this connection."""
@@ -365,7 +335,3 @@ class Connection:
             self.writer.transport.close()
             limit = self._services.limits_in_force.flush_seconds
             self._abort = asyncio.get_running_loop().call_later(limit or 5.0, self.writer.transport.abort)
-
-
-def _over(seconds: float, limit: float) -> bool:
-    return 0 < limit < seconds

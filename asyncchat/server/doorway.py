@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection, Services, now_ms
+from asyncchat.server.deadlines import overdue
 from asyncchat.server.tls import HandshakeFailed, shake_hands
 from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.events import Bye
@@ -176,7 +177,7 @@ class Doorway:
         """Ping the silent and close those that a deadline has run out for; *now* is the loop's time."""
         limits = self._services.limits_in_force
         for connection in list(self.connections):
-            reason = connection.overdue(now, limits)
+            reason = overdue(connection, now, limits)
             if reason is not None:
                 connection.close(Bye(code=Code.GONE, reason=reason), reason)
 
