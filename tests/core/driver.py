@@ -180,6 +180,12 @@ class World:
         if client.session.phase is not Phase.OVER:
             self.drive(Ticket(client, None), lambda: self.chat.vanish(client.session, self.now, reason))
 
+    def carry(self, client: Client, outcome: Outcome) -> Ticket:
+        """Go on with an outcome that was held back."""
+        ticket = Ticket(client, None)
+        self.drive(ticket, lambda: outcome)
+        return ticket
+
     # --- the log ----------------------------------------------------------------------------------------------------
 
     def append(self, record: records.Record) -> None:

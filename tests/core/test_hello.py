@@ -6,7 +6,7 @@ from asyncchat.core.limits import FORGIVEN_AFTER
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.commands import Hello
 from asyncchat.vocabulary.terms import Code
-from tests.core.driver import START, Client, Ticket, World
+from tests.core.driver import START, Client, World
 
 FAR = "192.0.2.7"
 
@@ -276,8 +276,7 @@ def test_guesses_made_at_once_cost_as_much_as_in_turn(world: World) -> None:
     ]
     codes = []
     for client, outcome in outcomes:
-        ticket = Ticket(client, None)
-        world.drive(ticket, lambda outcome=outcome: outcome)
+        ticket = world.carry(client, outcome)
         assert ticket.replies is not None
         codes.append(ticket.replies[0].code)  # type: ignore[union-attr]
     assert codes == [Code.WRONG_PASSWORD] * 6 + [Code.TOO_FAST] * 44

@@ -1,0 +1,469 @@
+"""Rooms: entering, leaving, topic, options, roles; whose they are when their owner is gone, and when they end."""
+
+from typing import Any
+
+import pytest
+
+from asyncchat.core.upkeep import EMPTY_ROOM_SECONDS
+from asyncchat.vocabulary import commands, events, records
+from asyncchat.vocabulary.commands import Invite, Join, Leave, SetRole, SetRoom, Topic
+from asyncchat.vocabulary.terms import Code, Role
+from tests.core.driver import Client, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def names(world: World, room: str) -> list[str]:
+    return [person.name for person in world.room(room).members]
+
+
+# --- entering and leaving -------------------------------------------------------------------------------------------
+
+
+def test_a_room_is_opened_by_whoever_comes_first_and_theirs(world: World) -> None:
+    alice, bob = world.guest("alice"), world.guest("bob")
+    alice.forget()
+    assert alice.code(Join(id=1, room="#Tea")) == Code.CREATED
+    assert bob.code(Join(id=1, room="＃TEA")) == Code.OK
+    assert alice.told == [
+        events.Joined(name="alice", room="#Tea", role=Role.OWNER),
+        events.Joined(name="bob", room="#Tea"),
+    ]
+    assert bob.told == alice.told[1:]
+    assert names(world, "#tea") == ["alice", "bob"]
+
+
+def test_to_join_again_is_no_news(world: World) -> None:
+    alice = world.guest("alice")
+    assert alice.do(Join(id=1, room="#LOBBY")) == events.Ok(id=1, code=Code.OK, text="you are in #lobby already")
+    assert alice.told == []
+
+
+def test_a_person_is_in_a_room_with_all_sessions(world: World) -> None:
+    alice = world.guest("alice")
+    other = world.again(alice)
+    alice.do(Join(room="#tea"))
+    assert other.heard(events.Joined) == [events.Joined(name="alice", room="#tea", role=Role.OWNER)]
+    assert other.say("#tea").code == Code.OK
+    other.do(Leave(room="#tea", reason="so\nlong"))
+    assert alice.heard(events.Left) == [events.Left(name="alice", room="#tea", reason="so long")]
+    assert alice.say("#tea").code == Code.FORBIDDEN
+
+
+def test_who_leaves_is_told_and_hears_no_more(world: World) -> None:
+    alice, bob = world.guest("alice"), world.guest("bob")
+    alice.forget()
+    assert alice.code(Leave(id=1, room="#lobby")) == Code.OK
+    left = events.Left(name="alice", room="#lobby")
+    assert (alice.told, bob.told) == ([left], [left])
+    bob.say("#lobby")
+    assert alice.told == [left]
+    assert alice.code(Leave(id=1, room="#lobby")) == Code.CONFLICT
+    assert alice.code(Leave(id=1, room="#nowhere")) == Code.NOT_FOUND
+
+
+def test_of_two_who_open_a_room_at_once_the_first_owns_it(world: World) -> None:
+    alice, bob = world.guest("alice"), world.guest("bob")
+    tickets = [client.start(Join(id=1, room=room)) for client, room in ((alice, "#Tea"), (bob, "#TEA"))]
+    world.flush()
+    assert [ticket.replies[0].code for ticket in tickets if ticket.replies] == [201, 200]  # type: ignore[union-attr]
+    assert world.room("#tea").owners == {alice.person.id}
+    assert len(world.house.rooms) == 2
+
+
+def test_so_many_rooms_a_person_and_in_all() -> None:
+    world = World(limits={"rooms": 3, "rooms_in_all": 5})
+    alice, bob = world.guest("alice", "#a", "#b", "#c"), world.guest("bob")
+    assert alice.code(Join(id=1, room="#d")) == Code.FORBIDDEN
+    assert alice.code(Join(id=1, room="#lobby")) == Code.FORBIDDEN
+    assert alice.code(Join(id=1, room="#a")) == Code.OK
+    assert bob.code(Join(id=1, room="#d")) == Code.CREATED
+    assert bob.code(Join(id=1, room="#e")) == Code.FORBIDDEN
+    assert bob.code(Join(id=1, room="#a")) == Code.OK
+
+
+@pytest.mark.parametrize("room", ["lobby", "#", "#a b", "#a,b", "#" + "x" * 64, "##\x00"])
+def test_what_is_no_name_opens_no_room(world: World, room: str) -> None:
+    assert world.guest("alice").code(Join(id=1, room=room)) == Code.MALFORMED
+
+
+def test_a_room_with_a_password_is_joined_with_it(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", address="192.0.2.7")
+    assert ann.code(SetRoom(id=1, room="#tea", password="sesame")) == Code.OK
+    assert bob.code(Join(id=1, room="#tea")) == Code.FORBIDDEN
+    assert bob.code(Join(id=1, room="#tea", password="simsim")) == Code.WRONG_PASSWORD
+    assert bob.code(Join(id=1, room="#tea", password="sesame")) == Code.OK
+    bob.do(Leave(room="#tea"))
+    assert [bob.code(Join(id=1, room="#tea", password="x")) for _ in range(7)] == [402] * 6 + [429]
+    ann.do(SetRoom(room="#tea", password=""))
+    assert bob.code(Join(id=1, room="#tea")) == Code.OK
+
+
+def test_a_password_that_was_changed_while_it_was_looked_at_opens_no_room(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.do(SetRoom(room="#tea", password="sesame"))
+    outcome = world.chat.handle(bob.session, Join(id=1, room="#tea", password="sesame"), world.now)
+    ann.do(SetRoom(room="#tea", password="another"))
+    ticket = world.carry(bob, outcome)
+    assert ticket.replies is not None
+    assert ticket.replies[0].code == Code.WRONG_PASSWORD  # type: ignore[union-attr]
+
+
+def test_the_list_of_rooms(world: World) -> None:
+    ann = world.guest("ann", "#tea", "#beer")
+    ann.do(Topic(room="#tea", text="green"))
+    ann.do(SetRoom(room="#beer", moderated=True, password="x"))
+    ann.do(Topic(room="#beer", text="lager"))
+    bob = world.guest("bob")
+    assert bob.do(commands.Rooms()).rooms == [
+        events.Room(name="#lobby", members=1),
+        events.Room(name="#tea", members=1, topic="green"),
+        events.Room(name="#beer", members=1, moderated=True, password=True),
+    ]
+
+
+# --- topic and options ----------------------------------------------------------------------------------------------
+
+
+def test_a_topic_is_set_asked_for_and_cleared(world: World) -> None:
+    alice, bob, carol = world.guest("alice"), world.guest("bob"), world.guest("carol", "#elsewhere")
+    assert alice.code(Topic(id=1, room="#LOBBY", text=" tea\n at  four ")) == Code.OK
+    assert bob.heard(events.TopicChanged) == [
+        events.TopicChanged(
+            seq=world.last_seq, time="2023-11-14T22:13:20.000Z", sender="alice", room="#lobby", text="tea at four"
+        )
+    ]
+    assert carol.do(Topic(id=1, room="#lobby")).text == "tea at four"
+    assert bob.do(commands.Who(room="#lobby")).topic == "tea at four"
+    assert carol.code(Topic(id=1, room="#lobby", text="x")) == Code.FORBIDDEN
+    assert alice.code(Topic(id=1, room="#lobby", text="x" * 513)) == Code.TOO_LONG
+    world.restart()
+    again = world.again(bob)
+    assert again.do(Topic(id=1, room="#lobby")).text == "tea at four"
+    assert again.code(Topic(id=1, room="#lobby", text="")) == Code.OK
+    assert again.do(Topic(id=1, room="#lobby")).text == ""
+
+
+def test_options_stay_unless_named(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    for fields in ({"moderated": True}, {"retention": 7}, {"password": "x"}, {"private": True}):
+        assert ann.code(SetRoom(id=1, room="#tea", **fields)) == Code.OK
+    expected: dict[str, Any] = {"private": True, "moderated": True, "retention": 7, "password": True}
+    assert bob.heard(events.RoomChanged)[-1] == events.RoomChanged(sender="ann", room="#tea", **expected)
+    ann.do(SetRoom(room="#tea", moderated=False, password=""))
+    expected |= {"moderated": False, "password": False}
+    assert bob.heard(events.RoomChanged)[-1] == events.RoomChanged(sender="ann", room="#tea", **expected)
+    room = world.room("#tea")
+    world.restart()
+    again = world.room("#tea")
+    for option in ("private", "moderated", "topic_locked", "retention", "password"):
+        assert getattr(again, option) == getattr(room, option)
+
+
+@pytest.mark.parametrize(("password", "code"), [("x", 200), ("x" * 256, 200), ("x" * 257, 413)])
+def test_a_rooms_password_has_a_length(world: World, password: str, code: int) -> None:
+    assert world.guest("ann", "#tea").code(SetRoom(id=1, room="#tea", password=password)) == code
+
+
+# --- invitations and roles ------------------------------------------------------------------------------------------
+
+
+def test_an_invitation_lets_in_and_is_told_to_the_one_invited(world: World) -> None:
+    ann, bob, carol = world.guest("ann", "#tea"), world.guest("bob"), world.guest("carol")
+    ann.do(SetRoom(room="#tea", private=True, password="x"))
+    assert bob.code(Join(id=1, room="#tea")) == Code.FORBIDDEN
+    other = world.again(bob)
+    assert ann.code(Invite(id=1, room="#tea", name="bob")) == Code.OK
+    assert (
+        bob.heard(events.Invited)
+        == other.heard(events.Invited)
+        == [events.Invited(sender="ann", name="bob", room="#tea")]
+    )
+    assert not carol.heard(events.Invited)
+    assert not ann.heard(events.Invited)
+    assert [room.name for room in bob.do(commands.Rooms()).rooms] == ["#lobby", "#tea"]
+    assert bob.code(Join(id=1, room="#tea")) == Code.OK
+    bob.do(Leave(room="#tea"))
+    assert bob.code(Join(id=1, room="#tea")) == Code.OK, "the invitation stays"
+    assert ann.code(Invite(id=1, room="#tea", name="bob")) == Code.CONFLICT
+    assert ann.code(Invite(id=1, room="#tea", name="nobody_")) == Code.NOT_FOUND
+
+
+def test_who_is_banned_is_not_invited(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.do(SetRoom(room="#tea", private=True))
+    ann.do(Invite(room="#tea", name="bob"))
+    ann.do(commands.Ban(room="#tea", who="bob"))
+    assert bob.do(Join(id=1, room="#tea")).text == "#tea cannot be joined"
+    assert ann.code(Invite(id=1, room="#tea", name="bob")) == Code.CONFLICT
+    ann.do(commands.Unban(room="#tea", who="bob"))
+    assert bob.code(Join(id=1, room="#tea")) == Code.FORBIDDEN
+    assert ann.code(Invite(id=1, room="#tea", name="bob")) == Code.OK
+    assert bob.code(Join(id=1, room="#tea")) == Code.OK
+
+
+def test_a_role_is_told_and_stays(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    assert ann.code(SetRole(id=1, room="#tea", name="bob", role=Role.OPERATOR)) == Code.OK
+    assert bob.heard(events.RoleChanged) == [
+        events.RoleChanged(sender="ann", name="bob", room="#tea", role=Role.OPERATOR)
+    ]
+    bob.do(Leave(room="#tea"))
+    bob.forget()
+    assert ann.code(SetRole(id=1, room="#tea", name="bob", role=Role.VOICE)) == Code.OK
+    assert bob.heard(events.RoleChanged), "told though not in the room"
+    bob.do(Join(room="#tea"))
+    assert bob.heard(events.Joined) == [events.Joined(name="bob", room="#tea", role=Role.VOICE)]
+    world.restart()
+    assert world.room("#tea").roles[bob.person.id] is Role.VOICE
+
+
+ROLES = list(Role)
+
+
+@pytest.mark.parametrize("giver", ROLES)
+@pytest.mark.parametrize("present", ROLES)
+@pytest.mark.parametrize("wanted", ROLES)
+def test_who_may_give_which_role_to_whom(world: World, giver: Role, present: Role, wanted: Role) -> None:
+    """An operator gives at most that, to those below; an owner anything to anyone; the others nothing."""
+    ann, bob, carol = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
+    ann.do(SetRole(room="#tea", name="bob", role=giver))
+    ann.do(SetRole(room="#tea", name="carol", role=present))
+    allowed = giver is Role.OWNER or (
+        giver is Role.OPERATOR and present.rank < Role.OPERATOR.rank and wanted.rank <= Role.OPERATOR.rank
+    )
+    expected = Code.OK if allowed else Code.FORBIDDEN
+    assert bob.code(SetRole(id=1, room="#tea", name="carol", role=wanted)) == expected
+    assert world.room("#tea").role(carol.person) is (wanted if allowed else present)
+
+
+def test_ones_own_role_can_be_laid_down_but_by_the_last_owner(world: World) -> None:
+    ann, bob, root = world.guest("ann", "#tea"), world.guest("bob", "#tea"), world.administrator()
+    lay_down = SetRole(id=1, room="#tea", name="ann", role=Role.MEMBER)
+    assert ann.code(lay_down) == Code.CONFLICT
+    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
+    assert ann.code(lay_down) == Code.OK
+    assert ann.code(SetRole(id=1, room="#tea", name="ann", role=Role.OWNER)) == Code.FORBIDDEN
+    assert bob.code(SetRole(id=1, room="#tea", name="bob", role=Role.OPERATOR)) == Code.CONFLICT
+    assert root.code(SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER)) == Code.OK
+    assert not world.room("#tea").owners
+    world.wait(5)
+    assert not world.room("#tea").owners, "what an administrator decides stays so"
+
+
+# --- owners who are gone --------------------------------------------------------------------------------------------
+
+
+def owner_of(world: World, room: str = "#tea") -> list[str]:
+    return [person.name for person in world.house.people if person.id in world.room(room).owners]
+
+
+def test_the_operator_who_was_made_first_inherits(world: World) -> None:
+    ann, *others = (world.guest(name, "#tea") for name in ("ann", "bob", "carol", "dora"))
+    for name in ("dora", "carol"):
+        ann.do(SetRole(room="#tea", name=name, role=Role.OPERATOR))
+    for client in others:
+        client.forget()
+    ann.quit()
+    world.wait(1)
+    assert owner_of(world) == ["dora"]
+    assert others[0].heard(events.RoleChanged) == [
+        events.RoleChanged(sender="asyncchat", name="dora", room="#tea", role=Role.OWNER)
+    ]
+    assert world.room("#tea").owners == {others[2].person.id}, "who is gone for good owns nothing"
+
+
+def test_else_the_member_who_has_been_there_longest(world: World) -> None:
+    ann, bob, carol = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
+    bob.do(Leave(room="#tea"))
+    bob.do(Join(room="#tea"))
+    ann.vanish()
+    world.wait(59)
+    assert owner_of(world) == ["ann"]
+    world.wait(2)
+    assert owner_of(world) == ["carol"]
+    world.restart()
+    assert owner_of(world) == ["carol"]
+    assert world.again(carol).code(SetRoom(id=1, room="#tea", moderated=True)) == Code.OK
+
+
+def test_a_registered_owner_stays_one(world: World) -> None:
+    ann, _ = world.registered("ann", "#tea"), world.guest("bob", "#tea")
+    ann.quit()
+    world.wait(100)
+    assert owner_of(world) == ["ann"]
+
+
+def test_another_owner_is_enough(world: World) -> None:
+    ann, bob, _ = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
+    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
+    bob.do(Leave(room="#tea"))
+    ann.quit()
+    world.wait(2)
+    assert owner_of(world) == ["bob"]
+
+
+def test_an_empty_room_waits_for_the_next_to_come_or_its_owner(world: World) -> None:
+    ann = world.guest("ann", "#tea")
+    ann.say("#tea")
+    ann.quit()
+    world.wait(100)
+    again = world.client()
+    again.login(token=ann.token, rooms=["#tea"])
+    world.wait(1)
+    assert owner_of(world) == ["ann"]
+    again.quit()
+    world.restart()
+    world.guest("bob", "#tea")
+    world.wait(1)
+    assert owner_of(world) == ["bob"]
+    assert len(world.room("#tea").roles) == 1
+
+
+def test_nobody_inherits_the_default_room(world: World) -> None:
+    world.guest("ann")
+    world.wait(10)
+    assert owner_of(world, "#lobby") == []
+
+
+def test_an_inheritance_that_cannot_be_kept_is_tried_again(world: World) -> None:
+    ann, _ = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    ann.quit()
+    world.pending += [(record, None) for record in world.chat.overdue(world.now)]
+    world.fail()
+    assert owner_of(world) == []
+    world.wait(1)
+    assert owner_of(world) == ["bob"]
+
+
+# --- rooms that end -------------------------------------------------------------------------------------------------
+
+
+def wait_for_the_end(world: World) -> None:
+    world.wait(EMPTY_ROOM_SECONDS)
+
+
+def rooms(world: World) -> list[str]:
+    return [room.name for room in world.house.rooms]
+
+
+def test_a_room_in_which_nothing_was_said_ends_when_it_is_empty(world: World) -> None:
+    ann = world.guest("ann", "#tea", "#beer")
+    ann.say("#beer")
+    ann.do(Topic(room="#tea", text="green"))
+    ann.quit()
+    world.wait(EMPTY_ROOM_SECONDS - 1)
+    assert rooms(world) == ["#lobby", "#tea", "#beer"]
+    world.wait(1)
+    assert rooms(world) == ["#lobby", "#beer"]
+    world.restart()
+    assert rooms(world) == ["#lobby", "#beer"]
+    bob = world.guest("bob")
+    assert bob.code(Join(id=1, room="#tea")) == Code.CREATED
+    assert bob.do(Topic(id=1, room="#tea")).text == ""
+
+
+def test_it_makes_place_for_others() -> None:
+    world = World(limits={"rooms_in_all": 3})
+    ann, bob = world.guest("ann", "#a", "#b"), world.guest("bob")
+    assert bob.code(Join(id=1, room="#c")) == Code.FORBIDDEN
+    ann.quit()
+    wait_for_the_end(world)
+    assert bob.code(Join(id=1, room="#c")) == Code.CREATED
+
+
+def test_a_registered_persons_room_stays(world: World) -> None:
+    ann, bob = world.registered("ann", "#tea"), world.guest("bob", "#beer", "#wine")
+    carol = world.registered("carol", "#beer")
+    bob.do(SetRole(room="#beer", name="carol", role=Role.VOICE))
+    for client in (ann, bob, carol):
+        client.quit()
+    wait_for_the_end(world)
+    assert rooms(world) == ["#lobby", "#tea", "#beer"]
+
+
+def test_the_default_room_stays_whoever_opened_it(world: World) -> None:
+    world.guest("ann", "#tea").quit()
+    world.settings = World(default_room="#TEA").settings
+    world.restart()
+    wait_for_the_end(world)
+    assert rooms(world) == ["#lobby", "#tea"]
+
+
+def test_a_room_that_nobody_came_into_after_a_restart_ends(world: World) -> None:
+    world.guest("ann", "#tea")
+    world.restart()
+    wait_for_the_end(world)
+    world.wait(2)
+    assert rooms(world) == ["#lobby"]
+
+
+def test_somebody_on_the_way_in_is_waited_for(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.quit()
+    world.wait(EMPTY_ROOM_SECONDS - 0.5)
+    bob.start(Join(id=1, room="#tea"))
+    world.now += 1000
+    assert world.chat.overdue(world.now) == []
+    world.flush()
+    assert names(world, "#tea") == ["bob"]
+
+
+def test_an_end_that_cannot_be_kept_is_tried_again(world: World) -> None:
+    world.guest("ann", "#tea").quit()
+    world.now += EMPTY_ROOM_SECONDS * 1000
+    world.pending += [(record, None) for record in world.chat.overdue(world.now)]
+    world.fail()
+    assert rooms(world) == ["#lobby", "#tea"]
+    wait_for_the_end(world)
+    assert rooms(world) == ["#lobby"]
+
+
+def drop(world: World, room: str) -> None:
+    world.pending.append((records.RoomDropped(time=world.now, room=world.room(room).id), None))
+
+
+def test_who_is_in_a_room_that_ends_is_told(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    ann.forget()
+    drop(world, "#tea")
+    ticket = bob.start(commands.Say(id=1, to="#tea", text="hi"))
+    world.flush()
+    assert ann.told == [events.Left(name="ann", room="#tea")]
+    assert bob.told == [events.Left(name="ann", room="#tea"), events.Left(name="bob", room="#tea")]
+    assert ticket.replies == (events.Error(id=1, code=Code.NOT_FOUND, text="no such room: #tea"),)
+    assert not ann.person.rooms
+    assert rooms(world) == ["#lobby"]
+
+
+def test_who_joins_a_room_that_ends_at_that_moment_is_told_to_try_again(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.do(Leave(room="#tea"))
+    drop(world, "#tea")
+    ticket = bob.start(Join(id=1, room="#tea"))
+    world.flush()
+    assert ticket.replies is not None
+    assert ticket.replies[0].code == Code.UNAVAILABLE  # type: ignore[union-attr]
+    assert bob.code(Join(id=1, room="#tea")) == Code.CREATED
+
+
+def test_facts_about_a_room_that_has_ended_change_nothing(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    drop(world, "#tea")
+    for command in (
+        Topic(id=1, room="#tea", text="x"),
+        SetRoom(id=1, room="#tea", private=True),
+        SetRole(id=1, room="#tea", name="bob", role=Role.VOICE),
+        commands.Mute(id=1, room="#tea", name="bob"),
+        commands.Kick(id=1, room="#tea", name="bob"),
+        Leave(id=1, room="#tea"),
+    ):
+        client: Client = ann
+        client.start(command)
+    bob.start(commands.Typing(id=1, to="#tea"))
+    world.flush()
+    assert rooms(world) == ["#lobby"]
+    assert [type(event) for event in bob.told] == [events.Left, events.Left]
