@@ -77,13 +77,13 @@ def configure(
         settings=Settings(
             name=_server_name(values.get("name", "asyncchat")),
             motd=_motd(values.get("motd"), read),
-            default_room=_room(values.get("default_room", "#lobby"), values["limits"].room_name),
+            default_room=_room(values.get("default_room", "#lobby")),
             guests=values.get("guests", True),
             registration=values.get("registration", "open"),
             invitations=frozenset(values.get("invitations", ())),
             server_password=secret,
             insecure_passwords=values.get("insecure_passwords", False),
-            administrators=_people(values.get("administrators", ()), values["limits"].name),
+            administrators=_people(values.get("administrators", ())),
             limits=values["limits"],
         ),
     )
@@ -244,17 +244,17 @@ def _server_name(text: str) -> str:
     return text
 
 
-def _room(text: str, limit: int) -> str:
+def _room(text: str) -> str:
     try:
-        return parse_room_name(text, limit).text
+        return parse_room_name(text).text
     except BadName as error:
         raise ConfigError("default_room", f"{text!r} is no room: {error}") from None
 
 
-def _people(names: Iterable[str], limit: int) -> frozenset[str]:
+def _people(names: Iterable[str]) -> frozenset[str]:
     for name in names:
         try:
-            parse_user_name(name, limit)
+            parse_user_name(name)
         except BadName as error:
             raise ConfigError("administrators", f"{name!r} is no name: {error}") from None
     return frozenset(names)

@@ -5,6 +5,7 @@ import difflib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from asyncchat.server.app import ChatServer
@@ -198,11 +199,11 @@ class Console:
         """Copy the database to a file, while the server goes on."""
         if not arguments:
             raise Misused("usage: backup FILE")
-        task = asyncio.create_task(self._copy(arguments.strip()), name="asyncchat backup")
+        task = asyncio.create_task(self._copy(_path(arguments)), name="asyncchat backup")
         self._copies.add(task)
         task.add_done_callback(self._copies.discard)
 
-    async def _copy(self, file: str) -> None:
+    async def _copy(self, file: Path) -> None:
         try:
             await self._host.server.backup(file)
         except StorageError as error:
@@ -254,6 +255,10 @@ def _shared() -> dict[str, tuple[str, str]]:
         found[name] = (entry.line.removeprefix("/"), entry.help)
     found["kick"] = (found["kick"][0], "put a person out of a room, or off the server for a minute")
     return found
+
+
+def _path(text: str) -> Path:
+    return Path(text.strip()).expanduser()
 
 
 def _unknown(name: str) -> str:

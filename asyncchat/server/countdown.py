@@ -1,7 +1,10 @@
 """Before a shutdown: everyone is told, more often as it comes nearer, until it comes or is called off."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+
+from asyncchat.vocabulary.errors import StorageError
 
 MOMENTS = (3600, 1800, 900, 600, 300, 120, 60, 30, 10, 5, 3, 2, 1)
 """Seconds before the end at which everyone is told."""
@@ -51,6 +54,7 @@ class Countdown:
 
     async def _count(self, seconds: int) -> None:
         for left, wait in schedule(seconds):
-            await self._announce(f"the server shuts down in {spoken(left)}")
+            with contextlib.suppress(StorageError):  # it is shutting down already
+                await self._announce(f"the server shuts down in {spoken(left)}")
             await asyncio.sleep(wait)
         self._end()

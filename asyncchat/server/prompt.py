@@ -73,6 +73,9 @@ class _Prompt:
             await self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
         except EOFError:
             self._host.stop()
+        except Exception:
+            # The root of the task: without a console the server is still a server.
+            logger.exception("the console has ended")
         finally:
             doing.cancel()
             await asyncio.wait([doing])
