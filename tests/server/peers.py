@@ -188,7 +188,7 @@ class Native:
                     self._found = at
                     return self.told[at]
                 at += 1
-            assert await self.more(what), f"the connection ended before {what} came; last: {self.told[-5:]}"
+            assert await self.more(what), f"the connection ended before {what} came; last: {self.last}"
 
     async def more(self, what: str = "more") -> bool:
         """Read once; False at the end."""
@@ -196,7 +196,7 @@ class Native:
             async with asyncio.timeout(PATIENCE):
                 data = await self.raw.reader.read(READ)
         except TimeoutError:
-            raise AssertionError(f"{what} did not come; last came {self.told[-5:]}") from None
+            raise AssertionError(f"{what} did not come; last came {self.last}") from None
         self.told += self._reader.receive(data)
         return bool(data)
 
@@ -204,6 +204,11 @@ class Native:
         """Read until the server has closed."""
         while await self.more("the end"):
             pass
+
+    @property
+    def last(self) -> str:
+        """What came last, in short."""
+        return str([str(told)[:200] for told in self.told[-5:]])
 
     def texts(self, to: str = "#lobby") -> list[str]:
         """The texts of the messages to a room (or person) that have come, in order."""
