@@ -3,13 +3,14 @@
 #     make serve  ARGS='--listen tcp://0.0.0.0:7777'
 #     make test   ARGS='-k names'
 #     make test   PYTHON=python3.12
+#     make bench  ARGS='--only A,D'
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := asyncchat tests $(wildcard examples benchmarks)
 
-.PHONY: help serve test check format
+.PHONY: help serve test check format bench
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +18,7 @@ help:
 	@echo 'make test     run every test (ARGS= for options of pytest)'
 	@echo 'make check    lint, formatting and types'
 	@echo 'make format   format the code, and mend what the linter can mend'
+	@echo 'make bench    measure the server beside the bare asyncio loop (ARGS= for its options)'
 	@echo 'PYTHON=python3.12 chooses the Python that all this uses.'
 
 serve: $(VENV)/installed
@@ -33,6 +35,10 @@ check: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix-only $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+# Fails when a message is lost or out of order, never because of a time.
+bench: $(VENV)/installed
+	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 # Two stamps, so that whoever only serves need not install what the tests use. The code itself is not copied into
 # the environment: only a change of pyproject.toml makes a new installation.

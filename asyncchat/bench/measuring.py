@@ -46,6 +46,9 @@ class Measuring:
         ran, kept_waiting = own_time()
         while not (talk.finished(now := clock()) or self._stalled(now)):
             self._pass(now, talk.work(now))
+            if now >= self._progress_due:
+                self._order()  # none comes now; but it raises when whoever gives them has gone
+                self._tell_progress(now)
         self._tell(Talked(talk.said, talk.refused))
         self._drain()
         crowd.end()
@@ -54,9 +57,10 @@ class Measuring:
 
     def _pass(self, now: int, due: int) -> None:
         self._crowd.work(min(max(due - now, 0), PASS) / 1e9, due)
-        if now >= self._progress_due:
-            self._progress_due = now + PROGRESS
-            self._tell(Progress(self._tally.deliveries))
+
+    def _tell_progress(self, now: int) -> None:
+        self._progress_due = now + PROGRESS
+        self._tell(Progress(self._tally.deliveries))
 
     def _stalled(self, now: int) -> bool:
         """Something should come, and nothing has for too long."""
@@ -68,14 +72,17 @@ class Measuring:
         began = waits_since = clock()
         while expected is None or self._tally.deliveries < expected:
             now = clock()
-            if expected is None:
-                order = self._order()
-                if isinstance(order, Expect):
-                    expected = self._expected(order)
-                    waits_since = now
+            order = self._order()
+            if isinstance(order, Expect):
+                expected = self._expected(order)
+                waits_since = now
+            elif expected is None:
+                pass  # the others still talk
             elif now - began > MAX_DRAIN or now - max(self._tally.last, waits_since) > self._stall:
                 return
             self._pass(now, NEVER)
+            if now >= self._progress_due:
+                self._tell_progress(now)
 
     def _expected(self, order: Expect) -> int:
         rooms = self._crowd.rooms

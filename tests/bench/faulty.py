@@ -48,9 +48,15 @@ def swap() -> Fault:
 
 
 class Server:
-    """All clients are in one room. ``refuse``: messages, by number, that are answered with an error."""
+    """All clients are in one room.
 
-    def __init__(self, fault: Fault = faultless, *, refuse: int = -1, hang_up: int = -1) -> None:
+    The message with the number ``refuse`` is answered with an error, ``hang_up`` ends a connection, and at ``ask`` all
+    are pinged and told of a gap; ``pongs`` counts the answers.
+    """
+
+    def __init__(self, fault: Fault = faultless, *, refuse: int = -1, hang_up: int = -1, ask: int = -1) -> None:
+        self.pongs = 0
+        self._ask = ask
         self._fault = fault
         self._refuse = refuse
         self._hang_up = hang_up
@@ -65,6 +71,8 @@ class Server:
                 if command["type"] == "hello":
                     self._writers.append(writer)
                     writer.write(json.dumps({**WELCOME, "name": command["name"]}).encode() + b"\n")
+                elif command["type"] == "pong":
+                    self.pongs += 1
                 elif command["type"] == "say":
                     self._say(writer, command)
         except ConnectionError:
@@ -78,6 +86,9 @@ class Server:
         if message == self._refuse:
             sender.write(b'{"type":"error","code":507,"text":"not stored: the disk is full"}\n')
             return
+        if message == self._ask:
+            for writer in self._writers:
+                writer.write(b'{"type":"ping"}\n{"type":"gap","after":3,"until":5}\n')
         if message == self._hang_up:
             self._writers.pop().transport.abort()
             return

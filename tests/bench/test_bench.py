@@ -126,6 +126,15 @@ async def test_a_lost_connection_is_told_and_the_others_go_on() -> None:
     assert 3 * 39 <= run["deliveries"] < 160
 
 
+async def test_pings_are_answered_and_gaps_told_while_it_is_measured() -> None:
+    server = Server(ask=20)
+    async with serve(server) as address:
+        status, told = await measured(address, "--clients", "5", "--senders", "1", "--messages", "40", "--window", "4")
+    (run,) = told["runs"]
+    assert (status, server.pongs, run["gaps"], run["deliveries"]) == (1, 5, 5, 200)
+    assert run["troubles"][0].endswith(": was not read fast enough: the server left out 4 to 5")
+
+
 async def test_a_server_that_lets_nobody_in_is_told() -> None:
     settings = Settings(guests=False)
     async with ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:", settings=settings) as server:
