@@ -36,6 +36,7 @@ class Doorway:
         self._services = services
         self._most = most
         self._keys = itertools.count(1)
+        self._count = 0
         self._by_address: Counter[str] = Counter()
         self._greeting: set[asyncio.StreamWriter] = set()
         self.connections: dict[Connection, None] = {}
@@ -61,6 +62,7 @@ class Doorway:
                 stream.write(FULL)
             await _close(stream, self._services.limits_in_force.flush_seconds)
             return
+        self._count += 1
         self._by_address[place] += 1
         log.info("Connected %s", name)
         reason, person = "connection lost", ""
@@ -75,6 +77,7 @@ class Doorway:
         except HandshakeFailed as failed:
             reason = f"no TLS: {failed}"
         finally:
+            self._count -= 1
             self._by_address[place] -= 1
             if not self._by_address[place]:
                 del self._by_address[place]
@@ -83,7 +86,7 @@ class Doorway:
     def _room_for(self, place: str) -> bool:
         limits = self._services.limits_in_force
         most = min((n for n in (limits.connections, self._most) if n), default=None)
-        if not self.open or (most is not None and self._by_address.total() >= most):
+        if not self.open or (most is not None and self._count >= most):
             return False
         here = limits.connections_per_address
         return not (here and place and self._by_address[place] >= here)

@@ -19,6 +19,10 @@ if sys.platform != "win32":  # which has no such limit
 BACKLOG = 4096
 """Connections that the kernel holds until they are accepted: all clients of a restarted server come at once."""
 
+ACCEPTED_AT_ONCE = 8
+"""Connections accepted in one pass of the loop, so that those that are turned away are closed again before the reserved
+descriptors are used up. Were they, asyncio would report it once for each that it may accept at once (3.11)."""
+
 RESERVED_DESCRIPTORS = 64
 """File descriptors kept for the database, its readers, the listeners, and backups."""
 
@@ -32,6 +36,9 @@ class Listener:
     """One address that is listened on."""
 
     def __init__(self, server: asyncio.Server, address: str, path: str | None = None) -> None:
+        for listening in server.sockets:
+            with listening.dup() as same:
+                same.listen(BACKLOG)  # for asyncio it is one number with the next
         self._server = server
         self._path = path
         self.address = address
@@ -72,18 +79,18 @@ async def _listen(address: Address, handler: Handler) -> Listener:
         case "tcp" | "tls":
             host = address.host if address.port else await _one_of(address.host)
             server = await asyncio.start_server(
-                handler, host or None, address.port, backlog=BACKLOG, reuse_address=os.name == "posix"
+                handler, host or None, address.port, backlog=ACCEPTED_AT_ONCE, reuse_address=os.name == "posix"
             )
             return Listener(server, str(_bound(address, server)))
         case "unix":
             if sys.platform == "win32":
                 raise OSError(errno.EAFNOSUPPORT, "no unix sockets")
             _remove_stale(address.path)
-            server = await asyncio.start_unix_server(handler, address.path, backlog=BACKLOG)
+            server = await asyncio.start_unix_server(handler, address.path, backlog=ACCEPTED_AT_ONCE)
             return Listener(server, str(address), address.path)
         case "fd" | "tls+fd":
             inherited = _inherited(address.port)
-            server = await asyncio.start_server(handler, sock=inherited, backlog=BACKLOG)
+            server = await asyncio.start_server(handler, sock=inherited, backlog=ACCEPTED_AT_ONCE)
             return Listener(server, f"{address} ({_name(inherited)})")
         case _:
             assert_never(address.scheme)

@@ -70,7 +70,7 @@ class Raw:
         """All that comes, up to these bytes; what follows them waits for the next call."""
         end = end.encode() if isinstance(end, str) else end
         while (at := self.unread.find(end)) < 0:
-            data = await self._wait_for(self.reader.read(READ), repr(end))
+            data = await self.read(repr(end))
             assert data, f"the connection ended before {end!r} came, after {self.unread!r}"
             self.unread += data
         taken, self.unread = self.unread[: at + len(end)], self.unread[at + len(end) :]
@@ -82,16 +82,18 @@ class Raw:
 
     async def end(self) -> str:
         """All that comes until the peer has closed."""
-        while data := await self._wait_for(self.reader.read(READ), "the end"):
+        while data := await self.read("the end"):
             self.unread += data
         taken, self.unread = self.unread, b""
         return taken.decode()
 
-    async def _wait_for(self, coming: Any, what: str) -> bytes:
+    async def read(self, what: str = "more") -> bytes:
+        """What comes next; nothing at the end, be it a reset (the server closes with bytes of ours unread)."""
         try:
             async with asyncio.timeout(PATIENCE):
-                data: bytes = await coming
-                return data
+                return await self.reader.read(READ)
+        except ConnectionResetError:
+            return b""
         except TimeoutError:
             raise AssertionError(f"{what} did not come, but {self.unread[-2000:]!r}") from None
 
@@ -192,11 +194,7 @@ class Native:
 
     async def more(self, what: str = "more") -> bool:
         """Read once; False at the end."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                data = await self.raw.reader.read(READ)
-        except TimeoutError:
-            raise AssertionError(f"{what} did not come; last came {self.last}") from None
+        data = await self.raw.read(f"{what}, after {self.last},")
         self.told += self._reader.receive(data)
         return bool(data)
 
