@@ -90,7 +90,9 @@ class Server:
             for writer in self._writers:
                 writer.write(b'{"type":"ping"}\n{"type":"gap","after":3,"until":5}\n')
         if message == self._hang_up:
-            self._writers.pop().transport.abort()
+            victim = next(writer for writer in self._writers if writer is not sender)
+            self._writers.remove(victim)
+            victim.transport.abort()
             return
         self._seq += 1
         line = json.dumps({"type": "said", "seq": self._seq, "to": command["to"], "text": command["text"]}).encode()
