@@ -25,7 +25,7 @@ serve: $(VENV)/installed
 	@$(BIN)/python -m asyncchat.server $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check $(CODE)
