@@ -23,8 +23,16 @@ def encode_event(event: Told) -> bytes:
 
 
 def encode_command(command: Command) -> bytes:
-    """A command as one line, its newline included."""
-    return _encode(command) + b"\n"
+    """A command as one line, its newline included.
+
+    The ``id`` stands before all that may be long: of a line that is too long the server knows the beginning only, and
+    must say whose refusal it is.
+    """
+    if command.id is None:
+        return _encode(command) + b"\n"
+    rest = _encode(msgspec.structs.replace(command, id=None))
+    head = len(b'{"type":""') + len(str(command.__struct_config__.tag))
+    return b'%b,"id":%b%b\n' % (rest[:head], _encode(command.id), rest[head:])
 
 
 class NativeDialect:

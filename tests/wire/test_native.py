@@ -267,3 +267,17 @@ def test_a_server_that_breaks_the_protocol_is_not_believed(line: bytes) -> None:
 def test_a_server_cannot_fill_a_client_with_one_line() -> None:
     with pytest.raises(ProtocolError, match="too long"):
         EventReader(1000).receive(b"x" * 1001)
+
+
+def test_the_id_of_a_command_stands_before_what_may_be_too_long() -> None:
+    """So that whoever is refused for the length of a line knows which of its commands that was."""
+    for id in (7, -1, "seven", "x" * 64):
+        line = encode_command(commands.Say(id=id, to="#lobby", text="x" * 1000))
+        dialect = NativeDialect(500)
+        (problem,) = dialect.receive(line)
+        assert isinstance(problem, Problem)
+        assert (problem.code, problem.id) == (Code.TOO_LONG, id)
+        (command,) = NativeDialect(0).receive(line)
+        assert command == commands.Say(id=id, to="#lobby", text="x" * 1000)
+    assert encode_command(commands.Quit(id=1)) == b'{"type":"quit","id":1}\n'
+    assert encode_command(commands.Quit()) == b'{"type":"quit"}\n'
