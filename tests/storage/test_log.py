@@ -10,6 +10,7 @@ import pytest
 
 from asyncchat.storage.local import ThreadLog
 from asyncchat.storage.log import Entry
+from asyncchat.storage.opening import MEMORY
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.errors import NotStored, StorageError
@@ -200,6 +201,7 @@ async def limit_pages(storage: Storage, pages: int) -> None:
     await storage.log.run(lambda store: store.connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
 
 
+@pytest.mark.parametrize("place", ["file"], indirect=True)  # in memory messages are stored later
 async def test_a_full_disk_refuses_until_there_is_room_again(storage: Storage, listener: Listener) -> None:
     storage.log.append(said("before"))
     await listener.told(1)
@@ -232,6 +234,7 @@ async def test_a_full_disk_refuses_until_there_is_room_again(storage: Storage, l
     assert len(texts) == len([entry for entry in listener.applied if isinstance(entry.record, Kept)])
 
 
+@pytest.mark.parametrize("place", ["file"], indirect=True)  # in memory messages are stored later
 async def test_a_full_disk_is_logged_once_and_when_it_is_over(
     storage: Storage, listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -248,6 +251,7 @@ async def test_a_full_disk_is_logged_once_and_when_it_is_over(
     assert "private" not in caplog.text
 
 
+@pytest.mark.parametrize("place", ["file"], indirect=True)  # in memory messages are stored later
 async def test_a_full_batch_fails_as_a_whole(storage: Storage, listener: Listener) -> None:
     await limit_pages(storage, 1)
     for _ in range(50):
@@ -258,6 +262,7 @@ async def test_a_full_batch_fails_as_a_whole(storage: Storage, listener: Listene
     assert (await storage.ask(ALL)).events == []
 
 
+@pytest.mark.parametrize("place", ["file"], indirect=True)  # in memory messages are stored later
 async def test_a_bad_record_fails_alone(storage: Storage, listener: Listener) -> None:
     for record in (*FIRST, said("one"), BAD, typing(), said("two"), said("three", author=2**70), said("four")):
         storage.log.append(record)
@@ -268,6 +273,18 @@ async def test_a_bad_record_fails_alone(storage: Storage, listener: Listener) ->
     assert texts == ["one", "two", "four"]
     assert [entry.seq for entry in listener.applied] == [1, 2, 3, 4, 5, 5, 6, 7]
     assert [event.text for event in (await storage.ask(ALL)).events] == texts
+
+
+async def test_in_memory_a_bad_message_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    storage, listener = Storage(MEMORY), Listener()
+    await storage.open()
+    await storage.log.start(listener.on_applied, listener.on_failed)
+    for record in (*FIRST, said("one"), BAD, said("two")):
+        storage.log.append(record)
+    await listener.told(len(FIRST) + 3)
+    assert [event.text for event in (await storage.ask(ALL)).events] == ["one", "two"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    await storage.aclose()
 
 
 async def test_a_fault_of_the_program_fails_the_batch_and_no_more(
