@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from asyncchat import ChatServer
 from asyncchat.client import Backoff, connect
+from asyncchat.storage.store import Store
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code
@@ -82,32 +84,42 @@ async def check_that_all_goes_on(alice: Native, bob: Native, kept: list[int]) ->
     assert (await bob.event(events.Renamed)).to == "alicia"
 
 
+async def allow(server: ChatServer, pages: int) -> None:
+    """Let the database have so many pages of 4 KiB."""
+
+    def pragma(store: Store) -> None:
+        store.connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    await server._storage.log.run(pragma)
+
+
 async def test_a_page_limit(tmp_path: Path) -> None:
-    async with serving(limited(rate=0), data=tmp_path) as server:
-
-        async def allow(pages: int) -> None:
-            def pragma(store: object) -> None:
-                server._storage._store.connection.execute(f"PRAGMA max_page_count = {pages}")
-
-            await server._storage.log.run(pragma)
-
-        async with await Native.open(server, "alice") as alice, await Native.open(server, "bob") as bob:
-            await allow(120)
-            kept = await say_until_full(alice)
-            assert len(kept) > 10
-            await check_that_reading_goes_on(alice, bob, kept)
-            await allow(1 << 20)
-            await check_that_all_goes_on(alice, bob, kept)
+    async with (
+        serving(limited(rate=0), data=tmp_path) as server,
+        await Native.open(server, "alice") as alice,
+        await Native.open(server, "bob") as bob,
+    ):
+        await allow(server, 120)
+        kept = await say_until_full(alice)
+        assert len(kept) > 10
+        await check_that_reading_goes_on(alice, bob, kept)
+        await allow(server, 1 << 20)
+        await check_that_all_goes_on(alice, bob, kept)
 
 
-async def test_the_library_tells_the_application() -> None:
+async def test_the_library_tells_the_application(tmp_path: Path) -> None:
     """It is not sent again behind its back: only the person knows whether it is still to be said."""
-    async with serving(limited(rate=0)) as server, connect(server.addresses[0], name="alice") as chat:
-        server._storage._store.connection.execute("PRAGMA max_page_count = 1")
+    async with serving(limited(rate=0), data=tmp_path) as server, connect(server.addresses[0], name="alice") as chat:
+
+        async def say_until_refused() -> None:
+            while True:
+                await chat.say("#lobby", LONG)
+
+        await allow(server, 120)
         with pytest.raises(Refused) as caught:
-            await asyncio.gather(*(chat.say("#lobby", LONG) for _ in range(1000)))
+            await say_until_refused()
         assert caught.value.code == Code.NOT_STORED
-        server._storage._store.connection.execute("PRAGMA max_page_count = 1000000")
+        await allow(server, 1 << 20)
         await chat.say("#lobby", LONG)
 
 
@@ -174,7 +186,6 @@ async def test_a_disk_that_is_full(disk: Path, process: Process) -> None:
 async def test_talkers_who_try_again(disk: Path, process: Process) -> None:
     """What is refused with 507 may be sent again with its nonce, and is kept once."""
     async with connect(process.address, name="alice", reconnect=Backoff(first=0.01)) as alice:
-
         refusals = 0
 
         async def say(n: int) -> int:
