@@ -32,9 +32,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     sessions: int = 32
     """Sessions of a person at a time: each gets every message."""
     rate: float = 20.0
-    """Messages a second of one session, in the long run; above it, that client's reading is delayed."""
+    """Commands a second of one session, in the long run; above it, that client's reading is delayed. A long text counts
+    once more for each 1,024 characters: it costs everybody more."""
     burst: int = 200
-    """Messages of one session at once before ``rate`` counts: pasted text, a script's report."""
+    """Commands of one session at once before ``rate`` counts: pasted text, a script's report."""
     connections: int = 20_000
     """Connections in all; held below the file descriptor limit whatever is set."""
     connections_per_address: int = 200

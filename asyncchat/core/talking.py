@@ -1,6 +1,7 @@
 """What is said: messages, edits, deletions, reactions, typing, and how far everyone has read."""
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any
 
 from asyncchat.core import permissions
@@ -285,7 +286,10 @@ def _remember(house: House, author: int, nonce: str, seq: int) -> None:
     person = house.people.by_id.get(author)
     if person is None or person.nonces is None:
         return
-    person.nonces[nonce] = seq
-    limit = house.limits.nonces
-    if limit and len(person.nonces) > limit:
-        del person.nonces[next(iter(person.nonces))]
+    nonces, limit = person.nonces, house.limits.nonces
+    nonces[nonce] = seq
+    spare = limit // 8
+    if limit and len(nonces) > limit + spare:
+        # Many at a time: to find a dict's first key is to walk over all that were deleted before it.
+        for oldest in list(islice(nonces, spare + 1)):
+            del nonces[oldest]

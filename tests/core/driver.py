@@ -127,7 +127,9 @@ class World:
         )
 
     def _restore(self) -> None:
-        due = self.chat.restore(self.memory.facts, seq=self.last_seq, now=self.now)
+        # As the storage does it: people first, and then what stays with them though they may have gone and come back.
+        facts = sorted(self.memory.facts, key=lambda fact: isinstance(fact[1], records.MarkerSet))
+        due = self.chat.restore(facts, seq=self.last_seq, now=self.now)
         self.pending += [(record, None) for record in due]
         self.flush()
 

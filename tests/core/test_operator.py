@@ -1,0 +1,155 @@
+"""The operator at the server itself: every right, no person."""
+
+from typing import Any
+
+import pytest
+
+from asyncchat.core.operator import (
+    announce,
+    create_account,
+    operator_session,
+    reset_password,
+    set_administrator,
+)
+from asyncchat.core.outcomes import Outcome
+from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.terms import Code, Role
+from tests.core.driver import Client, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World(name="Teahouse")
+
+
+def console(world: World) -> Client:
+    client = world.client()
+    client.session = operator_session(world.house)
+    client.session.peer = client
+    return client
+
+
+def replies(world: World, outcome: Outcome) -> tuple[Any, ...]:
+    ticket = world.carry(world.client(), outcome)
+    world.flush()
+    assert ticket.replies is not None
+    return ticket.replies
+
+
+def test_it_has_every_right_everywhere_and_is_nowhere(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea", "#lobby"), world.guest("bob", "#tea")
+    ann.do(commands.SetRoom(room="#tea", private=True, moderated=True, topic_locked=True, password="x"))
+    seq = ann.say("#tea", "hi").seq
+    root = console(world)
+    for command in (
+        commands.Say(id=1, to="#tea", text="closing time"),
+        commands.Say(id=1, to="bob", text="psst"),
+        commands.Topic(id=1, room="#tea", text="closed"),
+        commands.Invite(id=1, room="#lobby", name="bob"),
+        commands.SetRole(id=1, room="#tea", name="bob", role=Role.OWNER),
+        commands.SetRoom(id=1, room="#tea", private=False),
+        commands.Mute(id=1, room="#lobby", name="ann"),
+        commands.Delete(id=1, seq=seq),
+        commands.Purge(id=1, room="#tea", name="console", seconds=60),
+        commands.Kick(id=1, room="#tea", name="ann"),
+        commands.Ban(id=1, room="#tea", who="ann"),
+        commands.Unban(id=1, room="#tea", who="ann"),
+        commands.Bans(id=1, room="#tea"),
+        commands.Bans(id=1),
+        commands.History(id=1, to="#tea"),
+        commands.Search(id=1, text="hi"),
+        commands.Rooms(id=1),
+        commands.Who(id=1, room="#tea"),
+        commands.Whois(id=1, name="bob"),
+        commands.Ping(id=1),
+    ):
+        assert root.code(command) in (Code.OK, Code.NOT_FOUND), command
+    assert root.told == []
+    said = bob.heard(events.Said)
+    assert [(event.sender, event.to) for event in said] == [("ann", "#tea"), ("Teahouse", "#tea"), ("Teahouse", "bob")]
+    assert [event.sender for event in bob.heard(events.Kicked)] == ["Teahouse"]
+    assert all(person.id for person in world.house.people)
+    assert bob.code(commands.Whois(id=1, name="Teahouse")) == Code.NOT_FOUND
+    assert bob.code(commands.Ban(id=1, room="#tea", who="Teahouse")) == Code.OK
+    assert root.code(commands.Say(id=1, to="#tea", text="still here")) == Code.OK
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        commands.Hello(name="x"),
+        commands.Quit(),
+        commands.Join(room="#tea"),
+        commands.Leave(room="#lobby"),
+        commands.Nick(name="x"),
+        commands.Away(text="x"),
+        commands.Register(password="long enough"),
+        commands.Passwd(new="long enough"),
+        commands.Read(to="#lobby", seq=1),
+        commands.Typing(to="#lobby"),
+        commands.React(seq=1, reaction="x"),
+        commands.Sync(after=0),
+    ],
+)
+def test_what_only_a_person_can_do_it_cannot(world: World, command: commands.Command) -> None:
+    assert console(world).code(command) == Code.FORBIDDEN
+
+
+def test_nobody_takes_the_name_under_which_it_speaks(world: World) -> None:
+    assert world.client().login("teahouse").code == Code.CONFLICT
+    assert world.guest("bob").code(commands.Nick(id=1, name="Тeahouse")) == Code.CONFLICT
+
+
+def test_what_it_says_twice_is_said_twice(world: World) -> None:
+    bob, root = world.guest("bob"), console(world)
+    for _ in range(2):
+        assert root.say("#lobby", nonce="n").code == Code.OK
+    assert len(bob.heard(events.Said)) == 2
+
+
+def test_an_account_is_made_for_anybody(world: World) -> None:
+    assert replies(world, create_account(world.house, "admin", "long enough", world.now))[0].code == Code.CREATED
+    assert world.client().login("admin", password="long enough").registered
+    for name in ("Admin", "аdmin"):
+        with pytest.raises(Refused, match="taken"):
+            create_account(world.house, name, "long enough", world.now)
+    with pytest.raises(Refused, match="at least"):
+        create_account(world.house, "bob", "short", world.now)
+    world.wait(100)
+    world.restart()
+    assert "admin" in world.house.people.by_key
+
+
+def test_what_is_written_to_a_new_account_waits_for_its_first_login(world: World) -> None:
+    replies(world, create_account(world.house, "bob", "long enough", world.now))
+    assert world.guest("ann").say("bob", "welcome").code == Code.ACCEPTED
+    client = world.client()
+    ticket = client.start(commands.Hello(id=1, name="bob", password="long enough"))
+    world.flush()
+    assert ticket.replies is not None
+    assert [event.text for event in ticket.replies if isinstance(event, events.Said)] == ["welcome"]
+
+
+def test_administrators_are_made_of_registered_people(world: World) -> None:
+    bob = world.registered("bob")
+    world.guest("ann")
+    for name, active, wrong in (("ann", True, 403), ("nobody_", True, 404), ("bob", False, 409)):
+        with pytest.raises(Refused) as refused:
+            set_administrator(world.house, name, active, world.now)
+        assert refused.value.code == wrong
+    replies(world, set_administrator(world.house, "BOB", True, world.now))
+    assert bob.code(commands.Bans(id=1)) == Code.OK
+
+
+def test_a_password_is_reset(world: World) -> None:
+    bob = world.registered("bob")
+    replies(world, reset_password(world.house, "bob", "another one", world.now))
+    assert world.client().login(token=bob.token).code == Code.WRONG_PASSWORD
+    assert world.client().login("bob", password="another one").registered
+
+
+def test_a_word_to_all(world: World) -> None:
+    bob = world.guest("bob")
+    replies(world, announce("closing", world.now))
+    assert bob.told == [events.Notice(text="closing")]
