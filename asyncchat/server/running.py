@@ -19,7 +19,7 @@ from asyncchat.vocabulary.printable import printable
 log = logging.getLogger("asyncchat.server")
 
 SWITCH_SECONDS = 0.0005
-"""For so long the threads that read the history keep the loop from running: 5 ms, which is Python's own, is a long time.
+"""For so long the threads that read the history keep the loop from running: 5 ms, which is Python's own, is long.
 
 Beside a client that does nothing but search and sync in 1,000,000 messages, a page of history took 10 ms at the 99th
 percentile with 5 ms, and 1 to 5 ms with this; what is said is not slower for it.
