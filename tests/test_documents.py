@@ -85,7 +85,7 @@ def test_options_that_are_named_exist(program: str) -> None:
 
 @named
 def test_long_options_that_are_named_exist_in_some_program(document: Path) -> None:
-    offered = options("server") | options("client")
+    offered = options("server") | options("client") | options("bench")
     inline = set(re.findall(r"`(--[a-z][\w-]*)", document.read_text(encoding="utf-8")))
     assert inline - offered == set()
 
