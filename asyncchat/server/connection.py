@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, assert_never
 
 from asyncchat.core.chat import Chat
-from asyncchat.core.limits import Limits, TokenBucket
+from asyncchat.core.limits import Limits
 from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply
 from asyncchat.core.session import Phase, Session
+from asyncchat.server.pace import Pace
 from asyncchat.server.pipeline import Pipeline, Ticket
 from asyncchat.server.writers import ClientWriter, Writers
 from asyncchat.vocabulary import commands, events
@@ -23,6 +24,14 @@ log = logging.getLogger("asyncchat.server")
 
 READ_SIZE = 65_536
 """Bytes of one read: some 500 messages, handled without a pause."""
+
+ASKING: frozenset[type] = frozenset(
+    {
+        commands.Rooms, commands.Who, commands.Whois, commands.Bans,
+        commands.History, commands.Sync, commands.Search, commands.Ping,
+    }
+)  # fmt: skip
+"""The commands that do nothing but ask."""
 
 TALK: frozenset[type] = frozenset(commands.Talk.__args__)
 """The commands that do not wait for one another."""
@@ -66,7 +75,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_abort", "_bucket", "_dialect", "_idle", "_reader", "_services", "heard", "in_flight", "leaving",
+        "_abort", "_dialect", "_idle", "_pace", "_reader", "_services", "heard", "in_flight", "leaving",
         "partial_since", "pinged", "reading", "session", "since", "unread", "writer",
     )  # fmt: skip
 
@@ -85,8 +94,7 @@ class Connection:
         self._abort: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
         self.since = self.heard = asyncio.get_running_loop().time()
-        paced = limits.rate and not session.inside
-        self._bucket = TokenBucket(limits.rate, limits.burst, self.heard) if paced else None
+        self._pace = Pace(limits, self.heard) if limits.rate and not session.inside else None
         self.session = session
         self.in_flight = 0
         self.partial_since: float | None = None
@@ -165,7 +173,7 @@ class Connection:
         took = False
         for item in received:
             took = True
-            if (wait := self._hindered()) is not None:
+            if (wait := self._hindered(item)) is not None:
                 await wait
             if self.session.phase is Phase.OVER or self.leaving is not None:
                 break
@@ -175,7 +183,7 @@ class Connection:
             elif type(item) in TALK:
                 if (looking := self._talk(item)) is not None:
                     await looking
-            else:
+            elif not (type(item) in ASKING and self.writer.transport.is_closing()):
                 await self._settled()
                 await self._command(item, item.id)
                 for wish in self._dialect.follow_up():
@@ -184,18 +192,17 @@ class Connection:
                 await asyncio.sleep(0)
         return took
 
-    def _hindered(self) -> Awaitable[object] | None:
+    def _hindered(self, item: commands.Command | Problem) -> Awaitable[object] | None:
         """What the next command has to wait for, if anything: for this client to read, and not to be too fast."""
+        seconds = 0.0
+        if self._pace is not None:
+            seconds = self._pace.wait(item, asyncio.get_running_loop().time())
         if self.writer.drained is not None:
             return asyncio.wait({self.writer.drained})
         limit = self._services.limits_in_force.in_flight
         if limit and self.in_flight >= limit:
             return self._settled()
-        if self._bucket is not None:
-            seconds = self._bucket.take(1, asyncio.get_running_loop().time())
-            if seconds > 0.0:
-                return asyncio.sleep(seconds)
-        return None
+        return asyncio.sleep(seconds) if seconds > 0.0 else None
 
     def _talk(self, command: Any) -> Awaitable[None] | None:
         """Handle what is pipelined, without a pause if nothing has to be looked up."""
@@ -268,7 +275,9 @@ class Connection:
             self._append(outcome, id, None)
         elif type(outcome) is Reply:
             if outcome.results:
-                self._send(outcome.results)
+                size = self._send(outcome.results)
+                if self._pace is not None:
+                    self._pace.replied(size, asyncio.get_running_loop().time())
         elif type(outcome) is Close:
             self.leaving = outcome.reason
             self._send(outcome.results)
@@ -312,8 +321,8 @@ class Connection:
             await self._idle
             self._idle = None
 
-    def _send(self, results: Sequence[events.Told]) -> None:
-        self._services.writers.send(self.writer, results)
+    def _send(self, results: Sequence[events.Told]) -> int:
+        return self._services.writers.send(self.writer, results)
 
     # --- ends that come from elsewhere ------------------------------------------------------------------------------
 

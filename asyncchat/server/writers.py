@@ -60,13 +60,16 @@ class Writers:
 
     # --- one client -------------------------------------------------------------------------------------------------
 
-    def send(self, writer: ClientWriter, results: Sequence[Told]) -> None:
-        """Send results (or events meant for this client alone); a welcome goes before all that was held for it."""
+    def send(self, writer: ClientWriter, results: Sequence[Told]) -> int:
+        """Send results (or events meant for this client alone); a welcome goes before all that was held for it.
+
+        Returns how many bytes that are.
+        """
         told = [writer.dialect.encode(result) for result in results]
         if writer.held:
             if not any(type(result) is Welcome for result in results):
                 self._write(writer, b"".join(told))
-                return
+                return sum(map(len, told))
             writer.held = False
             writer.pending[:0] = told
         else:
@@ -75,6 +78,7 @@ class Writers:
         if not self._replies_due:
             self._replies_due = True
             asyncio.get_running_loop().call_soon(self.flush_replies)
+        return sum(map(len, told))
 
     # --- many -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,29 @@
+"""How fast one client is handled: so fast as it costs the others nothing."""
+
+from asyncchat.core.limits import Limits, TokenBucket
+from asyncchat.vocabulary.commands import Command
+from asyncchat.wire.dialect import Problem
+
+TEXT = 1024
+"""Characters of a text that count as one command more: it is stored, and sent to many."""
+
+REPLY = 65_536
+"""Bytes of a reply that count as one command more: a page of long messages takes some milliseconds."""
+
+
+class Pace:
+    """One client's pace, by the limits ``rate`` and ``burst``. Times are those of the loop, in seconds."""
+
+    __slots__ = ("_bucket",)
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._bucket = TokenBucket(limits.rate, limits.burst, now)
+
+    def wait(self, item: Command | Problem, now: float) -> float:
+        """The seconds that a command (or what is none) has to wait for those before it."""
+        return self._bucket.take(1 + len(getattr(item, "text", None) or "") // TEXT, now)
+
+    def replied(self, size: int, now: float) -> None:
+        """A reply of so many bytes was sent."""
+        if size >= REPLY:
+            self._bucket.take(size // REPLY, now)
