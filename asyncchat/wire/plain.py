@@ -6,7 +6,6 @@ are few, and a line of text is soon made.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -48,12 +47,6 @@ _DONE = {
 """The words for commands of whose success no event tells."""
 
 _numbers = count(1)
-
-
-@lru_cache(maxsize=64)
-def _shown(lines: tuple[str, ...], newline: str) -> bytes:
-    """The lines safe to show. What is said in a room reads the same for most who hear it, and may take milliseconds."""
-    return "".join([printable(line) + newline for line in lines]).encode()
 
 
 def greeting(server_name: str) -> bytes:
@@ -195,7 +188,7 @@ class PlainDialect:
         lines = show(self, event) if show is not None else self._happened(event)
         if not lines:
             return b""
-        return _shown(tuple(lines), "\r\n" if self._telnet.crlf else "\n")
+        return plain_text.safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n")
 
     def follow_up(self) -> list[Command]:
         """Who is there and what was said, after coming into a room."""

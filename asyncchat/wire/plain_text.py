@@ -1,15 +1,23 @@
-"""Events and results as lines of text for people. Raw text: whoever sends it makes it printable."""
+"""Events and results as lines of text for people. Raw text: `safe` makes it bytes that may be shown."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from asyncchat.vocabulary import events
+from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Role, State
 
 CONTINUED = "    "
 """Stands before all but the first line of a message, so that no message can forge a line of somebody else."""
 
 _ROLES = {Role.MEMBER: "a member", Role.VOICE: "a voice", Role.OPERATOR: "an operator", Role.OWNER: "an owner"}
+
+
+@lru_cache(maxsize=64)
+def safe(lines: tuple[str, ...], newline: str) -> bytes:
+    """The lines as they may be shown on a terminal. It is remembered: most who hear a message read the same of it."""
+    return "".join([printable(line) + newline for line in lines]).encode()
 
 
 def said(event: events.Said, own: str, here: str | None) -> list[str]:
