@@ -157,9 +157,8 @@ class _Arrival:
         """The person holds the name: open the rooms asked for, then come in and be welcomed."""
         house, now = self.house, self.now
         self._check(person)
-        seen = None
+        seen = person.seen
         if not person.sessions:
-            seen = person.seen
             house.people.wait_for(person, now)  # from now on: nothing is released on the way in, nor held if it fails
 
         def opened(room_ids: Sequence[int], problems: Sequence[str]) -> Outcome:

@@ -4,7 +4,6 @@ What is looked for is named in the invariants; and at the end of each run all le
 gives back.
 """
 
-from collections.abc import Collection
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -110,10 +109,10 @@ class Watched(World):
             assert set(to) <= set(room.audience) | self._concerned(event), f"{event} left {room.name}"
 
     def _room_of(self, event: Any) -> Room | None:
-        name = getattr(event, "room", None) or getattr(event, "to", "")
+        name = str(getattr(event, "room", None) or getattr(event, "to", ""))
         return self.house.rooms.by_key.get(parse_room_name(name).key) if name.startswith("#") else None
 
-    def _concerned(self, event: Any) -> Collection[Session]:
+    def _concerned(self, event: Any) -> set[Session]:
         """Those whom an event is about may hear it outside of the room: who has left, is invited, or may come in.
 
         An administrator who reads there from outside is told of their own marker.

@@ -64,6 +64,9 @@ def test_nobody_acts_against_their_equals_their_betters_or_themselves(world: Wor
             assert bob.code(command(id=1, room="#tea", **fields)) == Code.FORBIDDEN
     assert [person.name for person in world.room("#tea").members] == ["ann", "bob", "carol"]
     ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
+    for command in (Kick, Mute, Ban):
+        fields = {"who": "bob"} if command is Ban else {"name": "bob"}
+        assert bob.code(command(id=1, room="#tea", **fields)) == Code.FORBIDDEN, "nobody against themselves"
     assert bob.code(Kick(id=1, room="#tea", name="ann")) == Code.OK, "owners may, among themselves"
 
 

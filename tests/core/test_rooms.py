@@ -125,6 +125,18 @@ def test_the_list_of_rooms(world: World) -> None:
     ]
 
 
+def test_a_ban_that_comes_while_a_password_is_looked_at_counts(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.do(SetRoom(room="#tea", password="sesame"))
+    outcome = world.chat.handle(bob.session, Join(id=1, room="#tea", password="sesame"), world.now)
+    ann.do(commands.Ban(room="#tea", who="bob"))
+    ticket = world.carry(bob, outcome)
+    world.flush()
+    assert ticket.replies is not None
+    assert ticket.replies[0].code == Code.FORBIDDEN  # type: ignore[union-attr]
+    assert names(world, "#tea") == ["ann"]
+
+
 # --- topic and options ----------------------------------------------------------------------------------------------
 
 
@@ -263,6 +275,7 @@ def owner_of(world: World, room: str = "#tea") -> list[str]:
 
 def test_the_operator_who_was_made_first_inherits(world: World) -> None:
     ann, *others = (world.guest(name, "#tea") for name in ("ann", "bob", "carol", "dora"))
+    ann.do(SetRole(room="#tea", name="bob", role=Role.VOICE))
     for name in ("dora", "carol"):
         ann.do(SetRole(room="#tea", name=name, role=Role.OPERATOR))
     for client in others:
@@ -317,6 +330,7 @@ def test_an_empty_room_waits_for_the_next_to_come_or_its_owner(world: World) -> 
     assert owner_of(world) == ["ann"]
     again.quit()
     world.restart()
+    world.wait(1)
     world.guest("bob", "#tea")
     world.wait(1)
     assert owner_of(world) == ["bob"]
