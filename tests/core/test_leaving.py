@@ -49,6 +49,16 @@ def test_a_lost_connection_is_told_after_a_while_and_the_name_is_held_for_longer
     assert world.client().login("alice").code == Code.ACCEPTED
 
 
+def test_being_offline_is_told_once_however_slow_the_log_is(world: World) -> None:
+    alice, bob = world.guest("alice"), world.guest("bob")
+    alice.vanish()
+    world.now += 10_000
+    for _ in range(2):
+        world.pending += [(record, None) for record in world.chat.overdue(world.now)]
+    world.flush()
+    assert bob.told == [events.Presence(name="alice", state=State.OFFLINE)]
+
+
 def test_who_comes_back_soon_is_no_news_and_later_is_online_again(world: World) -> None:
     alice, bob = world.guest("alice"), world.guest("bob")
     alice.vanish()

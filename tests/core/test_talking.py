@@ -105,6 +105,14 @@ def test_to_somebody_who_is_offline_it_is_kept(world: World) -> None:
     assert alice.say("dora") == events.Error(id=1, code=Code.NOT_FOUND, text="no such user: dora")
 
 
+def test_a_name_that_was_had_again_and_given_up_is_nobodys(world: World) -> None:
+    alice = world.guest("alice")
+    world.guest("bob").quit()
+    assert alice.say("bob").code == Code.GONE
+    world.guest("bob").do(commands.Nick(name="rob"))
+    assert alice.say("bob").code == Code.NOT_FOUND
+
+
 def test_to_oneself_it_is_a_note(world: World) -> None:
     alice = world.guest("alice")
     assert alice.say("alice", "milk").code == Code.OK
