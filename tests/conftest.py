@@ -16,6 +16,9 @@ import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+CHILD_SECONDS = 5.0
+"""For a child's thread to end: it has nothing left to do, unless the child still runs, and the test did wrong."""
+
 _threads_before = pytest.StashKey[set[threading.Thread]]()
 
 # A busy machine is no fault of the code: the time limit of the whole test (pyproject.toml) is enough.
@@ -56,6 +59,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     yield
+    _join_child_watchers()
     left = [
         *_tasks_left,
         *(repr(thread) for thread in threading.enumerate() if thread not in item.stash[_threads_before]),
@@ -63,6 +67,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     ]
     if left:
         pytest.fail("the test left behind: " + "; ".join(left), pytrace=False)
+
+
+def _join_child_watchers() -> None:
+    """Wait for the threads by which asyncio hears of the end of a process: they end just after they have told of it."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncio-waitpid-"):
+            thread.join(CHILD_SECONDS)
 
 
 @pytest.fixture
