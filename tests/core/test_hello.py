@@ -237,6 +237,18 @@ def test_a_password_that_was_changed_while_it_was_looked_at_does_not_count(world
         outcome.then(True)  # type: ignore[union-attr,misc,arg-type]
 
 
+def test_the_apps_own_client_needs_no_proof_and_takes_nobodys_place() -> None:
+    world = World(server_password="sesame", guests=False)
+    bot = world.client(inside=True)
+    assert bot.login("bot").code == Code.ACCEPTED
+    assert bot.code(commands.Register(id=1, password="long enough")) == Code.CREATED
+    assert world.client(inside=True).login("bot").code == Code.WRONG_PASSWORD, "the bot is here"
+    bot.quit()
+    again = world.client(inside=True)
+    assert again.login("bot").registered
+    assert again.person is bot.person
+
+
 # --- wrong passwords ------------------------------------------------------------------------------------------------
 
 
