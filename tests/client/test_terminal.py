@@ -384,7 +384,7 @@ async def test_a_terminal_that_is_slow_loses_nothing(server: ChatServer, bob: Ch
         sent = [f"{number} {'x' * 1000}" for number in range(100)]
         await asyncio.gather(*(bob.say("#lobby", text) for text in sent))
         alice.go_on_reading()
-        await alice.until(lambda: b'"text":"99 ' in alice.raw, "last message")
+        await alice.until(lambda: b"\n" in alice.raw.partition(b'"text":"99 ')[2], "last message, to its end")
     received = [json.loads(line) for line in alice.raw.decode().splitlines()]
     assert [event["text"] for event in received if event["type"] == "said"] == sent
 
