@@ -6,7 +6,7 @@ made in Python keep the GIL from the loop: 1,000 of them for 4 ms, decoded at on
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,13 @@ from asyncchat.vocabulary.queries import FindPage, FindSince, Page, Place
 
 LAST = 2**63 - 1
 """Above every seq: the highest integer that SQLite holds."""
+
+PAGE_TEXT = 262_144
+"""Bytes of text in a page, however many messages were asked for: 1,000 of the longest would be 16 MB, and the loop
+would stand still for a tenth of a second while they become JSON."""
+
+FEWER = 4
+"""Of messages whose text is too much for a page, how many times fewer are tried next."""
 
 
 def _time(column: str) -> str:
@@ -43,23 +50,51 @@ _said = msgspec.json.Decoder(list[Said])
 _events = msgspec.json.Decoder(list[KeptEvent])
 
 
-def read_messages(db: sqlite3.Connection, statement: str, values: dict[str, Any]) -> list[Said]:
-    """The messages of a statement that selects one JSON array of `SAID` s."""
-    return _said.decode(db.execute(statement, values).fetchone()[0])
+def bounded(event: str, text: str) -> str:
+    """The JSON array of such events, or NULL when there is more than ``:most`` bytes of *text* in several of them."""
+    size = f"length(CAST({text} AS BLOB))"  # without the cast it would end at a NUL
+    return f"iif(count(*) = 1 OR total({size}) <= :most, json_group_array({event}), NULL)"
 
 
-def cut(events: Sequence[KeptEvent], limit: int) -> Page:
-    """The page of the first *limit* of events that were asked for with one more, to see whether there is more."""
+def found_in(rows: str) -> str:
+    """The statement for `read_messages` of these rows of messages."""
+    return f"SELECT {bounded(SAID_WITH_REACTIONS, 'm.text')} FROM ({rows}) AS m"
+
+
+def read_messages(db: sqlite3.Connection, statement: str, values: dict[str, Any]) -> list[Said] | None:
+    """The messages of a `found_in` statement; None: their text is too much for one page."""
+    (said,) = db.execute(statement, values | {"most": PAGE_TEXT}).fetchone()
+    return _said.decode(said) if said is not None else None
+
+
+def read_page(db: sqlite3.Connection, statement: str, values: dict[str, Any], limit: int) -> Page:
+    """The page of a `found_in` statement that takes ``:rows``."""
+    rows = limit + 1  # one more tells whether there is more
+    while (found := read_messages(db, statement, values | {"rows": rows})) is None:
+        rows = fewer(rows)
+    return cut(found, min(rows, limit), more=rows <= limit)
+
+
+def fewer(rows: int) -> int:
+    """So many are tried when these were too much for a page; a single one never is."""
+    return max(rows // FEWER, 1)
+
+
+def cut(events: Sequence[KeptEvent], limit: int, *, more: bool = False) -> Page:
+    """The page of the first *limit* of these events; *more*: there are others behind them."""
     page = list(events[:limit])
-    return Page(page, complete=len(events) <= limit, next=page[-1].seq if page else None)
+    return Page(page, complete=len(events) <= limit and not more, next=page[-1].seq if page else None)
+
+
+def text_of(events: Iterable[KeptEvent]) -> int:
+    """Bytes of text in events."""
+    return sum(len(getattr(event, "text", "").encode()) for event in events)
 
 
 # --- one place ------------------------------------------------------------------------------------------------------
 
 _PAGE = """
-SELECT json_group_array({said}) FROM (
-    SELECT * FROM messages AS m WHERE {place} AND m.seq > :after AND m.seq < :before ORDER BY m.seq {order} LIMIT :rows
-) AS m"""
+SELECT * FROM messages AS m WHERE {place} AND m.seq > :after AND m.seq < :before ORDER BY m.seq {order} LIMIT :rows"""
 
 _IN_ROOM = "m.room = :room AND m.room > 0"
 _IN_PAIR = "min(m.author, m.peer) = :low AND max(m.author, m.peer) = :high AND m.room = 0"
@@ -76,13 +111,12 @@ def find_page(db: sqlite3.Connection, query: FindPage) -> Page:
     """Messages of one place, back from ``before`` or on from ``after``."""
     where, values = place_of(query.place)
     onward = query.after is not None
-    statement = _PAGE.format(said=SAID_WITH_REACTIONS, place=where, order="ASC" if onward else "DESC")
+    statement = found_in(_PAGE.format(place=where, order="ASC" if onward else "DESC"))
     values |= {
         "after": query.after if query.after is not None else 0,
         "before": query.before if query.before is not None else LAST,
-        "rows": query.limit + 1,
     }
-    page = cut(read_messages(db, statement, values), query.limit)
+    page = read_page(db, statement, values, query.limit)
     if not onward:
         page.events.reverse()
     return page
@@ -92,15 +126,16 @@ def find_page(db: sqlite3.Connection, query: FindPage) -> Page:
 
 
 # Each event takes from it the fields that it has. The text of an edited message is the one that it has now.
+_TEXT = "iif(c.kind = 'edited', (SELECT text FROM messages WHERE seq = c.target), c.detail)"
 _CHANGED = f"""json_object('type', c.kind, 'seq', c.seq, 'time', {_time("c.time")}, 'from', c.name,
     'to', c."to", 'room', c."to", 'target', c.target, 'targets', json(iif(c.kind = 'deleted', c.detail, 'null')),
     'reaction', c.detail, 'remove', json(iif(c.remove, 'true', 'false')),
-    'text', iif(c.kind = 'edited', (SELECT text FROM messages WHERE seq = c.target), c.detail))"""
+    'text', {_TEXT})"""
 
 # The first rows of every room and of the person's conversations, each from its own index: what others say elsewhere
 # costs nothing. Of these the first rows are the answer.
 _SINCE = """
-(SELECT json_group_array({event}) FROM (
+(SELECT {events} FROM (
     SELECT * FROM {table} WHERE seq IN (
         SELECT {table}.seq FROM json_each(:rooms) AS asked JOIN {table} ON {table}.seq IN (
             SELECT seq FROM {table} WHERE room = asked.value AND room > 0 AND seq > :after AND seq <= :until
@@ -115,8 +150,8 @@ _SINCE = """
 ) AS {alias})"""
 
 _ALL_SINCE = f"""SELECT
-{_SINCE.format(event=SAID, table="messages", alias="m")},
-{_SINCE.format(event=_CHANGED, table="changes", alias="c")},
+{_SINCE.format(events=bounded(SAID, "m.text"), table="messages", alias="m")},
+{_SINCE.format(events=bounded(_CHANGED, _TEXT), table="changes", alias="c")},
 max(ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0))"""
 
 WIDER = range(2, 9)
@@ -136,20 +171,28 @@ def find_since(db: sqlite3.Connection, query: FindSince) -> Page:
         "person": query.person if query.direct else None,
     }
     found: list[KeptEvent] = []
-    after, length = query.after, query.limit + 1
-    while after < end and (missing := query.limit + 1 - len(found)) > 0:
-        until = min(after + length, end)
-        stretch, last = _stretch(db, values | {"after": after, "until": until, "rows": missing})
+    after, length, rows = query.after, query.limit + 1, query.limit + 1
+    while after < end and rows > len(found):
+        until, missing = min(after + length, end), rows - len(found)
+        values |= {"after": after, "until": until, "rows": missing, "most": PAGE_TEXT - text_of(found)}
+        stretch, last = _stretch(db, values)
+        if stretch is None:
+            if found:
+                return cut(found, query.limit, more=True)
+            rows = fewer(rows)
+            continue
         found += stretch
         after, end = until, min(end, last)
         wider = missing // len(stretch) + 1 if stretch else WIDER[-1]
         length *= min(max(wider, WIDER[0]), WIDER[-1])
-    return cut(found, query.limit)
+    return cut(found, min(rows, query.limit), more=rows <= query.limit)
 
 
-def _stretch(db: sqlite3.Connection, values: dict[str, Any]) -> tuple[list[KeptEvent], int]:
-    """The events of a stretch of the log, and the last seq of all."""
+def _stretch(db: sqlite3.Connection, values: dict[str, Any]) -> tuple[list[KeptEvent] | None, int]:
+    """The events of a stretch of the log (None: their text is too much for a page), and the last seq of all."""
     said_there, changed_there, last = db.execute(_ALL_SINCE, values).fetchone()
+    if said_there is None or changed_there is None:
+        return None, last
     events = _events.decode(said_there)
     changes = _events.decode(changed_there)
     if changes:

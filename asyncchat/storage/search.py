@@ -10,7 +10,7 @@ import msgspec
 
 from asyncchat.storage.indexing import author_tag, person_tag, room_tag
 from asyncchat.storage.moments import CLOCK_SLACK, first_since
-from asyncchat.storage.pages import LAST, SAID_WITH_REACTIONS, cut, place_of, read_messages
+from asyncchat.storage.pages import LAST, PAGE_TEXT, cut, fewer, found_in, place_of, read_messages, read_page, text_of
 from asyncchat.storage.words import Finder, phrases
 from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
 from asyncchat.vocabulary.events import Said
@@ -34,8 +34,6 @@ TAIL_SLICE = 2_000
 
 TAGGED_ROOMS = 64
 """Up to so many rooms the index itself picks the messages that the asker sees; each room is a walk through it."""
-
-_FOUND = "SELECT json_group_array({said}) FROM ({rows}) AS m"
 
 _VISIBLE = """m.deleted = 0 AND m.seq < :before AND m.seq >= :first
     AND (m.room IN (SELECT value FROM json_each(:rooms)) OR m.room = 0 AND :person IN (m.author, m.peer))"""
@@ -61,13 +59,11 @@ def find_text(db: sqlite3.Connection, query: FindText) -> Page:
 
 def _find(db: sqlite3.Connection, query: FindText, wanted: list[str]) -> Page:
     where, values = _conditions(db, query)
-    values["rows"] = query.limit + 1
-    found = _find_in_tail(db, query, wanted, where, dict(values))
-    if len(found) <= query.limit:
+    page = _find_in_tail(db, query, wanted, where, dict(values))
+    if page.complete:
         values["match"] = _match(query, wanted)
-        values["rows"] = query.limit + 1 - len(found)
-        found += read_messages(db, _FOUND.format(said=SAID_WITH_REACTIONS, rows=_INDEXED.format(where)), values)
-    page = cut(found, query.limit)
+        indexed = read_page(db, found_in(_INDEXED.format(where)), values, query.limit - len(page.events))
+        page = Page([*page.events, *indexed.events], complete=indexed.complete, next=indexed.next or page.next)
     page.events.reverse()
     return page
 
@@ -125,20 +121,25 @@ def _place_tags(place: Place) -> str:
 
 def _find_in_tail(
     db: sqlite3.Connection, query: FindText, wanted: list[str], where: str, values: dict[str, Any]
-) -> list[Said]:
+) -> Page:
     indexed, newest = db.execute("SELECT indexed, ifnull((SELECT max(seq) FROM messages), 0) FROM server").fetchone()
     after = max(indexed, values["first"] - 1)
     until = min(newest, values["before"] - 1)
     if until - after > TAIL:
         raise StorageError("the search index is being built: try again in a minute", Code.UNAVAILABLE)
     fits = _fits(query, wanted)
-    statement = _FOUND.format(said=SAID_WITH_REACTIONS, rows=_TAIL.format(where + _hint(wanted, values)))
+    statement = found_in(_TAIL.format(where + _hint(wanted, values)))
     found: list[Said] = []
-    while until > after and len(found) <= query.limit:
-        values |= {"after": max(after, until - TAIL_SLICE), "until": until}
-        found += filter(fits, read_messages(db, statement, values))
+    length = TAIL_SLICE
+    while until > after and len(found) <= query.limit and text_of(found) <= PAGE_TEXT:
+        values |= {"after": max(after, until - length), "until": until}
+        read = read_messages(db, statement, values)
+        if read is None:
+            length = fewer(length)
+            continue
+        found += filter(fits, read)
         until = values["after"]
-    return found
+    return cut(found, query.limit, more=until > after)
 
 
 def _fits(query: FindText, wanted: list[str]) -> Callable[[Said], bool]:
