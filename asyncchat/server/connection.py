@@ -202,7 +202,7 @@ class Connection:
         limit = self._services.limits_in_force.in_flight
         if limit and self.in_flight >= limit:
             return self._settled()
-        return asyncio.sleep(seconds) if seconds > 0.0 else None
+        return self._pace.pause(seconds) if self._pace is not None and seconds > 0.0 else None
 
     def _talk(self, command: Any) -> Awaitable[None] | None:
         """Handle what is pipelined, without a pause if nothing has to be looked up."""
@@ -339,6 +339,8 @@ class Connection:
         """Say a last word and end the connection; its coroutine sees the end of the stream."""
         if self.leaving is None:
             self.leaving = reason
+            if self._pace is not None:
+                self._pace.end()
             self._send((event,))
             self._services.writers.flush_replies()
             self.writer.transport.close()

@@ -1,5 +1,7 @@
 """How fast one client is handled: so fast as it costs the others nothing."""
 
+import asyncio
+
 from asyncchat.core.limits import Limits, TokenBucket
 from asyncchat.vocabulary.commands import Command
 from asyncchat.wire.dialect import Problem
@@ -14,10 +16,11 @@ REPLY = 65_536
 class Pace:
     """One client's pace, by the limits ``rate`` and ``burst``. Times are those of the loop, in seconds."""
 
-    __slots__ = ("_bucket",)
+    __slots__ = ("_bucket", "_pause")
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._bucket = TokenBucket(limits.rate, limits.burst, now)
+        self._pause: asyncio.Future[None] | None = None
 
     def wait(self, item: Command | Problem, now: float) -> float:
         """The seconds that a command (or what is none) has to wait for those before it."""
@@ -27,3 +30,18 @@ class Pace:
         """A reply of so many bytes was sent."""
         if size >= REPLY:
             self._bucket.take(size // REPLY, now)
+
+    async def pause(self, seconds: float) -> None:
+        """Let the others go first, for so long or until the end."""
+        loop = asyncio.get_running_loop()
+        self._pause = loop.create_future()
+        timer = loop.call_later(seconds, self.end)
+        try:
+            await self._pause
+        finally:
+            timer.cancel()
+
+    def end(self) -> None:
+        """Nothing is waited for any more: the connection is being closed."""
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)

@@ -238,3 +238,15 @@ async def test_who_is_made_to_wait_is_not_taken_for_silent() -> None:
         fast.send(*[commands.Say(id=n, to="#lobby", text=str(n)) for n in range(30)])
         for n in range(30):
             assert isinstance(await fast.reply(n), events.Ok)
+
+
+async def test_who_is_made_to_wait_does_not_hold_up_the_end() -> None:
+    """However much it has still to say."""
+    async with serving(limited(rate=0.1, burst=2)) as server, await Native.open(server, "fast") as fast:
+        fast.send(*[commands.Say(id=n, to="#lobby", text=str(n)) for n in range(30)])
+        await fast.reply(0)
+        begin = asyncio.get_running_loop().time()
+        await server.aclose()
+        assert asyncio.get_running_loop().time() - begin < 2
+        await fast.end()
+        assert isinstance(fast.told[-1], events.Bye)
