@@ -176,7 +176,7 @@ def refusing(path: Path) -> Iterator[None]:
         raise StorageError(f"{path} cannot be opened: {error}") from error
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
+def connect_reader(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
     """A connection that reads beside the writer."""
     db = sqlite3.connect(
         uri(path, "mode=rw"),
@@ -184,6 +184,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
+        factory=factory,
         cached_statements=STATEMENTS,
     )
     db.execute("PRAGMA query_only = ON")

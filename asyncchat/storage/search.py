@@ -1,7 +1,6 @@
 """Search: messages by their words, place, author and time, newest first, among those that the asker may see."""
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 from asyncchat.storage.indexing import author_tag, person_tag, room_tag
 from asyncchat.storage.moments import CLOCK_SLACK, first_since
 from asyncchat.storage.pages import LAST, PAGE_TEXT, cut, fewer, found_in, place_of, read_messages, read_page, text_of
+from asyncchat.storage.readers import time_limit
 from asyncchat.storage.words import Finder, phrases
 from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
 from asyncchat.vocabulary.events import Said
@@ -22,9 +22,6 @@ SEARCH_SECONDS = 2.0
 
 SEARCH_CHARACTERS = 256
 """The longest text to search for: each of its words costs a walk through the index."""
-
-STEPS = 20_000
-"""Steps of SQLite's machine between two looks at the clock: about a millisecond."""
 
 TAIL = 100_000
 """Messages not indexed yet that a search looks through itself, a few tenths of a second; with more it is refused."""
@@ -166,14 +163,11 @@ def _hint(wanted: list[str], values: dict[str, Any]) -> str:
 
 @contextmanager
 def _deadline(db: sqlite3.Connection) -> Iterator[None]:
-    end = time.monotonic() + SEARCH_SECONDS
-    db.set_progress_handler(lambda: time.monotonic() > end, STEPS)
     try:
-        yield
+        with time_limit(db, SEARCH_SECONDS):
+            yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
         text = "this search looks at too much: narrow it to a room, a person or a time"
         raise SearchTooCostly(text) from None
-    finally:
-        db.set_progress_handler(None, 0)

@@ -22,6 +22,9 @@ from asyncchat.vocabulary.terms import Code
 READERS = 2
 """Threads that read: one long search leaves the other free for pages of history."""
 
+READERS_NICE = 10
+"""They get a tenth of what the loop and the commits get, on a busy core: not less, for they hold the GIL at times."""
+
 PRUNED_AT_ONCE = 200
 """Messages deleted in one transaction: some milliseconds, in which records wait."""
 
@@ -54,7 +57,7 @@ class Storage:
         if self._path == MEMORY:
             self._files = Store.open(MEMORY)
         else:
-            threads = Threads(READERS, "asyncchat-reader")
+            threads = Threads(READERS, "asyncchat-reader", READERS_NICE)
             try:
                 await threads.run(self._open_files)
             except BaseException:

@@ -12,6 +12,7 @@ from asyncchat.storage.answers import answer
 from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, renew
 from asyncchat.storage.loading import Placed
 from asyncchat.storage.projection import project
+from asyncchat.storage.readers import Reader
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
 from asyncchat.vocabulary.records import Message
@@ -192,10 +193,10 @@ class Store:
             raise StorageError(f"the database cannot be read: {error}") from error
 
     def reader(self) -> sqlite3.Connection:
-        """One more connection, to read beside this one, for `ask`. Not for a database in memory."""
+        """One more connection for `ask`, for a thread beside this one's. Not for a database in memory."""
         if self.path is None:
             raise ValueError("a database in memory has one connection")
-        return opening.connect_reader(self.path)
+        return opening.connect_reader(self.path, Reader)
 
     def _highest(self) -> tuple[int, int]:
         statement = "SELECT ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0)"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.storage import search, upkeep
+from asyncchat.storage import readers, search, upkeep
 from asyncchat.storage.opening import MEMORY
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
@@ -243,7 +243,7 @@ def test_edits_and_deletions_leave_nothing_wrong_behind(
 
 def test_a_search_that_takes_too_long_is_ended(library: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SEARCH_SECONDS", -1.0)
-    monkeypatch.setattr(search, "STEPS", 1)
+    monkeypatch.setattr(readers, "STEPS", 1)
     with pytest.raises(SearchTooCostly) as refused:
         found(library, "tea", rooms=(LOBBY,))
     assert refused.value.code is Code.TOO_LONG
