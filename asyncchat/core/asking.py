@@ -130,6 +130,7 @@ def search(house: House, session: Session, person: Person, command: commands.Sea
         since=_time(command.since),
         until=_time(command.until),
         before=command.before,
+        seconds=house.limits.search_seconds,
     )
     return Ask(query, lambda page: _reply(command.id, page, name))
 

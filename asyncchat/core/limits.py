@@ -54,8 +54,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Passwords hashed at a time: each takes a core and 64 MiB for some 50 ms."""
     wrong_passwords: int = 5
     """Wrong passwords from one address before it has to wait, longer each time."""
-    search_rows: int = 2_000_000
-    """Virtual machine steps, in hundreds, of one search: about as long as a few seconds."""
+    reactions: int = 64
+    """Different reactions on a message: they come with it, whenever it is read again."""
+    search_seconds: float = 2.0
+    """How long one search may take: it keeps others from searching. Those that find something take milliseconds."""
     first_line_seconds: float = 10.0
     """From a connection's first byte to its first complete line."""
     line_seconds: float = 300.0

@@ -115,6 +115,9 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
     def found(message: StoredMessage | None) -> Outcome:
         message = permissions.check_message(house, person, message, command.seq)
         permissions.check_change(house, session, person, message, now)
+        most = house.limits.reactions
+        if most and len(message.reactions) >= most and reaction not in message.reactions and not command.remove:
+            raise Refused(Code.FORBIDDEN, f"this message has {most} different reactions already")
         change = records.MessageReacted(
             target=message.seq,
             reaction=reaction,

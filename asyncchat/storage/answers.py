@@ -57,14 +57,20 @@ def _find_token(db: sqlite3.Connection, query: q.FindToken) -> q.Person | None:
     return q.Person(id, name, key, bool(registered), bool(administrator), password)
 
 
+_MESSAGE = """
+SELECT seq, time, author, room, peer, "to", deleted,
+    (SELECT json_group_array(reaction) FROM (SELECT DISTINCT reaction FROM reactions WHERE target = messages.seq))
+FROM messages WHERE seq = ?"""
+
+_names = msgspec.json.Decoder(list[str])
+
+
 def _find_message(db: sqlite3.Connection, query: q.FindMessage) -> q.StoredMessage | None:
-    row = db.execute(
-        'SELECT seq, time, author, room, peer, "to", deleted FROM messages WHERE seq = ?', (query.seq,)
-    ).fetchone()
+    row = db.execute(_MESSAGE, (query.seq,)).fetchone()
     if row is None:
         return None
-    seq, time, author, room, peer, to, deleted = row
-    return q.StoredMessage(seq, time, author, room, peer, to, bool(deleted))
+    seq, time, author, room, peer, to, deleted, reactions = row
+    return q.StoredMessage(seq, time, author, room, peer, to, bool(deleted), frozenset(_names.decode(reactions)))
 
 
 _NONCES = """
@@ -93,7 +99,6 @@ SELECT json_group_array(seq) FROM (
     SELECT seq {_RECENT} AND (name IN (SELECT value FROM json_each(:names)) OR author = nullif(:person, 0))
     ORDER BY seq DESC LIMIT :limit)"""
 
-_names = msgspec.json.Decoder(list[str])
 _seqs = msgspec.json.Decoder(list[int])
 
 

@@ -1,5 +1,6 @@
 """Search: messages by their words, place, author and time, newest first, among those that the asker may see."""
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,6 @@ from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
 from asyncchat.vocabulary.events import Said
 from asyncchat.vocabulary.queries import FindText, Page, Place
 from asyncchat.vocabulary.terms import Code
-
-SEARCH_SECONDS = 2.0
-"""How long one search may take. Those that find something take milliseconds."""
 
 SEARCH_CHARACTERS = 256
 """The longest text to search for: each of its words costs a walk through the index."""
@@ -50,7 +48,7 @@ def find_text(db: sqlite3.Connection, query: FindText) -> Page:
     wanted = phrases(query.text)
     if not wanted and query.text.strip():
         return Page([], complete=True)  # only punctuation: no message has that as a word
-    with _deadline(db):
+    with _deadline(db, query.seconds):
         return _find(db, query, wanted)
 
 
@@ -162,9 +160,9 @@ def _hint(wanted: list[str], values: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _deadline(db: sqlite3.Connection) -> Iterator[None]:
+def _deadline(db: sqlite3.Connection, seconds: float) -> Iterator[None]:
     try:
-        with time_limit(db, SEARCH_SECONDS):
+        with time_limit(db, seconds or math.inf):
             yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:

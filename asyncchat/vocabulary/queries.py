@@ -72,7 +72,8 @@ class FindText(Struct, frozen=True, gc=False):
     """Messages that hold all words of ``text``, in these rooms and, if ``direct``, in the person's conversations.
 
     ``place`` narrows to one of them, ``author`` to one person's, ``since`` and ``until`` to a time (Unix milliseconds),
-    ``before`` to older ones (a ``seq``). Answer: `Page` of the newest ``limit`` hits, oldest first.
+    ``before`` to older ones (a ``seq``). ``seconds``: how long it may take (0: as long as it takes). Answer: `Page` of
+    the newest ``limit`` hits, oldest first.
     """
 
     person: int
@@ -85,6 +86,7 @@ class FindText(Struct, frozen=True, gc=False):
     since: int | None = None
     until: int | None = None
     before: int | None = None
+    seconds: float = 0.0
 
 
 class FindRecent(Struct, frozen=True, gc=False):
@@ -122,6 +124,7 @@ class StoredMessage(Struct, frozen=True, gc=False):
     peer: int
     to: str
     deleted: bool
+    reactions: frozenset[str] = frozenset()
 
 
 class Page(Struct, frozen=True, gc=False):

@@ -57,8 +57,17 @@ class Memory:
     def _find_message(self, seq: int) -> queries.StoredMessage | None:
         for at, m in self.messages():
             if at == seq:
-                return queries.StoredMessage(seq, m.time, m.author, m.room, m.peer, m.to, seq in self.deleted())
+                deleted, reactions = seq in self.deleted(), frozenset(self._reactions(seq))
+                return queries.StoredMessage(seq, m.time, m.author, m.room, m.peer, m.to, deleted, reactions)
         return None
+
+    def _reactions(self, seq: int) -> set[str]:
+        put: set[tuple[str, int]] = set()
+        for _, record in self.facts:
+            if isinstance(record, records.MessageReacted) and record.target == seq:
+                change = put.discard if record.remove else put.add
+                change((record.reaction, record.author))
+        return {reaction for reaction, _ in put}
 
     def _find_page(self, query: queries.FindPage) -> queries.Page:
         place = query.place

@@ -292,6 +292,17 @@ def test_what_could_do_harm_is_no_reaction(world: World, reaction: str) -> None:
     assert alice.code(React(id=1, seq=said(alice), reaction=reaction)) == Code.MALFORMED
 
 
+def test_a_message_has_so_many_reactions() -> None:
+    world = World(limits={"reactions": 2})
+    alice, bob = world.guest("alice"), world.guest("bob")
+    seq = said(alice)
+    assert [alice.code(React(id=1, seq=seq, reaction=reaction)) for reaction in "abc"] == [200, 200, Code.FORBIDDEN]
+    assert bob.code(React(id=1, seq=seq, reaction="a")) == Code.OK, "not a new one"
+    assert alice.code(React(id=1, seq=seq, reaction="b", remove=True)) == Code.OK
+    assert bob.code(React(id=1, seq=seq, reaction="c")) == Code.OK, "there is room again"
+    assert alice.code(React(id=1, seq=said(alice), reaction="z")) == Code.OK, "each message has its own"
+
+
 def test_who_may_not_speak_may_not_change_what_was_said(world: World) -> None:
     ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
     seq = said(bob, "#tea")

@@ -8,6 +8,7 @@ import pytest
 
 from asyncchat import ChatServer, Settings
 from asyncchat.server import caretaker
+from asyncchat.storage import readers
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.server.peers import Native, Plain, Raw, limited, serving
@@ -250,3 +251,14 @@ async def test_who_is_made_to_wait_does_not_hold_up_the_end() -> None:
         assert asyncio.get_running_loop().time() - begin < 2
         await fast.end()
         assert isinstance(fast.told[-1], events.Bye)
+
+
+async def test_a_search_takes_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "STEPS", 1)
+    search = commands.Search(id=2, text="tea")
+    async with serving(limited(search_seconds=1e-9)) as server, await Native.open(server, "alice") as alice:
+        await alice.say("green tea")
+        assert await alice.refusal(search) == Code.TOO_LONG
+    async with serving(limited(search_seconds=0)) as server, await Native.open(server, "alice") as alice:
+        seq = await alice.say("green tea")
+        assert [event.seq for event in (await alice.get(search, events.History)).events] == [seq]

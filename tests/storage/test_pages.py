@@ -181,12 +181,14 @@ def test_reactions_stand_in_the_order_in_which_they_were_put(store: Store) -> No
     put(store, reacted(seq, "+1", **by_bob), reacted(seq, "❤"), reacted(seq, "+1"), reacted(seq, "+1"))
     (event,) = store.ask(FindPage(HERE, limit=5)).events
     assert event.reactions == {"+1": ["P2", "P1"], "❤": ["P1"]}
+    assert store.ask(FindMessage(seq)).reactions == {"+1", "❤"}
     put(store, reacted(seq, "+1", remove=True, **by_bob), reacted(seq, "❤", remove=True))
     (event,) = store.ask(FindPage(HERE, limit=5)).events
     assert event.reactions == {"+1": ["P1"]}
     since = store.ask(FindSince(ALICE, (LOBBY,), after=seq, limit=10)).events
     assert [type(event) for event in since] == [Reacted] * 6
     assert [event.remove for event in since] == [False] * 4 + [True] * 2
+    assert store.ask(FindMessage(put(store, said())[0])).reactions == set(), "each message has its own"
 
 
 def test_topics_are_told(store: Store) -> None:

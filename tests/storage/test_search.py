@@ -242,12 +242,10 @@ def test_edits_and_deletions_leave_nothing_wrong_behind(
 
 
 def test_a_search_that_takes_too_long_is_ended(library: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "SEARCH_SECONDS", -1.0)
     monkeypatch.setattr(readers, "STEPS", 1)
     with pytest.raises(SearchTooCostly) as refused:
-        found(library, "tea", rooms=(LOBBY,))
+        found(library, "tea", rooms=(LOBBY,), seconds=-1.0)
     assert refused.value.code is Code.TOO_LONG
-    monkeypatch.undo()
     assert found(library, "coffee", rooms=(LOBBY,)) == ["coffee"], "and the next one is not"
 
 
