@@ -21,11 +21,14 @@ PATIENCE = 30.0
 LINES = 10_000
 """Lines of the log that are kept."""
 
+LINE_OF_LOG = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING) ")
+
 
 class Process:
-    """``python -m asyncchat.server`` on one address, for ``async with``.
+    """``python -m asyncchat.server``, for ``async with``.
 
-    ``lines`` are the last lines of its log, of all its lives. With *descriptors*, so many files may be open in it.
+    ``addresses`` are those it listens on, ``address`` the first of them. ``lines`` are the last lines of its log, of
+    all its lives. With *descriptors*, so many files may be open in it.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: asyncio.Task[None] | None = None
         self.address = listen
+        self.addresses: list[str] = []
+        self._complaints: list[str] = []
         self.lines: deque[str] = deque(maxlen=LINES)
 
     async def __aenter__(self) -> Self:
@@ -53,10 +58,12 @@ class Process:
     async def start(self) -> Self:
         """Start it, and wait until it listens."""
         self._process = self._spawn()
-        listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.addresses.clear()
+        listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._log = asyncio.create_task(self._read_log(self._process.stderr, listening))
         async with asyncio.timeout(PATIENCE):
-            self.address = await listening
+            await listening
+        self.address = self.addresses[0]
         return self
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -64,7 +71,7 @@ class Process:
             self._words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
 
-    async def _read_log(self, pipe: Any, listening: "asyncio.Future[str]") -> None:
+    async def _read_log(self, pipe: Any, listening: "asyncio.Future[None]") -> None:
         reader = asyncio.StreamReader()
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), pipe
@@ -72,9 +79,12 @@ class Process:
         try:
             async for line in reader:
                 self.lines.append(line.decode().rstrip("\n"))
-                found = re.search(r"Listening on (\S+)", self.lines[-1])
-                if found is not None and not listening.done():
-                    listening.set_result(found[1])
+                if not LINE_OF_LOG.match(self.lines[-1]):
+                    self._complaints.append(self.lines[-1])
+                if not listening.done() and (found := re.search(r"Listening on (\S+)", self.lines[-1])):
+                    self.addresses.append(found[1])
+                    if len(self.addresses) == self._words.count("--listen"):
+                        listening.set_result(None)
         finally:
             transport.close()
             if not listening.done():
@@ -106,5 +116,4 @@ class Process:
 
     def complaints(self) -> list[str]:
         """Lines of the log that tell of a fault in the server, or are no lines of a log."""
-        stamp = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING) ")
-        return [line for line in self.lines if not stamp.match(line)]
+        return list(self._complaints)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.campaigns import killing, proxy, weather
+from tests.campaigns import hostile, killing, proxy, weather
 
 
 async def test_the_server_is_killed(tmp_path: Path) -> None:
@@ -13,3 +13,7 @@ async def test_a_network_in_bad_weather(tmp_path: Path) -> None:
     said, fates = await weather.storm(40, seed=2, data=tmp_path)
     assert said > 500
     assert set(fates) == set(proxy.FATES)
+
+
+async def test_hostile_clients(tmp_path: Path) -> None:
+    hostile.check(await hostile.campaign(0, tmp_path, full=False), full=False)
