@@ -123,8 +123,13 @@ def look_inside(path: Path) -> None:
 
 def has_wal(path: Path) -> bool:
     """Is there a write-ahead log, of a process that runs or that was killed?"""
-    wal = Path(f"{path}-wal")
+    wal = wal_of(path)
     return wal.exists() and wal.stat().st_size > 0
+
+
+def wal_of(path: Path) -> Path:
+    """The write-ahead log's place."""
+    return Path(f"{path}-wal")
 
 
 def _foreign(path: Path) -> DamagedDatabase:
@@ -194,6 +199,7 @@ def connect_reader(path: Path, factory: type[sqlite3.Connection] = sqlite3.Conne
 
 def connect_inspector(path: Path) -> sqlite3.Connection:
     """A connection that changes nothing, not even a file beside the database."""
-    # "immutable" makes no lock and no -wal or -shm file; where there is a write-ahead log it would not be read.
-    options = "mode=ro" if has_wal(path) else "immutable=1"
+    # "immutable" makes no lock and no -wal or -shm file. Where there is a write-ahead log, even an empty one, a server
+    # may be running, and only a lock keeps its checkpoints out of what is being read.
+    options = "mode=ro" if wal_of(path).exists() else "immutable=1"
     return sqlite3.connect(uri(path, options), uri=True, timeout=BUSY_SECONDS, isolation_level=None)

@@ -224,6 +224,18 @@ def test_an_import_of_an_export_is_the_same(
     assert check(folder / "two.db") == []
 
 
+def test_an_export_shows_one_moment_of_a_database_in_use(path: Path) -> None:
+    store = settle(Store.open(path))
+    assert store.checkpoint(), "all is in the file, and the log beside it is empty"
+    lines = export(path)
+    first = [next(lines)]
+    put(store, *(said("x" * 1000) for _ in range(100)))
+    assert not store.checkpoint(), "the export is in the way"
+    assert len([*first, *lines]) == 1 + len(FIRST)
+    assert store.checkpoint()
+    store.close()
+
+
 def test_people_rights_and_tokens_are_exported(path: Path, tmp_path: Path) -> None:
     store = settle(Store.open(path))
     (carol,) = put(store, person("Carol", token=TOKEN))
