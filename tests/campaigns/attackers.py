@@ -44,7 +44,9 @@ ATTACKS = {
         Attempt(attacks.huge_json, USUAL, "nothing is kept"),
         Attempt(attacks.numbers_out_of_range, USUAL, "nothing is kept"),
         Attempt(attacks.unknown_types, USUAL, "nothing is kept"),
-        Attempt(attacks.half_open_tls, USUAL + 300 * 131_072, "300 handshakes"),
+        Attempt(
+            attacks.half_open_tls, USUAL + 300 * 320 * 1024, "300 handshakes, each with asyncio's buffer of 256 KiB"
+        ),
         Attempt(attacks.connections_opened_and_closed, USUAL, "what was closed is gone"),
         Attempt(attacks.silent_crowd, USUAL + 3000 * 32_768, "3,000 connections"),
         Attempt(attacks.wrong_passwords, USUAL + 2 * 64 * MIB, "argon2 takes 64 MiB, twice at a time"),

@@ -229,12 +229,12 @@ async def silent_crowd(target: Target, underway: Underway) -> str:
 OWNER = "treasurer"
 """Who has an account, whose password is not guessed."""
 
-GUESSES = 25
+GUESSES = 50
 """Of each address, of which there are many: the first few are hashed."""
 
 
 async def wrong_passwords(target: Target, underway: Underway) -> str:
-    """Guess a password a thousand times, from forty addresses."""
+    """Guess a password a thousand times, from twenty addresses."""
     host, port = target.tcp.removeprefix("tcp://").rsplit(":", 1)
     codes: dict[int, int] = {}
 
@@ -251,7 +251,7 @@ async def wrong_passwords(target: Target, underway: Underway) -> str:
                 underway.now()
 
     async with asyncio.TaskGroup() as group:
-        for n in range(target.force(4, 40)):
+        for n in range(target.force(4, 20)):
             group.create_task(guess(n))
     await underway.until_enough()
     assert set(codes) == {402, 429}, codes

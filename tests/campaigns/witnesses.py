@@ -15,6 +15,9 @@ from tests.server.peers import Plain
 CONTROLS = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u202a-\u202e\u2028\u2029\u2066-\u2069]")
 """What no terminal may get; newlines end lines."""
 
+ESCAPE_SHOWN = "\u241b"
+"""What is shown in the place of an escape."""
+
 
 @asynccontextmanager
 async def client_program(address: str, home: Path) -> AsyncIterator[asyncio.StreamReader]:
@@ -41,11 +44,14 @@ async def witnesses(address: str, home: Path) -> AsyncIterator["asyncio.Task[str
         await plain.until("printer joined")
 
         async def see() -> str:
-            seen = await plain.until(LAST_ESCAPE)
+            shown = await plain.until(LAST_ESCAPE)
+            told = ""
             while LAST_ESCAPE not in (line := (await printed.readline()).decode()):
                 assert line, "the client program ended"
-                seen += line
-            return seen.replace("\r\n", "\n")
+                told += line
+            assert ESCAPE_SHOWN in shown
+            assert ESCAPE_SHOWN in told
+            return shown.replace("\r\n", "\n") + told
 
         seeing = asyncio.create_task(see())
         try:
