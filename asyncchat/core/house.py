@@ -10,20 +10,14 @@ from asyncchat.core.people import People, Person
 from asyncchat.core.rooms import Room, Rooms
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.errors import Refused
-from asyncchat.vocabulary.names import (
-    NAME_LIMIT,
-    ROOM_NAME_LIMIT,
-    BadName,
-    Name,
-    RoomName,
-    look_alike_keys,
-    parse_room_name,
-    parse_user_name,
-)
+from asyncchat.vocabulary.names import BadName, Name, RoomName, look_alike_keys, parse_room_name, parse_user_name
 from asyncchat.vocabulary.terms import Code
 
 ROOM_PREFIXES = ("#", "＃", "﹟")
 """What a room's name may begin with as it is typed: input methods of East Asia make a # of their own."""
+
+LONGEST_NAME = 256
+"""Characters of a name that is looked for though today's limit is lower: to read one takes up to a millisecond."""
 
 ECHOED = 80
 """Characters of what somebody typed that an error gives back."""
@@ -86,15 +80,29 @@ class House:
         self._own_looks = _looks(settings.name)
         self.wrong_passwords.free = limits.wrong_passwords
         # Names that were taken under other limits must be found still.
-        self._longest_name = max(limits.name, NAME_LIMIT) if limits.name else 0
-        self._longest_room_name = max(limits.room_name, ROOM_NAME_LIMIT) if limits.room_name else 0
+        self._longest_name = max(limits.name, LONGEST_NAME) if limits.name else 0
+        self._longest_room_name = max(limits.room_name, LONGEST_NAME) if limits.room_name else 0
 
     # --- names ------------------------------------------------------------------------------------------------------
 
     def user_name(self, text: str) -> Name:
-        """Parse a person's name that is to be taken; raises `Refused` 400."""
+        """Parse a person's name that may be new; raises `Refused` 400.
+
+        One that somebody has already may be longer than today's limit: nobody is locked out by a lower one.
+        """
         try:
             return parse_user_name(text, limit=self.limits.name)
+        except BadName as error:
+            refused = Refused(Code.MALFORMED, str(error))
+        name = self.any_user_name(text)
+        if name.key not in self.people.by_key:
+            raise refused
+        return name
+
+    def any_user_name(self, text: str) -> Name:
+        """Parse a name that somebody has or had, under whatever limit; raises `Refused` 400."""
+        try:
+            return parse_user_name(text, limit=self._longest_name)
         except BadName as error:
             raise Refused(Code.MALFORMED, str(error)) from None
 

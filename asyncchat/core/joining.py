@@ -18,7 +18,7 @@ from asyncchat.vocabulary.terms import Code, Role
 
 def join(house: House, session: Session, person: Person, command: commands.Join, now: int) -> Outcome:
     """Enter a room, and found it if there is none of that name."""
-    name = house.room_name(command.room)
+    name = _room_name(house, person, command.room)
     _check_one_more(house, person, name)
     if command.password is not None:
         check_attempt(house, session, now)
@@ -68,6 +68,21 @@ def _join(
 def _entered(house: House, person: Person, room: Room, now: int, code: Code) -> Outcome:
     house.rooms.expect(room, now)
     return Append((records.PersonJoined(time=now, person=person.id, room=room.id),), code)
+
+
+def _room_name(house: House, person: Person, text: str) -> RoomName:
+    """Parse the name of a room that may be new; raises `Refused` 400.
+
+    One that is there, and is no secret to this person, may be longer than today's limit.
+    """
+    try:
+        return house.room_name(text)
+    except Refused as refused:
+        try:
+            room = permissions.visible_room(house, person, text)
+        except Refused:
+            raise refused from None
+        return RoomName(room.name, room.key)
 
 
 def _check_one_more(house: House, person: Person, name: RoomName) -> None:
@@ -123,7 +138,7 @@ def _wanted(house: House, person: Person, texts: Sequence[str]) -> tuple[dict[st
     fresh = opening = 0
     for text in texts:
         try:
-            name = house.room_name(text)
+            name = _room_name(house, person, text)
             known = house.rooms.by_key.get(name.key)
             if name.key in names or (known is not None and person in known.members):
                 names.setdefault(name.key, name)

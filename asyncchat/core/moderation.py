@@ -44,7 +44,7 @@ def _target(house: House, who: str) -> _Target:
     address = parse_network(who)
     if address:
         return _Target(address, address=address)
-    name = house.user_name(who)
+    name = house.any_user_name(who)
     person = house.people.by_key.get(name.key)
     return _Target(person.name if person is not None else name.text, person, name.key)
 
@@ -188,7 +188,7 @@ def purge(house: House, session: Session, person: Person, command: commands.Purg
     """Delete what a person said in a room lately, under whatever name; they may have left meanwhile."""
     room = permissions.visible_room(house, person, command.room)
     permissions.check_right(house, person, room, "purge")
-    name = house.user_name(command.name)
+    name = house.any_user_name(command.name)
     author = house.people.by_key.get(name.key)
     since = now - command.seconds * 1000
     query = FindRecent(room.id, name.text, since, PURGE_AT_ONCE, person=author.id if author is not None else NOBODY)
