@@ -109,7 +109,7 @@ class ChatServer:
             self._settings, epoch=storage.epoch, new_token=lambda: secrets.token_urlsafe(32), no_password=NO_PASSWORD
         )
         due = self.chat.restore(storage.load(), seq=storage.last_seq, now=now_ms())
-        self._writers = Writers(lambda: self.chat.house.seq, self._settings.limits.buffer)
+        self._writers = Writers(lambda: self.chat.house.seq)
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
         doorway = self._doorway = Doorway(services, descriptors_for_clients())
@@ -132,12 +132,11 @@ class ChatServer:
     def reload(self, settings: Settings) -> None:
         """Other settings from now on, for all who are here as well.
 
-        The default room stays, and so do the limits ``hashes`` and ``wrong_passwords``: these only a restart changes.
+        The default room stays, and so does the limit ``hashes``: these only a restart changes.
         """
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
-        self._writers.buffer = settings.limits.buffer
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the database as it is now to a new file, and serve meanwhile.

@@ -23,7 +23,7 @@ MOTD_BYTES = 16_384
 SERVER_NAME = 64
 """Characters of the server's name: it stands in lines of text, and in every IRC reply."""
 
-FIXED_LIMITS = ("hashes", "wrong_passwords")
+FIXED_LIMITS = ("hashes",)
 """Limits that only a restart changes; the others count from a reload on."""
 
 
@@ -246,7 +246,7 @@ def _server_name(text: str) -> str:
 
 def _room(text: str) -> str:
     try:
-        return parse_room_name(text).text
+        return parse_room_name(text, 0).text  # its limit is for those that people make
     except BadName as error:
         raise ConfigError("default_room", f"{text!r} is no room: {error}") from None
 
@@ -254,7 +254,7 @@ def _room(text: str) -> str:
 def _people(names: Iterable[str]) -> frozenset[str]:
     for name in names:
         try:
-            parse_user_name(name)
+            parse_user_name(name, 0)  # registered before, under whatever limit
         except BadName as error:
             raise ConfigError("administrators", f"{name!r} is no name: {error}") from None
     return frozenset(names)

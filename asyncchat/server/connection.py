@@ -94,7 +94,8 @@ class Connection:
         self._abort: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
         self.since = self.heard = asyncio.get_running_loop().time()
-        self._pace = Pace(limits, self.heard) if limits.rate and not session.inside else None
+        paced = limits.rate and limits.burst and not session.inside
+        self._pace = Pace(limits, self.heard) if paced else None
         self.session = session
         self.in_flight = 0
         self.partial_since: float | None = None
@@ -344,5 +345,5 @@ class Connection:
             self._send((event,))
             self._services.writers.flush_replies()
             self.writer.transport.close()
-            limit = self._services.limits_in_force.flush_seconds
-            self._abort = asyncio.get_running_loop().call_later(limit or 5.0, self.writer.transport.abort)
+            if limit := self._services.limits_in_force.flush_seconds:
+                self._abort = asyncio.get_running_loop().call_later(limit, self.writer.transport.abort)

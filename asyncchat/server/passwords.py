@@ -1,6 +1,7 @@
 """Passwords: argon2id (RFC 9106), hashed off the loop, few at a time."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -21,13 +22,14 @@ NO_PASSWORD = "$argon2id$v=19$m=65536,t=3,p=4$YXN5bmNjaGF0LW5vLXBhc3N3b3Jk$K9e4V
 
 
 class Passwords:
-    """Hashes and checks passwords in *at_once* threads, each with 64 MiB for some 50 ms."""
+    """Hashes and checks passwords in *at_once* threads (0: as many as it takes), each with 64 MiB for some 50 ms."""
 
     def __init__(self, at_once: int) -> None:
         self._hasher = PasswordHasher()
-        self._threads = ThreadPoolExecutor(at_once or None, thread_name_prefix="asyncchat-password")
+        threads = at_once or sys.maxsize
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="asyncchat-password")
         self._under_way: set[asyncio.Future[Any]] = set()
-        self._limit = at_once + WAITING
+        self._limit = threads + WAITING
 
     async def hash(self, password: str) -> str:
         """The argon2id hash of a password in PHC form. Raises `Refused` 429 when too many wait."""

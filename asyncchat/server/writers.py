@@ -19,18 +19,20 @@ UNHURRIED_SECONDS = 0.01
 class ClientWriter:
     """One client's way out.
 
-    ``owner``: its connection. ``pending``: bytes of this pass. ``held``: the client is not welcomed yet; what happens
-    waits until it is. ``lagging_since``: the ``seq`` after which it was sent no more events because it does not read,
-    or None.
+    ``owner``: its connection. ``buffer``: bytes that may wait in its transport before it becomes a history reader (0:
+    unlimited); the transport's own marks are set by it, so that it stays as it was at the beginning. ``pending``: bytes
+    of this pass. ``held``: the client is not welcomed yet; what happens waits until it is. ``lagging_since``: the
+    ``seq`` after which it was sent no more events because it does not read, or None.
     """
 
-    __slots__ = ("dialect", "drained", "held", "lagging_since", "owner", "pending", "stream", "transport")
+    __slots__ = ("buffer", "dialect", "drained", "held", "lagging_since", "owner", "pending", "stream", "transport")
 
     def __init__(self, stream: asyncio.StreamWriter, owner: object, dialect: Dialect, buffer: int) -> None:
         self.stream = stream
         self.transport = stream.transport
         self.owner: Any = owner
         self.dialect = dialect
+        self.buffer = buffer
         self.pending: list[bytes] = []
         self.held = True
         self.lagging_since: int | None = None
@@ -41,15 +43,11 @@ class ClientWriter:
 
 
 class Writers:
-    """All clients' writers; ``seq()`` tells the last ``seq`` applied.
+    """All clients' writers; ``seq()`` tells the last ``seq`` applied."""
 
-    ``buffer``: bytes that may wait in one transport before its client becomes a history reader (0: unlimited).
-    """
-
-    def __init__(self, seq: Callable[[], int], buffer: int) -> None:
+    def __init__(self, seq: Callable[[], int]) -> None:
         self.all: set[ClientWriter] = set()
         self._seq = seq
-        self.buffer = buffer
         self._dirty: list[ClientWriter] = []
         self._replied: list[ClientWriter] = []
         self._replies_due = False
@@ -175,7 +173,7 @@ class Writers:
         if transport.is_closing():
             return
         transport.write(data)
-        if self.buffer and transport.get_write_buffer_size() > self.buffer and writer.lagging_since is None:
+        if writer.buffer and transport.get_write_buffer_size() > writer.buffer and writer.lagging_since is None:
             writer.lagging_since = self._seq()
             writer.drained = asyncio.get_running_loop().create_task(self._catch_up(writer))
 

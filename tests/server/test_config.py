@@ -185,6 +185,13 @@ def test_a_flag_that_is_wrong_is_named(words: list[str], text: str) -> None:
     assert problem({}, said(*words)).startswith(text)
 
 
+def test_names_of_the_operators_own_may_be_as_long_as_they_like() -> None:
+    """The limits ``name`` and ``room_name`` are for what people make, and may be others."""
+    config = configured({"default_room": "#" + "x" * 90, "administrators": ["x" * 90], "limits": {"name": 100}})
+    assert config.settings.default_room == "#" + "x" * 90
+    assert config.settings.administrators == {"x" * 90}
+
+
 def test_a_message_of_the_day_has_its_limit() -> None:
     with pytest.raises(ConfigError, match=r"motd: .* more than 16384 bytes"):
         configured({"motd": "x"}, read=lambda _: "é" * 8193)

@@ -10,7 +10,7 @@ import pytest
 
 from asyncchat import ChatServer
 from asyncchat.server.connection import Connection
-from asyncchat.storage import local
+from asyncchat.storage import committer, local
 from asyncchat.vocabulary import commands, events
 from tests.server.peers import PATIENCE, Native, limited, serving
 
@@ -36,7 +36,7 @@ class Disk:
         return local_commit(*batch)
 
 
-local_commit = local.commit
+local_commit = committer.commit
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def served(server: ChatServer, name: str) -> Connection:
 async def begun(connection: Connection) -> None:
     """Wait until something of this client's is on its way; what one read brought is handled in one go."""
     async with asyncio.timeout(PATIENCE):
-        while not connection.in_flight:
+        while not connection.in_flight:  # noqa: ASYNC110 - tells nobody
             await asyncio.sleep(0)
 
 
