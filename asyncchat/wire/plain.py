@@ -140,6 +140,8 @@ class PlainDialect:
             return
         if line.strip() in LEAVING:
             line = "/quit"
+        if line.lower().startswith(("/edit", "/delete", "/react")):
+            yield commands.Ping(id="settled")  # by its reply all before it is kept, and the last message is known
         context = slash.Context(self._here, self._partner, self._own, self._last, self._places)
         parsed = slash.parse(line, context)
         match parsed:
@@ -156,7 +158,7 @@ class PlainDialect:
         """The command with an ``id`` by which its reply is understood."""
         match command:
             case commands.Say(to=to):
-                mark = "say" if to.startswith("#") else f"direct {to}"
+                mark = f"{'say' if to.startswith('#') else 'direct'} {to}"
             case commands.Join(room=room):
                 if (known := self._known(room)) is not None:
                     return commands.Ping(id=f"switch {known}")
@@ -286,6 +288,8 @@ class PlainDialect:
                 return slash.help_lines(about)
             case "say" | "direct" if event.seq is not None:
                 self._own = event.seq
+                if about == self._here:
+                    self._last = event.seq
                 return [f"* {about} is not here now, and will read it later"] if event.code == Code.ACCEPTED else []
             case "join" | "switch":
                 return self._entered(mark, about, event.code)

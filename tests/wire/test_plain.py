@@ -41,10 +41,10 @@ def test_lines_are_the_same_however_the_bytes_are_cut() -> None:
                 if isinstance(item, commands.Hello):
                     talk.reads(welcome("#lobby"))
         assert found[1:] == [
-            commands.Say(id="say", to="#lobby", text="hi"),
-            commands.Say(id="say", to="#lobby", text="waves", kind="action"),
-            commands.Say(id="say", to="#lobby", text="/x"),
-            commands.Say(id="say", to="#lobby", text="Grüße"),
+            commands.Say(id="say #lobby", to="#lobby", text="hi"),
+            commands.Say(id="say #lobby", to="#lobby", text="waves", kind="action"),
+            commands.Say(id="say #lobby", to="#lobby", text="/x"),
+            commands.Say(id="say #lobby", to="#lobby", text="Grüße"),
             Problem(Code.TOO_LONG, "that line is too long"),
         ]
 
@@ -52,7 +52,7 @@ def test_lines_are_the_same_however_the_bytes_are_cut() -> None:
 def test_a_line_that_is_not_utf_8_is_a_problem(talk: Talk) -> None:
     assert list(talk.dialect.receive(b"gr\xfc\xdfe\nhi\n")) == [
         Problem(Code.MALFORMED, "that line is not UTF-8"),
-        commands.Say(id="say", to="#lobby", text="hi"),
+        commands.Say(id="say #lobby", to="#lobby", text="hi"),
     ]
 
 
@@ -184,9 +184,28 @@ def test_writing_to_a_person_from_now_on(talk: Talk) -> None:
 def test_ones_own_last_message_can_be_changed(talk: Talk) -> None:
     talk.reply("helo", seq=30)
     talk.reads(said(seq=31))
-    assert talk.asks("/edit hello") == commands.Edit(seq=30, text="hello")
-    assert talk.asks("/delete") == commands.Delete(seq=30)
-    assert talk.asks("/react 👍") == commands.React(seq=31, reaction="👍")
+    assert settled(talk, "/edit hello") == commands.Edit(id="asked", seq=30, text="hello")
+    assert settled(talk, "/delete") == commands.Delete(id="asked", seq=30)
+    assert settled(talk, "/react 👍") == commands.React(id="asked", seq=31, reaction="👍")
+
+
+def test_the_last_message_is_the_one_before_though_it_is_still_under_way(talk: Talk) -> None:
+    """Both lines come at once: only the reply to the first one tells which message it is."""
+    talk.reply("first", seq=30)
+    asked = iter(talk.dialect.receive(b"second\n/DELETE\n"))
+    (said, settling) = (next(asked), next(asked))
+    assert isinstance(said, commands.Say)
+    assert isinstance(settling, commands.Ping)
+    for id, seq in ((said.id, 31), (settling.id, None)):
+        assert talk.dialect.encode(events.Ok(id=id, code=Code.OK, seq=seq)) == b""
+    assert list(asked) == [commands.Delete(id="asked", seq=31)]
+
+
+def settled(talk: Talk, line: str) -> Command | Problem:
+    """What a line asks for, once all before it is kept."""
+    settling, asked = talk.dialect.receive(f"{line}\n".encode())
+    assert isinstance(settling, commands.Ping)
+    return asked
 
 
 # --- anything ---------------------------------------------------------------------------------------------------------
