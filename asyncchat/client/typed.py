@@ -24,8 +24,8 @@ SHOWN_ON_ENTERING = 20
 """Messages of the past shown on entering a room."""
 
 _SEEN_BY_ALL = (
-    commands.Edit | commands.Delete | commands.React | commands.Invite | commands.Purge
-    | commands.Kick | commands.Mute | commands.SetRole | commands.SetRoom
+    commands.Edit | commands.Delete | commands.React | commands.Purge | commands.Kick
+    | commands.Mute | commands.SetRole | commands.SetRoom
 )  # fmt: skip
 """What is done by these is told to everybody, so that it needs no word of its own."""
 

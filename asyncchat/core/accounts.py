@@ -60,6 +60,8 @@ def passwd(house: House, session: Session, person: Person, command: commands.Pas
         return Ask(
             queries.HashPassword(command.new), lambda hash: _set_password(house, session, person, command, now, hash)
         )
+    if command.old is None:
+        raise Refused(Code.WRONG_PASSWORD, "the old password is missing")
     check_attempt(house, session, now)
 
     def verified(fits: bool) -> Outcome:
@@ -70,7 +72,7 @@ def passwd(house: House, session: Session, person: Person, command: commands.Pas
             queries.HashPassword(command.new), lambda hash: _set_password(house, session, person, command, now, hash)
         )
 
-    return Ask(queries.VerifyPassword(old, command.old or ""), verified)
+    return Ask(queries.VerifyPassword(old, command.old), verified)
 
 
 def _set_password(
