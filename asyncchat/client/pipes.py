@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import msgspec
@@ -18,7 +19,7 @@ from asyncchat.client.state import Resumed
 from asyncchat.client.tokens import TokenStore
 from asyncchat.client.whoami import default_name
 from asyncchat.vocabulary import events
-from asyncchat.vocabulary.errors import ChatError
+from asyncchat.vocabulary.errors import ChatError, Refused
 from asyncchat.vocabulary.events import Event, Kept, KeptEvent
 from asyncchat.vocabulary.printable import printable
 
@@ -48,12 +49,28 @@ async def run_piped(settings: Settings) -> int:
             fingerprint=settings.fingerprint,
         ) as chat,
     ):
+        refused = await _refused_rooms(settings.rooms or (), chat)
         printer = Printer(settings, chat, output)
-        if not settings.write:
+        if settings.write:
+            sender = Sender(settings, chat, printer)
+            return await _both(printer, sender) or int(refused > 0)
+        if not refused or refused < len(settings.rooms or ()):
             await printer.run()
-            return 0
-        sender = Sender(settings, chat, printer)
-        return await _both(printer, sender)
+        return int(refused > 0)
+
+
+async def _refused_rooms(rooms: Collection[str], chat: ChatClient) -> int:
+    """How many of these rooms we cannot be in; why not is said on standard error."""
+    refused = 0
+    for room in rooms:
+        if any(same(room, entered) for entered in chat.welcome.rooms):
+            continue
+        try:
+            await chat.join(room)  # it was refused at the login: this tells why
+        except Refused as error:
+            refused += 1
+            complain(f"not in {printable(room)}: {printable(str(error))}")
+    return refused
 
 
 async def _both(printer: "Printer", sender: "Sender") -> int:

@@ -174,6 +174,17 @@ async def test_nobody_of_that_name(address: str, program: Program) -> None:
     assert (status, output, error) == (1, "", "asyncchat: line 1 is not sent: no such user: nobody (404)\n")
 
 
+async def test_a_room_that_cannot_be_entered(address: str, bob: ChatClient, program: Program) -> None:
+    """A script must not wait for ever for what is said where it is not."""
+    await bob.join("#den")
+    await bob.set_room("#den", password="sesame")
+    why = "asyncchat: not in #den: #den has a password (403)\n"
+    assert await program.run(address, "--name", "ci", "--room", "#den", "-r") == (1, "", why)
+    options = ("--name", "ci", "--room", "#LOBBY", "--room", "#den", "-w")
+    assert await program.run(address, *options, say="hi") == (1, "", why)
+    assert await texts(bob, 1) == ["hi"]
+
+
 async def test_a_name_that_is_taken(address: str, bob: ChatClient, program: Program) -> None:
     result = await program.run(address, "--name", "bob", "-w", say="hi")
     assert result == (1, "", "asyncchat: bob is taken (409)\n")
