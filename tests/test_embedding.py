@@ -15,9 +15,9 @@ from typing import Any, get_args
 import pytest
 
 import asyncchat
-from asyncchat import ChatClient, ChatServer, Code, Refused, connect, events
-from asyncchat.client import Backoff, Cursor
+from asyncchat import Backoff, ChatClient, ChatServer, Code, Refused, connect, events
 from asyncchat.client.methods import Methods
+from asyncchat.server.operator import Operator
 from tests.markdown import ROOT, blocks
 from tests.programs import python, run, running
 
@@ -37,7 +37,7 @@ def names(heading: str, number: int = 0, address: str = FREE, **more: Any) -> di
     """What the code under a heading defines, with the names at hand that the document says."""
     namespace = {name: getattr(asyncchat, name) for name in asyncchat.__all__}
     namespace |= {"asyncchat": asyncchat, "asyncio": asyncio, "logging": logging, "signal": signal}
-    namespace |= {"Backoff": Backoff, "Cursor": Cursor, **more}
+    namespace |= more
     exec(compile(source(heading, number, address=address), f"{DOCUMENT.name}: {heading}", "exec"), namespace)
     return namespace
 
@@ -159,6 +159,31 @@ async def test_reload_puts_settings_into_force(server: ChatServer) -> None:
         with pytest.raises(Refused) as refused:
             await alice.say("#lobby", "four")
     assert refused.value.code == Code.TOO_LONG
+
+
+async def test_looking_after_it(server: ChatServer, tmp_path: Path) -> None:
+    look_after = names("Looking after it", Path=Path)["look_after"]
+    async with server.connect("bob") as bob:
+        assert await look_after(server, tmp_path / "copy.db") == 1
+        async for event in bob:
+            if isinstance(event, events.Notice):
+                assert event.text == "the water boils at noon"
+                break
+        with pytest.raises(Refused) as refused:
+            await bob.say("#lobby", "not in a moderated room")
+        assert refused.value.code == Code.FORBIDDEN
+    assert (tmp_path / "copy.db").exists()
+    assert [(account.name, account.administrator) for account in server.operator.accounts()] == [("alice", True)]
+
+
+def test_the_members_that_are_listed_are_all_there_are() -> None:
+    """Beside those of its life and of its clients, which have sections of their own."""
+    section = TEXT.partition("\n## Looking after it\n")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `(\w+)", section, re.MULTILINE))
+    public = {name for name in vars(ChatServer) if not name.startswith("_")}
+    assert listed == public - {"start", "aclose", "connect", "handle_client"} | {"operator"}
+    offered = {name for name in vars(Operator) if not name.startswith("_")} - {"arrived", "part"}
+    assert offered <= set(re.findall(r"`(\w+)`", section))
 
 
 async def test_what_a_start_raises(server: ChatServer, tmp_path: Path) -> None:
