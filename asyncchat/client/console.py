@@ -127,11 +127,11 @@ class Console:
         past: list[events.Said] = []
         for place in places if count > 0 else ():
             try:
-                page = await self.chat.history(place.name, limit=count)
+                last = await self.chat.last(place.name, count)
             except ChatError as error:
                 self.screen.note(f"no history of {printable(place.name)}: {printable(str(error))}", "error")
             else:
-                past += [event for event in page.events if isinstance(event, events.Said)]
+                past += [event for event in last if isinstance(event, events.Said)]
         self.screen.past(past)
 
     def _refresh_people(self) -> None:

@@ -95,6 +95,17 @@ class Methods(ABC):
         command = commands.History(to=to, before=before, after=after, limit=limit)
         return await self._ask(command, events.History)
 
+    async def last(self, to: str, count: int, *, before: int | None = None) -> list[events.KeptEvent]:
+        """The last messages of a room or a conversation, so many or all that there are, oldest first: page by page."""
+        found: list[events.KeptEvent] = []
+        while (missing := count - len(found)) > 0:
+            page = await self.history(to, before=before, limit=missing)
+            found[:0] = page.events
+            if page.complete:
+                break
+            before = page.next
+        return found
+
     async def sync(self, after: int, *, until: int | None = None, limit: int | None = None) -> events.History:
         """A page of all that you may see after a ``seq``, oldest first."""
         return await self._ask(commands.Sync(after=after, until=until, limit=limit), events.History)
