@@ -99,13 +99,18 @@ def complain(text: str) -> None:
 
 
 class Sender:
-    """Sends lines; ``failed`` once one of them is not sent, ``last`` is the ``seq`` of the last one that is."""
+    """Sends lines; ``failed`` once one of them is not sent, ``last`` is the ``seq`` of the last one that is.
+
+    Once one is not acknowledged in time no more are read: there is no server, or as good as none, and a long text must
+    not wait for it over and over.
+    """
 
     def __init__(self, settings: Settings, chat: ChatClient, printer: "Printer") -> None:
         self._chat = chat
         self._printer = printer
         self._timeout = settings.timeout
         self._to = settings.to or next(iter(settings.rooms or chat.welcome.rooms), None)
+        self._late = False
         self.failed = False
         self.last = 0
 
@@ -119,6 +124,9 @@ class Sender:
         async with asyncio.TaskGroup() as group:
             while line := await self._line(reader):
                 number += 1
+                if self._late:
+                    self._fail(f"line {number} and what follows is not sent")
+                    break
                 text = self._text(line, number)
                 if text:
                     await free.acquire()
@@ -146,6 +154,7 @@ class Sender:
             async with asyncio.timeout(self._timeout):
                 said = await self._chat.say(to, text, nonce=nonce)
         except TimeoutError:
+            self._late = True
             self._fail(f"line {number} is not acknowledged after {self._timeout:g} s")
         except ChatError as error:
             self._fail(f"line {number} is not sent: {printable(str(error))}")
@@ -193,8 +202,7 @@ class Printer:
     async def _past(self, count: int) -> None:
         past: list[KeptEvent] = []
         for room in self._chat.welcome.rooms:
-            page = await self._chat.history(room, before=self._chat.welcome.seq + 1, limit=count)
-            past += page.events
+            past += await self._chat.last(room, count, before=self._chat.welcome.seq + 1)
         for event in sorted(past, key=lambda kept: kept.seq):
             await self._print(event)
 

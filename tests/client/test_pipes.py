@@ -13,10 +13,12 @@ import pytest
 
 from asyncchat import ChatServer, __version__
 from asyncchat.client import ChatClient, connect
+from asyncchat.client.pipes import IN_FLIGHT
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.client.processes import reaped
 from tests.client.scripted import ScriptedServer
+from tests.server.peers import limited, serving
 
 CLIENT = [sys.executable, "-m", "asyncchat.client"]
 PIPE = asyncio.subprocess.PIPE
@@ -210,6 +212,17 @@ async def test_what_is_not_acknowledged_in_time_is_not_sent(scripted: ScriptedSe
     assert result == (1, "", "asyncchat: line 1 is not acknowledged after 0.1 s\n")
 
 
+async def test_a_long_text_does_not_wait_for_each_of_its_lines(scripted: ScriptedServer, program: Program) -> None:
+    say = "\n".join(map(str, range(20_000)))
+    scripted.take_over(commands.Say, lambda peer, say: None)
+    status, _, error = await program.run(scripted.address, "--name", "ci", "-w", "--timeout", "0.3", say=say)
+    complaints = error.splitlines()
+    assert status == 1
+    assert "asyncchat: line 1 is not acknowledged after 0.3 s" in complaints
+    assert sum("and what follows is not sent" in line for line in complaints) == 1
+    assert len(complaints) <= 2 * IN_FLIGHT + 1
+
+
 async def test_a_cut_on_the_way_is_survived(scripted: ScriptedServer, program: Program) -> None:
     scripted.take_over(commands.Say, lambda peer, say: peer.cut())
     process = await program.start(scripted.address, "--name", "ci", "-w")
@@ -313,6 +326,15 @@ async def test_the_past_first(address: str, bob: ChatClient, program: Program) -
         await bob.say("#lobby", str(number))
     process = await program.start(address, "--name", "ci", "-r", "--history", "2")
     assert [(await line(process))[20:] for _ in range(2)] == ["#lobby bob: 3\n", "#lobby bob: 4\n"]
+
+
+async def test_more_of_the_past_than_a_page(program: Program) -> None:
+    async with serving(limited(page=3)) as server, connect(server.addresses[0], name="bob", rooms=["#lobby"]) as bob:
+        for number in range(10):
+            await bob.say("#lobby", str(number))
+        for count, expected in (("7", range(3, 10)), ("100", range(10))):
+            process = await program.start(server.addresses[0], "--name", f"ci{count}", "-r", "--history", count)
+            assert [(await line(process))[20:] for _ in expected] == [f"#lobby bob: {number}\n" for number in expected]
 
 
 async def test_a_reader_that_has_enough(address: str, bob: ChatClient, program: Program) -> None:
