@@ -6,8 +6,8 @@ import itertools
 import json
 import ssl
 
-from tests.campaigns.foes import Target, Underway, alive, deaf, ended, entered, line, refused, reply
-from tests.server.peers import Raw
+from tests.campaigns.foes import Target, Underway, alive, come_from, deaf, entered, line, refused, reply
+from tests.server.peers import Raw, where
 
 ROOM = "#talk"
 """Where the friends are."""
@@ -167,7 +167,8 @@ async def unknown_types(target: Target, underway: Underway) -> str:
 
 async def half_open_tls(target: Target, underway: Underway) -> str:
     """Begin TLS handshakes and never end them; send garbage in their place; meanwhile somebody comes in through TLS."""
-    address = target.tls.replace("tls", "tcp")
+    at = where(target.tls)
+    address = f"tcp://{at.host}:{at.port}"
     context = ssl.create_default_context(cafile=target.ca)
     out = ssl.MemoryBIO()
     with contextlib.suppress(ssl.SSLWantReadError):
@@ -181,13 +182,12 @@ async def half_open_tls(target: Target, underway: Underway) -> str:
         for raw, sent in zip(garbage, itertools.cycle((b"\0" * 1000, b"\x16\x03\x01" + b"\xff" * 1000)), strict=False):
             raw.send(sent)
         for raw in garbage:
-            assert b"welcome" not in await ended(raw)
+            assert b"welcome" not in await raw.rest()
             raw.abort()
-        host, port = target.tls.removeprefix("tls://").rsplit(":", 1)
-        async with entered(Raw(*await asyncio.open_connection(host, int(port), ssl=context))) as raw:
+        async with entered(Raw(*await asyncio.open_connection(at.host, at.port, ssl=context))) as raw:
             await alive(raw)
     for raw in stalled:
-        await ended(raw)
+        await raw.rest()
         raw.abort()
     return "cut: garbage at once, the others in time"
 
@@ -235,12 +235,10 @@ GUESSES = 50
 
 async def wrong_passwords(target: Target, underway: Underway) -> str:
     """Guess a password a thousand times, from twenty addresses."""
-    host, port = target.tcp.removeprefix("tcp://").rsplit(":", 1)
     codes: dict[int, int] = {}
 
     async def guess(n: int) -> None:
-        raw = Raw(*await asyncio.open_connection(host, int(port), local_addr=(f"127.0.1.{n + 1}", 0)))
-        async with raw:
+        async with await come_from(f"127.0.1.{n + 1}", target.tcp) as raw:
             for id in range(GUESSES):
                 raw.send(line(type="hello", id=id, name=OWNER, password=f"guess {id}"))
                 told = json.loads(await raw.line())

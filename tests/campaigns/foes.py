@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.server.peers import Raw
+from tests.server.peers import Raw, where
 
 
 class Target(NamedTuple):
@@ -84,19 +84,17 @@ async def refused(raw: Raw, sent: bytes, code: int = 400) -> None:
     await alive(raw)
 
 
+async def come_from(source: str, address: str) -> Raw:
+    """A peer with an address of its own, one of this machine's."""
+    at = where(address)
+    return Raw(*await asyncio.open_connection(at.host, at.port, local_addr=(source, 0)))
+
+
 async def deaf(address: str) -> Raw:
     """A peer whose system takes little for it while it does not read."""
     end = socket.socket()
     end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     end.setblocking(False)
-    host, port = address.removeprefix("tcp://").rsplit(":", 1)
-    await asyncio.get_running_loop().sock_connect(end, (host, int(port)))
+    at = where(address)
+    await asyncio.get_running_loop().sock_connect(end, (at.host, at.port))
     return Raw(*await asyncio.open_connection(sock=end, limit=4096))
-
-
-async def ended(raw: Raw) -> bytes:
-    """All that comes until the server cuts the connection."""
-    came = b""
-    while data := await raw.read("the end"):
-        came += data
-    return came

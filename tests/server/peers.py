@@ -80,12 +80,16 @@ class Raw:
         """The next line, without its end."""
         return (await self.until(b"\n")).rstrip("\r\n")
 
-    async def end(self) -> str:
+    async def rest(self) -> bytes:
         """All that comes until the peer has closed."""
         while data := await self.read("the end"):
             self.unread += data
         taken, self.unread = self.unread, b""
-        return taken.decode()
+        return taken
+
+    async def end(self) -> str:
+        """The same, as text."""
+        return (await self.rest()).decode()
 
     async def read(self, what: str = "more") -> bytes:
         """What comes next; nothing at the end, be it a reset (the server closes with bytes of ours unread)."""
