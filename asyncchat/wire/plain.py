@@ -140,7 +140,7 @@ class PlainDialect:
             return
         if line.strip() in LEAVING:
             line = "/quit"
-        if line.lower().startswith(("/edit", "/delete", "/react")):
+        if slash.recalls(line):
             yield commands.Ping(id="settled")  # by its reply all before it is kept, and the last message is known
         context = slash.Context(self._here, self._partner, self._own, self._last, self._places)
         parsed = slash.parse(line, context)

@@ -19,7 +19,8 @@ from asyncchat.wire.slash_arguments import Usage as Usage
 class SlashCommand:
     """A line of the table: all its names, how it is used, what it does in a line, and how it is parsed.
 
-    ``client_only``: it needs a program at the person's end, so that it is not there in the plain dialect.
+    ``client_only``: it needs a program at the person's end, so that it is not there in the plain dialect. ``recalls``:
+    it is about the last message if it names none.
     """
 
     names: tuple[str, ...]
@@ -27,6 +28,7 @@ class SlashCommand:
     help: str
     parse: Callable[[Words], Command | tuple[Command, ...] | Action]
     client_only: bool = False
+    recalls: bool = False
 
     @property
     def line(self) -> str:
@@ -42,7 +44,7 @@ def parse(line: str, context: Context, *, client: bool = False) -> Parsed:
     try:
         if not line.startswith("/") or line.startswith("//"):
             return _checked(parsers.say(line.removeprefix("/"), context))
-        name, arguments = [*line[1:].split(maxsplit=1), "", ""][:2]
+        name, arguments = _split(line)
         entry = find(name, client=client)
         if entry is None:
             return Usage(_unknown(name, client=client))
@@ -56,6 +58,17 @@ def parse(line: str, context: Context, *, client: bool = False) -> Parsed:
             return Usage(f"{bad}; usage: {entry.line}" if str(bad) else f"usage: {entry.line}")
     except BadUsage as bad:
         return Usage(str(bad))
+
+
+def recalls(line: str) -> bool:
+    """Must all that was typed before this line be kept, for it to be known what the line is about?"""
+    entry = find(_split(line)[0]) if line.startswith("/") else None
+    return entry is not None and entry.recalls
+
+
+def _split(line: str) -> tuple[str, str]:
+    name, arguments = [*line[1:].split(maxsplit=1), "", ""][:2]
+    return name, arguments
 
 
 def find(name: str, *, client: bool = False) -> SlashCommand | None:
@@ -153,9 +166,15 @@ COMMANDS = (
         parsers.search,
     ),
     SlashCommand(("context",), "^N", "read around a message", parsers.context),
-    SlashCommand(("edit",), "[^N] TEXT", "change your last message, or message N", parsers.edit),
-    SlashCommand(("delete",), "[^N]", "take back your last message, or message N", parsers.delete),
-    SlashCommand(("react",), "[^N] [-]REACTION", "react to the last message, or to N; - takes it off", parsers.react),
+    SlashCommand(("edit",), "[^N] TEXT", "change your last message, or message N", parsers.edit, recalls=True),
+    SlashCommand(("delete",), "[^N]", "take back your last message, or message N", parsers.delete, recalls=True),
+    SlashCommand(
+        ("react",),
+        "[^N] [-]REACTION",
+        "react to the last message, or to N; - takes it off",
+        parsers.react,
+        recalls=True,
+    ),
     SlashCommand(("invite",), "NAME [#ROOM]", "let a person into a room, and tell them", parsers.invite),
     SlashCommand(("kick",), "[#ROOM] NAME [REASON]", "put a person out of a room", parsers.kick),
     SlashCommand(("ban",), "[#ROOM|*] NAME|ADDRESS [DURATION] [REASON]", "keep somebody out", parsers.ban),
