@@ -137,16 +137,21 @@ class Failures:
 
     def check(self, address: str, now: int) -> None:
         """Raise `Refused` 429 while an address has to wait; *now* is Unix milliseconds."""
-        failing = self._by_address.get(_household(address))
+        failing = self._by_address.get(household(address))
         if failing is not None and now < failing.until:
             wait = (failing.until - now) / 1000
             raise Refused(Code.TOO_FAST, f"too many wrong passwords: try again in {wait:.0f} s", wait=wait)
+
+    def lately(self, address: str, now: int) -> int:
+        """How many wrong passwords are held against this address."""
+        failing = self._by_address.get(household(address))
+        return sum(failing.counts.values()) if failing is not None and now - failing.at <= FORGIVEN_AFTER else 0
 
     def count(self, address: str, what: str, now: int) -> None:
         """One more wrong password from this address, for *what*: the key of a name or of a room."""
         if not self.free:
             return
-        address = _household(address)
+        address = household(address)
         failing = self._by_address.pop(address, None)
         if failing is None or now - failing.at > FORGIVEN_AFTER:
             failing = _Failing()
@@ -166,11 +171,12 @@ class Failures:
 
         Only those for the same name: who has an account of their own must not buy guesses at others with it.
         """
-        address = _household(address)
+        address = household(address)
         failing = self._by_address.get(address)
         if failing is not None and failing.counts.pop(what, 0) and not failing.counts:
             del self._by_address[address]
 
 
-def _household(address: str) -> str:
+def household(address: str) -> str:
+    """What counts as one address: an IPv4 address, or a /64 of IPv6."""
     return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address

@@ -18,6 +18,7 @@ from msgspec import structs
 from asyncchat._version import __version__
 from asyncchat.core.chat import Chat
 from asyncchat.core.house import Settings
+from asyncchat.core.limits import household
 from asyncchat.server.caretaker import Caretaker
 from asyncchat.server.connection import Services, now_ms
 from asyncchat.server.doorway import Doorway
@@ -255,14 +256,18 @@ class ChatServer:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    async def _answer(self, query: queries.Query) -> Any:
+    async def _answer(self, query: queries.Query, address: str) -> Any:
         match query:
             case queries.HashPassword(password):
-                return await self._passwords.hash(password)
+                return await self._passwords.hash(password, *self._reputation(address))
             case queries.VerifyPassword(hash, password):
-                return await self._passwords.verify(hash, password)
+                return await self._passwords.verify(hash, password, *self._reputation(address))
             case _:
                 return await self._storage.ask(query)
+
+    def _reputation(self, address: str) -> tuple[str, int]:
+        """The household of an address, and how often it was wrong."""
+        return household(address), self.chat.house.wrong_passwords.lately(address, now_ms())
 
 
 async def serve(

@@ -38,7 +38,7 @@ TALK: frozenset[type] = frozenset(commands.Talk.__args__)
 
 
 class Services:
-    """What all connections of a server share."""
+    """What all connections of a server share. ``answer`` looks up what a command from an address asks for."""
 
     __slots__ = ("answer", "chat", "limits", "pipeline", "writers")
 
@@ -47,7 +47,7 @@ class Services:
         chat: Chat,
         pipeline: Pipeline,
         writers: Writers,
-        answer: Callable[[Query], Awaitable[Any]],
+        answer: Callable[[Query, str], Awaitable[Any]],
     ) -> None:
         self.chat = chat
         self.pipeline = pipeline
@@ -221,7 +221,7 @@ class Connection:
     async def _look_up(self, outcome: Outcome, command: Any) -> None:
         try:
             while type(outcome) is Ask:
-                outcome = outcome.then(await self._services.answer(outcome.query))
+                outcome = outcome.then(await self._services.answer(outcome.query, self.session.address))
             self._perform(outcome, command.id)
         except (Refused, StorageError) as error:
             self._refuse(command.id, error)
@@ -255,7 +255,7 @@ class Connection:
         while True:
             match outcome:
                 case Ask(query, then):
-                    outcome = then(await self._services.answer(query))
+                    outcome = then(await self._services.answer(query, self.session.address))
                 case Append():
                     future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
                     self._append(outcome, id, future)

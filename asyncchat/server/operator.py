@@ -89,7 +89,7 @@ class Operator:
         while True:
             match outcome:
                 case Ask(query, then):
-                    outcome = then(await self._services.answer(query))
+                    outcome = then(await self._services.answer(query, self.session.address))
                 case Append(_, code, then):
                     future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
                     self._services.pipeline.append(Ticket(self, outcome, None, future))

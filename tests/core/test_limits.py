@@ -71,6 +71,17 @@ def test_the_wait_doubles_up_to_its_longest() -> None:
     assert waits(failures, LONGEST_WAIT) == 0
 
 
+def test_what_is_held_against_an_address() -> None:
+    failures = Failures(3)
+    assert failures.lately(FAR, 0) == 0
+    for what in ("a", "b", "b"):
+        failures.count(FAR, what, 0)
+    assert failures.lately(FAR, FORGIVEN_AFTER) == 3
+    assert failures.lately(FAR, FORGIVEN_AFTER + 1) == 0
+    failures.forget(FAR, "b")
+    assert failures.lately(FAR, 0) == 1
+
+
 def test_0_free_ones_is_no_limit() -> None:
     failures = Failures(0)
     for _ in range(100):
