@@ -26,11 +26,12 @@ ECHOED = 80
 class Settings(Struct, frozen=True, kw_only=True):
     """What the operator decides about the rules.
 
-    ``guests``: anyone may take a free name. ``registration``: "open", "invitation" or "closed". ``invitations``: the
-    words that let register, each once. ``server_password``: everybody has to say it at login. ``insecure_passwords``:
-    passwords may travel unencrypted from anywhere. ``administrators``: registered names that have all rights; as long
-    as such a name is not registered, it is taken and registered from the server's own machine only, lest a stranger is
-    first.
+    ``guests``: anyone may take a free name. ``founding``: who opens rooms: "everyone", "registered" people or
+    "administrators"; they alone find out by joining that a name is taken by a private room. ``registration``: "open",
+    "invitation" or "closed". ``invitations``: the words that let register, each once. ``server_password``: everybody
+    has to say it at login. ``insecure_passwords``: passwords may travel unencrypted from anywhere. ``administrators``:
+    registered names that have all rights; as long as such a name is not registered, it is taken and registered from the
+    server's own machine only, lest a stranger is first.
     """
 
     name: str = "asyncchat"
@@ -38,6 +39,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     motd: str | None = None
     default_room: str = "#lobby"
     guests: bool = True
+    founding: str = "everyone"
     registration: str = "open"
     invitations: frozenset[str] = frozenset()
     server_password: str | None = None

@@ -24,6 +24,8 @@ def join(house: House, session: Session, person: Person, command: commands.Join,
         check_attempt(house, session, now)
     if name.key in house.rooms.by_key:
         return _join(house, session, person, command, name, now, Code.OK)
+    if not permissions.founds(house, session, person):
+        return _no_room(house, session, command, name, now)
     _check_room_for_one(house)
     created = records.RoomCreated(time=now, name=name.text, key=name.key, founder=person.id)
 
@@ -32,6 +34,19 @@ def join(house: House, session: Session, person: Person, command: commands.Join,
         return _join(house, session, person, command, name, now, Code.CREATED if mine else Code.OK)
 
     return Append((created,), then=founded)
+
+
+def _no_room(house: House, session: Session, command: commands.Join, name: RoomName, now: int) -> Outcome:
+    """As if there were a private room that does not admit them: the same words, after the same time."""
+    wrong = permissions.cannot_be_joined(name.text)
+    if command.password is None:
+        raise wrong
+
+    def verified(_: bool) -> Outcome:
+        judge(house, session, now, name.key, False, wrong)
+        raise wrong
+
+    return Ask(VerifyPassword(house.no_password, command.password), verified)
 
 
 def _join(
@@ -117,11 +132,12 @@ Opened = Callable[[Sequence[int], Sequence[str]], Outcome]
 
 def open_rooms(house: House, session: Session, person: Person, texts: Sequence[str], now: int, then: Opened) -> Outcome:
     """Found those of these rooms that do not exist, and go on. Nothing that hinders one keeps out of the others."""
-    names, problems = _wanted(house, person, texts)
+    founds = permissions.founds(house, session, person)
+    names, problems = _wanted(house, person, texts, founds=founds)
     missing = [
         records.RoomCreated(time=now, name=name.text, key=key, founder=person.id)
         for key, name in names.items()
-        if key not in house.rooms.by_key
+        if founds and key not in house.rooms.by_key
     ]
 
     def founded(_: Sequence[int]) -> Outcome:
@@ -131,7 +147,9 @@ def open_rooms(house: House, session: Session, person: Person, texts: Sequence[s
     return Append(tuple(missing), then=founded) if missing else founded(())
 
 
-def _wanted(house: House, person: Person, texts: Sequence[str]) -> tuple[dict[str, RoomName], list[str]]:
+def _wanted(
+    house: House, person: Person, texts: Sequence[str], *, founds: bool
+) -> tuple[dict[str, RoomName], list[str]]:
     """The rooms that these texts name, by key, as far as there may be so many; and what is wrong with the others."""
     names: dict[str, RoomName] = {}
     problems: list[str] = []
@@ -146,7 +164,7 @@ def _wanted(house: House, person: Person, texts: Sequence[str]) -> tuple[dict[st
             limit = house.limits.rooms
             if limit and len(person.rooms) + fresh >= limit:
                 raise Refused(Code.FORBIDDEN, f"you are in {limit} rooms already")
-            if known is None:
+            if known is None and founds:
                 _check_room_for_one(house, opening)
                 opening += 1
             fresh += 1
@@ -169,7 +187,10 @@ def _enterable(
     problems: list[str] = []
     for key, name in names.items():
         room = house.rooms.by_key.get(key)
-        if room is None:  # dropped just now
+        if room is None:
+            # Dropped just now, if they may open rooms: nothing to tell.
+            if not permissions.founds(house, session, person):
+                problems.append(permissions.cannot_be_joined(name.text).text)
             continue
         try:
             if person not in room.members and permissions.check_join(house, session, person, room, name.text, now):

@@ -1,8 +1,9 @@
 """The one gate for every right. The rules reach rooms and their past only through these functions.
 
 A private room does not exist for those whom it does not admit: the answer is the same 404, to the letter, as for a name
-that no room has. To join is the one command that has to say more, since it would open a room of that name: it is
-answered 403, that this name cannot be joined, and not why.
+that no room has. To join is the one command that has to say more to those who may open rooms, since it would open one
+of that name: it is answered 403, that this name cannot be joined, and not why. Those who may not open any are answered
+the same for every name that they cannot join.
 """
 
 from asyncchat.core.house import House, no_such_room
@@ -106,6 +107,17 @@ def check_join(house: House, session: Session, person: Person, room: Room, name:
     if room.private:
         raise cannot_be_joined(name)
     return False
+
+
+def founds(house: House, session: Session, person: Person) -> bool:
+    """May this person open a room?"""
+    match house.settings.founding:
+        case "everyone":
+            return True
+        case "registered" if person.registered:
+            return True
+        case _:
+            return session.inside or house.is_administrator(person)
 
 
 def cannot_be_joined(name: str) -> Refused:

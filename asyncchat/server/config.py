@@ -79,6 +79,7 @@ def configure(
             motd=_motd(values.get("motd"), read),
             default_room=_room(values.get("default_room", "#lobby")),
             guests=values.get("guests", True),
+            founding=values.get("founding", "everyone"),
             registration=values.get("registration", "open"),
             invitations=frozenset(values.get("invitations", ())),
             server_password=secret,

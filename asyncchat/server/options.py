@@ -10,6 +10,7 @@ Kind = Literal["text", "path", "switch", "texts", "limits"]
 """What a setting takes: a text, a path, true or false, several texts, or a table of numbers."""
 
 REGISTRATION = ("open", "invitation", "closed")
+FOUNDING = ("everyone", "registered", "administrators")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 EXAMPLE_LIMIT = LIMIT_NAMES[1]
@@ -47,6 +48,7 @@ OPTIONS = (
         "default_room", "text", "the room that everyone enters (default #lobby)", "--default-room", "ROOM"
     ),
     Option("guests", "switch", "let people in under a free name (default: yes)", "--guests"),
+    Option("founding", "text", "who may open a room (default everyone)", "--founding", choices=FOUNDING),
     Option(
         "registration", "text", "who may make an account (default open)", "--registration", choices=REGISTRATION
     ),

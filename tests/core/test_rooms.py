@@ -36,6 +36,29 @@ def test_a_room_is_opened_by_whoever_comes_first_and_theirs(world: World) -> Non
     assert names(world, "#tea") == ["alice", "bob"]
 
 
+@pytest.mark.parametrize(
+    ("founding", "who"),
+    [("everyone", "gra"), ("registered", "ra"), ("administrators", "a")],
+)
+def test_who_may_open_rooms_is_the_operators_to_say(founding: str, who: str) -> None:
+    world = World(founding=founding)
+    people = {"g": world.guest("guest_"), "r": world.registered("robin"), "a": world.administrator()}
+    for letter, client in people.items():
+        opened = letter in who
+        assert client.code(Join(id=1, room=f"#{letter}")) == (Code.CREATED if opened else Code.FORBIDDEN)
+        assert (f"#{letter}" in world.house.rooms.by_key) == opened
+        welcome = world.client().login(token=client.token, rooms=["#lobby", f"#{letter}{letter}"])
+        assert (f"#{letter}{letter}" in welcome.rooms) == opened
+    assert people["g"].code(Join(id=2, room="#a")) == Code.OK, "once it is open, it is open to all"
+
+
+def test_the_apps_own_clients_open_rooms() -> None:
+    world = World(founding="administrators")
+    client = world.client(inside=True)
+    assert client.login("bot", rooms=["#status"]).rooms == ["#status"]
+    assert client.code(Join(id=1, room="#news")) == Code.CREATED
+
+
 def test_to_join_again_is_no_news(world: World) -> None:
     alice = world.guest("alice")
     assert alice.do(Join(id=1, room="#LOBBY")) == events.Ok(id=1, code=Code.OK, text="you are in #lobby already")

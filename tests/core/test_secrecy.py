@@ -13,7 +13,8 @@ from msgspec import structs
 
 from asyncchat.vocabulary import commands as c
 from asyncchat.vocabulary import events
-from asyncchat.vocabulary.terms import Role
+from asyncchat.vocabulary.queries import VerifyPassword
+from asyncchat.vocabulary.terms import Code, Role
 from tests.core.driver import Client, World
 
 SECRET = "#secret"
@@ -281,6 +282,39 @@ def test_to_log_in_into_it_tells_no_more(options: dict[str, Any], outsider: Call
     welcome, *notices = scene.seen(scene.world.client(), c.Hello(id=1, token=eve.token, rooms=["#SECRET"]))
     assert welcome.rooms == ["#lobby", "#cellar"]
     assert notices == [events.Notice(text="#SECRET cannot be joined")]
+
+
+def restricted(secret: bool, **options: Any) -> Scene:
+    """As before, and from now on only administrators open rooms."""
+    scene = Scene(secret, **options)
+    scene.world.house.settings = structs.replace(scene.world.settings, founding="administrators")
+    return scene
+
+
+@pytest.mark.parametrize("outsider", OUTSIDERS)
+@pytest.mark.parametrize("options", [{}, {"password": WORD}])
+@pytest.mark.parametrize("password", [None, "simsim", WORD[:-1]])
+@pytest.mark.parametrize("name", NAMES)
+def test_who_may_open_no_rooms_does_not_learn_of_it_by_joining_either(
+    name: str, password: str | None, options: dict[str, Any], outsider: Callable[[Scene], Client]
+) -> None:
+    def seen(scene: Scene) -> list[Any]:
+        eve = outsider(scene)
+        scene.world.memory.asked.clear()
+        answers = [scene.seen(eve, c.Join(id=n, room=name, password=password)) for n in range(7)]
+        welcome, *notices = scene.seen(scene.world.client(), c.Hello(id=9, token=eve.token, rooms=["#cellar", name]))
+        assert [room for room in welcome.rooms if room not in ("#cellar", "#lobby")] == []
+        hashes = sum(isinstance(asked, VerifyPassword) for asked in scene.world.memory.asked)
+        return [answers, notices, hashes]
+
+    with_it, without = seen(restricted(True, **options)), seen(restricted(False))
+    assert with_it == without
+    answers, notices, hashes = without
+    typed = name.replace("＃", "#")
+    assert answers[0] == [events.Error(id=0, code=Code.FORBIDDEN, text=f"{typed} cannot be joined")]
+    assert answers[-1][0].code == (403 if password is None else 429), "guesses cost the same, too"
+    assert notices == [events.Notice(text=f"{typed} cannot be joined")]
+    assert (hashes > 0) == (password is not None)
 
 
 def test_those_whom_it_admits_get_in() -> None:

@@ -62,6 +62,7 @@ def test_every_setting_of_a_file() -> None:
             "motd": "motd.txt",
             "default_room": "#Hall",
             "guests": False,
+            "founding": "registered",
             "registration": "invitation",
             "invitations": ["apple", "pear"],
             "server_password": "xyzzy",
@@ -82,6 +83,7 @@ def test_every_setting_of_a_file() -> None:
         motd="Welcome.\nBe kind.",
         default_room="#Hall",
         guests=False,
+        founding="registered",
         registration="invitation",
         invitations=frozenset({"apple", "pear"}),
         server_password="xyzzy",
@@ -150,6 +152,7 @@ def test_sockets_handed_over_are_listened_on() -> None:
         ({"tls_key": "key"}, "tls_cert: tls_key is of no use without it"),
         ({"data": ""}, "data: an empty path"),
         ({"registration": "no"}, "registration: 'no' is none of open, invitation, closed"),
+        ({"founding": "no"}, "founding: 'no' is none of everyone, registered, administrators"),
         ({"log_level": "LOUD"}, "log_level: 'LOUD' is none of DEBUG, INFO, WARNING, ERROR"),
         ({"motd": "nowhere"}, "motd: cannot read /etc/chat/nowhere: No such file or directory"),
         ({"default_room": "lobby"}, "default_room: 'lobby' is no room: "),
@@ -211,7 +214,7 @@ def test_every_field_of_the_settings_can_be_set() -> None:
 
 
 def test_every_flag_gives_its_setting() -> None:
-    values = {"limits": "text=1", "registration": "closed", "log_level": "warning"}
+    values = {"limits": "text=1", "founding": "registered", "registration": "closed", "log_level": "warning"}
     for option in OPTIONS:
         if option.flag is None:
             continue

@@ -52,7 +52,7 @@ def test_every_flag_is_named() -> None:
 
 def test_the_defaults_of_settings_are_right() -> None:
     table = rows("Settings")
-    for name in ("name", "default_room", "registration"):
+    for name in ("name", "default_room", "founding", "registration"):
         assert table[name][2] == f"`{getattr(Settings(), name)}`"
     for name in ("guests", "insecure_passwords"):
         assert table[name][2] == str(getattr(Settings(), name)).lower()
