@@ -154,7 +154,12 @@ class ChatClient(Methods):
         Raises `Refused`; `ConnectionLost` when there is no connection any more and will be none, or (see
         `requests.SENT_AGAIN` for the commands to which that does not apply) when it was cut before the reply.
         """
-        return await self._reply_to(self._requests.add(command))
+        result = await self._reply_to(self._requests.add(command))
+        if isinstance(result, events.Ok) and result.token is not None:
+            # Another password made all tokens void but this one.
+            self._login.token = result.token
+            await self._keep_token()
+        return result
 
     def typing(self, to: str, *, active: bool = True) -> None:
         """Let a room or a person know that you are typing; lost when there is no connection."""

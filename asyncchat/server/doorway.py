@@ -182,7 +182,10 @@ class Doorway:
         for connection in list(self.connections):
             reason = overdue(connection, now, limits)
             if reason is not None:
-                connection.close(Bye(code=Code.GONE, reason=reason), reason)
+                # Who was silent may have been asleep, a laptop or a program that was stopped: it may come back.
+                known = connection.session.person is not None
+                bye = Bye(code=Code.UNAVAILABLE, reason=reason, reconnect=0.0 if known else None)
+                connection.close(bye, reason)
 
     def close(self, bye: Callable[[], Bye], reason: str) -> None:
         """Let nobody in any more, and say goodbye to everyone."""

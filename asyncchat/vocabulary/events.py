@@ -198,7 +198,7 @@ class Notice(Base, frozen=True, kw_only=True):
 
 
 class Bye(Base, frozen=True, kw_only=True):
-    """The server closes this connection. ``reconnect``: seconds after which to come back; without it, do not."""
+    """The server closes this connection. ``reconnect``: come back after so many seconds (0: at once), else do not."""
 
     code: Code = Code.UNAVAILABLE
     reason: str

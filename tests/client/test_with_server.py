@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asyncchat import ChatServer, Limits, Settings
-from asyncchat.client import Backoff, ChatClient, Connecting, Resumed, connect
+from asyncchat.client import Backoff, ChatClient, Connecting, Resumed, TokenStore, connect
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.errors import ChatError, Refused
 from tests.client.processes import reaped
@@ -110,6 +110,35 @@ async def test_a_room_with_a_password_is_entered_again(server: ChatServer) -> No
         await olga.say("#secret", "two")
         assert await texts(alice, 2) == ["one", "two"]
         assert alice.joined == {"#secret"}
+
+
+async def test_a_client_with_another_password_comes_back_with_the_new_token(server: ChatServer, tmp_path: Path) -> None:
+    """To set a password makes all earlier tokens void."""
+    store = TokenStore(tmp_path)
+    async with to(server, "alice", token_store=store) as alice, to(server, "bob") as bob:
+        await alice.register("correct horse")
+        await alice.passwd("staple correct", "correct horse")
+        _cut(alice)
+        await bob.say("#lobby", "after")
+        assert await texts(alice, 1) == ["after"]
+        async with to(server, "alice", token_store=store) as again:
+            assert again.name == "alice"
+
+
+async def test_who_was_asleep_for_too_long_comes_back() -> None:
+    """A laptop that was closed, or a program that was stopped, finds the server's goodbye when it goes on."""
+    settings = Settings(limits=Limits(idle_seconds=0.1, ping_seconds=0))
+    async with ChatServer(listen=["tcp://127.0.0.1:0"], settings=settings) as server, to(server, "alice") as alice:
+        link = alice._upkeep.link
+        assert link is not None
+        link._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a transport that also reads
+        while server.connected:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0)
+        server.reload(Settings())
+        async with to(server, "bob") as bob:
+            await bob.say("#lobby", "good morning")
+        link._writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert await texts(alice, 1) == ["good morning"]
 
 
 async def test_letters_to_a_registered_person_who_was_away(server: ChatServer) -> None:
