@@ -76,7 +76,8 @@ class ChatServer:
         self._storage = Storage(MEMORY if data == MEMORY else Path(data) / DATABASE)
         self._settings = structs.replace(settings or Settings(), version=__version__)
         self._listeners: list[Listener] = []
-        self._handlers: set[asyncio.Task[Any]] = set()
+        self._handlers: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
+        self._cancelled: set[asyncio.Task[Any]] = set()
         self._doorway: Doorway | None = None
         self._undo: contextlib.AsyncExitStack | None = None
 
@@ -174,12 +175,14 @@ class ChatServer:
         self._listeners.clear()
 
     async def _end_handlers(self) -> None:
-        handlers = {task for task in self._handlers if task is not asyncio.current_task()}
+        # Not the tasks: one of the app's own may go on when its client has ended.
+        handlers = {ended: task for task, ended in self._handlers.items() if task is not asyncio.current_task()}
         if not handlers:
             return
         _, late = await asyncio.wait(handlers, timeout=self._settings.limits.flush_seconds or None)
-        for task in late:
-            task.cancel()
+        for ended in late:
+            self._cancelled.add(handlers[ended])
+            handlers[ended].cancel()
         if late:
             await asyncio.wait(late)
 
@@ -232,19 +235,24 @@ class ChatServer:
     ) -> None:
         doorway, task = self._running(), asyncio.current_task()
         assert task is not None
-        self._handlers.add(task)
+        ended = self._handlers[task] = asyncio.get_running_loop().create_future()
         try:
             await doorway.handle(reader, writer, tls=tls, inside=inside)
         except asyncio.CancelledError:
-            # Only `aclose` cancels handlers, and awaits them: to end quietly is what it wants (on 3.11, streams would
-            # report a cancelled handler as an error).
             writer.transport.abort()
+            if task not in self._cancelled:
+                raise  # the app's own wish: a timeout, a task group
+            # `aclose` wants the client ended, not the task, which may be the app's (and streams on 3.11 would report
+            # a cancelled one as an error).
+            task.uncancel()
         except Exception:
             # The root of the task: nobody awaits it, so a fault of ours ends here, and ends one client only.
             log.exception("a fault while serving a client")
             writer.transport.abort()
         finally:
-            self._handlers.discard(task)
+            del self._handlers[task]
+            self._cancelled.discard(task)
+            ended.set_result(None)
 
     def connect(self, name: str, **options: Any) -> "Inside":
         """A client inside the process: ``async with server.connect("bot") as bot``, then as `asyncchat.connect`."""

@@ -253,6 +253,48 @@ async def test_a_listener_of_the_apps_own_that_goes_on_after_the_server() -> Non
     await listener.wait_closed()
 
 
+async def test_an_app_may_give_up_on_a_client() -> None:
+    """The task in which a client is served is the app's: it can be cancelled, and its deadlines hold."""
+    async with ChatServer(listen=[]) as server:
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await server.handle_client(reader, writer)
+        assert await _hung_up(ours)
+        assert server.connected == 0
+
+
+async def test_a_task_of_the_apps_own_goes_on_when_the_server_has_ended_its_client() -> None:
+    """Neither does the server wait for the task, nor is the task cancelled: not even one whose client does not read."""
+    settings = limited(flush_seconds=0.01)
+    finish, served = asyncio.Event(), asyncio.Event()
+
+    async def of_the_app(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.handle_client(reader, writer)
+        served.set()
+        await finish.wait()
+
+    server = await ChatServer(listen=[], settings=settings).start()
+    ours, theirs = socket.socketpair()
+    task = asyncio.create_task(of_the_app(*await asyncio.open_connection(sock=theirs)))
+    async with Native(Raw(*await asyncio.open_connection(sock=ours))) as alice:
+        await alice.get(commands.Hello(name="alice"), events.Welcome)
+        await server.aclose()
+        assert served.is_set()
+        assert not task.done()
+        finish.set()
+        await task
+
+
+async def _hung_up(end: socket.socket) -> bool:
+    reader, writer = await asyncio.open_connection(sock=end)
+    data = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return not data
+
+
 async def test_a_client_inside_the_process_that_is_refused() -> None:
     async with serving() as server:
         with pytest.raises(Refused):
