@@ -212,10 +212,8 @@ class Connection:
             if type(outcome) is Ask:
                 return self._look_up(outcome, command)
             self._perform(outcome, command.id)
-        except (Refused, StorageError) as error:
-            self._refuse(command.id, error)
-        except Exception:  # noqa: BLE001 - the root of a command: `_fault` logs it and tells the client
-            self._fault(command)
+        except Exception as error:  # noqa: BLE001 - the root of a command: see `_failed`
+            self._failed(command.id, error)
         return None
 
     async def _look_up(self, outcome: Outcome, command: Any) -> None:
@@ -223,24 +221,22 @@ class Connection:
             while type(outcome) is Ask:
                 outcome = outcome.then(await self._services.answer(outcome.query, self.session.address))
             self._perform(outcome, command.id)
-        except (Refused, StorageError) as error:
-            self._refuse(command.id, error)
-        except Exception:  # noqa: BLE001 - as above
-            self._fault(command)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(command.id, error)
 
     async def _command(self, command: Any, id: Id | None) -> None:
         """Handle a command to its end."""
         try:
             await self._settle(self._services.chat.handle(self.session, command, now_ms()), id)
-        except (Refused, StorageError) as error:
-            self._refuse(id, error)
-        except Exception:  # noqa: BLE001 - as above
-            self._fault(command)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(id, error)
 
-    def _fault(self, command: commands.Command) -> None:
-        # The client is told and lives on: one command that hits a fault of ours must not cost it the session.
-        log.exception("a fault while handling %s", type(command).__name__)
-        self._refuse(command.id, Refused(Code.SERVER_FAULT, "a fault of the server"))
+    def _failed(self, id: Id | None, error: Exception) -> None:
+        """A command came to nothing. A fault of ours must not cost the client its session: it is told and lives on."""
+        if not isinstance(error, Refused | StorageError):
+            log.error("a fault while handling a command", exc_info=error)
+            error = Refused(Code.SERVER_FAULT, "a fault of the server")
+        self._refuse(id, error)
 
     def _refuse(self, id: Id | None, error: Refused | StorageError) -> None:
         name = self.session.person.name if self.session.person is not None else self.session.address or "a client"
@@ -306,8 +302,8 @@ class Connection:
                     self._done(ticket.id, append, ticket.seqs)
                 else:
                     self._perform(append.then(ticket.seqs), ticket.id)
-            except (Refused, StorageError) as error:
-                self._refuse(ticket.id, error)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._failed(ticket.id, error)
         if self._idle is not None and self.in_flight == 0 and not self._idle.done():
             self._idle.set_result(None)
 

@@ -102,19 +102,18 @@ class Pipeline:
             urgent = urgent or kind not in UNHURRIED
             assert ticket is None or type(ticket) is Ticket
             try:
-                effects = apply(entry.seq, record, ticket.waiter.session if ticket is not None else None)
+                for effect in apply(entry.seq, record, ticket.waiter.session if ticket is not None else None):
+                    self._take_effect(effect)
             except Refused as refused:
                 self._back(ticket, entry.seq, refused)
                 continue
             except Exception:
                 # No caller is left to tell: what cannot be applied is a fault of ours, and must not stop the rest.
-                log.exception("cannot apply a record of type %s", type(record).__name__)
+                log.exception("cannot apply a record of type %s", kind.__name__)
                 self._back(ticket, entry.seq, Refused(Code.SERVER_FAULT, "a fault of the server"))
                 continue
             if kind is records.Attached and ticket is not None:
                 _log_login(ticket.waiter.session)
-            for effect in effects:
-                self._take_effect(effect)
             self._back(ticket, entry.seq, None)
         writers.end_run()
         self._answer()

@@ -5,12 +5,15 @@ all that the pass had for it. Nothing here awaits: a slow reader delays nobody.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.events import Event, Gap, Joined, Result, Said, Told, Welcome
 from asyncchat.wire.dialect import Dialect
+
+log = logging.getLogger("asyncchat.server")
 
 UNHURRIED_SECONDS = 0.01
 """For so long who joined and left may wait for more of it, or for a message: in a crowd it is most of all writes."""
@@ -21,11 +24,13 @@ class ClientWriter:
 
     ``owner``: its connection. ``buffer``: bytes that may wait in its transport before it becomes a history reader (0:
     unlimited); the transport's own marks are set by it, so that it stays as it was at the beginning. ``pending``: bytes
-    of this pass. ``held``: the client is not welcomed yet; what happens waits until it is. ``lagging_since``: the
-    ``seq`` after which it was sent no more events because it does not read, or None.
+    of this pass. ``held``: the client is not welcomed yet; what happens waits until it is, and ``waiting`` counts its
+    bytes. ``lagging_since``: the ``seq`` after which it was sent no more events because too much waits, or None.
     """
 
-    __slots__ = ("buffer", "dialect", "drained", "held", "lagging_since", "owner", "pending", "stream", "transport")
+    __slots__ = (
+        "buffer", "dialect", "drained", "held", "lagging_since", "owner", "pending", "stream", "transport", "waiting",
+    )  # fmt: skip
 
     def __init__(self, stream: asyncio.StreamWriter, owner: object, dialect: Dialect, buffer: int) -> None:
         self.stream = stream
@@ -35,6 +40,7 @@ class ClientWriter:
         self.buffer = buffer
         self.pending: list[bytes] = []
         self.held = True
+        self.waiting = 0
         self.lagging_since: int | None = None
         self.drained: asyncio.Task[None] | None = None
         if buffer:
@@ -51,6 +57,7 @@ class Writers:
         self._dirty: list[ClientWriter] = []
         self._replied: list[ClientWriter] = []
         self._replies_due = False
+        self._crammed: list[ClientWriter] = []
         self._timer: asyncio.TimerHandle | None = None
         self._run: list[Said | Joined] = []
         self._run_of: type[Said | Joined] = Said
@@ -108,10 +115,11 @@ class Writers:
 
     def end_run(self) -> None:
         """Hand out what is gathered so far; call it before an audience changes in any other way."""
-        if self._run:
-            self._spread(self._run, self._run_to)
-            self._run = []
+        run, to = self._run, self._run_to
         self._run_to = ()
+        if run:
+            self._run = []
+            self._spread(run, to)
 
     def _spread(self, told: Collection[Event | Result], to: Collection[Session]) -> None:
         encoded: dict[str, bytes] = {}
@@ -121,17 +129,22 @@ class Writers:
             dialect = writer.dialect
             data = encoded.get(dialect.variant)
             if data is None:
-                data = encoded[dialect.variant] = b"".join([dialect.encode_shared(event) for event in told])
+                data = encoded[dialect.variant] = _encoded(dialect, told)
             if writer.lagging_since is not None:
                 continue  # also when replies are pending: what it misses must be one stretch of the log
             pending = writer.pending
             if not pending:
                 dirty.append(writer)
             pending.append(data)
+            if writer.held:
+                writer.waiting += len(data)
+                if 0 < writer.buffer < writer.waiting:
+                    self._crammed.append(writer)
 
     def flush(self) -> None:
         """Write what is pending: one `write` per client."""
         self.end_run()
+        self._hold_no_more()
         dirty, self._dirty = self._dirty, []
         self._write_pending(dirty)
 
@@ -175,7 +188,16 @@ class Writers:
         transport.write(data)
         if writer.buffer and transport.get_write_buffer_size() > writer.buffer and writer.lagging_since is None:
             writer.lagging_since = self._seq()
+        if writer.lagging_since is not None and writer.drained is None:
             writer.drained = asyncio.get_running_loop().create_task(self._catch_up(writer))
+
+    def _hold_no_more(self) -> None:
+        """For whom too much waits before their welcome, it goes no further: they are told the gap behind it."""
+        if self._crammed:
+            for writer in self._crammed:
+                if writer.held:
+                    writer.lagging_since = self._seq()
+            self._crammed = []
 
     async def _catch_up(self, writer: ClientWriter) -> None:
         """Wait until a slow reader has read, then tell it what it missed."""
@@ -189,6 +211,14 @@ class Writers:
         writer.lagging_since = None
         if after is not None and until > after:
             self.send(writer, (Gap(after=after, until=until),))
+
+
+def _encoded(dialect: Dialect, told: Collection[Event | Result]) -> bytes:
+    try:
+        return b"".join([dialect.encode_shared(event) for event in told])
+    except Exception:  # a fault of ours: in one dialect alone, and of this event alone
+        log.exception("cannot encode for %s", dialect.variant)
+        return b""
 
 
 def _alike(event: Said, origin: Session | None) -> bool:

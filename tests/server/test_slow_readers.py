@@ -13,7 +13,8 @@ from asyncchat import ChatServer, connect
 from asyncchat.server import caretaker
 from asyncchat.server.writers import ClientWriter
 from asyncchat.storage.pages import FEWER, PAGE_TEXT
-from asyncchat.vocabulary import commands, events, records
+from asyncchat.vocabulary import commands, events, queries, records
+from asyncchat.wire.plain import PlainDialect
 from tests.server.peers import Native, Plain, Raw, limited, serving, where
 
 BUFFER = 1 << 19
@@ -131,6 +132,53 @@ async def test_what_a_slow_reader_asks_for_waits_until_it_reads(server: ChatServ
             assert not page.complete
             assert PAGE_TEXT // FEWER < len(page.events) * len(LONG) <= PAGE_TEXT
             greedy.told.clear()
+
+
+async def test_what_waits_for_a_welcome_is_bounded(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database may be busy while a newcomer's letters are looked for: who came so far is told the rest as a gap."""
+    async with await Native.open(server, "late") as late:
+        token = late.welcome.token
+        await late.get(commands.Register(), events.Ok)
+    asked, free = asyncio.Event(), asyncio.Event()
+    ask = server._storage.ask
+
+    async def busy(query: Any) -> Any:
+        if isinstance(query, queries.FindSince):
+            asked.set()
+            await free.wait()
+        return await ask(query)
+
+    monkeypatch.setattr(server._storage, "ask", busy)
+    async with await Native.open(server, "sender") as sender, await Native.open(server) as late:
+        letter = await sender.say("a letter", to="late")
+        late.send(commands.Hello(id="hello", name="late", token=token))
+        await asked.wait()
+        said = await talk(sender, ENOUGH)
+        (held,) = (writer for writer in server._writers.all if writer.held)
+        assert sum(map(len, held.pending)) < BUFFER + 40 * len(LONG)
+        free.set()
+        gap = await late.event(events.Gap)
+        live = seqs_of(late.told)
+        assert live == [letter, *said[: len(live) - 1]]
+        assert (gap.after, gap.until) == (live[-1], said[-1])
+        last = await sender.say("live again")
+        assert (await late.event(events.Said, text="live again")).seq == last
+
+
+async def test_what_one_dialect_cannot_say_costs_the_others_nothing(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(self: PlainDialect, told: Any) -> bytes:
+        raise KeyError("a fault of ours")
+
+    async with await Plain.enter(server, "carol") as carol, await Native.open(server, "alice") as alice:
+        with monkeypatch.context() as patched:
+            patched.setattr(PlainDialect, "encode_shared", faulty)
+            seq = await alice.say("does everyone hear me?")
+            assert (await alice.event(events.Said)).seq == seq
+        assert "cannot encode" in caplog.text
+        await alice.say("and now?")
+        assert await carol.matching("now") == "alice: and now?"
 
 
 async def test_replies_to_a_slow_reader_close_no_gap(server: ChatServer) -> None:
