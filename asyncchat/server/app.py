@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec import structs
 
@@ -34,7 +34,7 @@ from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.names import skeleton
 
 if TYPE_CHECKING:
-    from asyncchat.server.inprocess import Inside
+    from asyncchat.server.inprocess import Inside, Options
 
 log = logging.getLogger("asyncchat.server")
 
@@ -71,6 +71,8 @@ class ChatServer:
         settings: Settings | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        if isinstance(listen, str):
+            raise TypeError("listen is a list of addresses, not one address")
         self._listen = tuple(listen)
         self._tls = tls
         self._storage = Storage(MEMORY if data == MEMORY else Path(data) / DATABASE)
@@ -80,6 +82,8 @@ class ChatServer:
         self._cancelled: set[asyncio.Task[Any]] = set()
         self._doorway: Doorway | None = None
         self._undo: contextlib.AsyncExitStack | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._closers: set[asyncio.Task[Any] | None] = set()
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -115,7 +119,7 @@ class ChatServer:
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
         doorway = self._doorway = Doorway(services, descriptors_for_clients())
-        self.operator = Operator(services)
+        self._operator = Operator(services)
         await storage.log.start(self._pipeline.applied, self._pipeline.failed)
         for record in due:
             self._pipeline.append_own(record)
@@ -136,6 +140,7 @@ class ChatServer:
 
         The default room stays, and so does the limit ``hashes``: these only a restart changes.
         """
+        self._running()
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
@@ -156,10 +161,24 @@ class ChatServer:
         """Close in the order that loses nothing. Idempotent; afterwards no task, thread or socket is left.
 
         Stop accepting; tell everyone ``bye`` with a delay to come back after; finish the commit in flight; flush for at
-        most `Limits.flush_seconds`; cancel and await every handler; close the storage.
+        most `Limits.flush_seconds`; cancel and await every handler; close the storage. Who is cancelled meanwhile waits
+        to the end all the same, which comes soon then: see `hurry`.
         """
-        if self._undo is not None:
-            await self._undo.aclose()
+        if self._undo is None:
+            return
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._undo.aclose(), name="asyncchat shutdown")
+        self._closers.add(asyncio.current_task())
+        cancelled: asyncio.CancelledError | None = None
+        while not self._closing.done():
+            try:
+                await asyncio.wait({self._closing})
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self.hurry()
+        self._closing.result()
+        if cancelled is not None:
+            raise cancelled
 
     async def _stop_listening(self) -> None:
         for listener in self._listeners:
@@ -176,7 +195,7 @@ class ChatServer:
 
     async def _end_handlers(self) -> None:
         # Not the tasks: one of the app's own may go on when its client has ended.
-        handlers = {ended: task for task, ended in self._handlers.items() if task is not asyncio.current_task()}
+        handlers = {ended: task for task, ended in self._handlers.items() if task not in self._closers}
         if not handlers:
             return
         _, late = await asyncio.wait(handlers, timeout=self._settings.limits.flush_seconds or None)
@@ -203,6 +222,12 @@ class ChatServer:
     def addresses(self) -> list[str]:
         """Where the server listens, with the ports that it got."""
         return [listener.address for listener in self._listeners]
+
+    @property
+    def operator(self) -> Operator:
+        """Commands with every right, accounts and figures: for the app, and for the console."""
+        self._running()
+        return self._operator
 
     @property
     def connected(self) -> int:
@@ -254,7 +279,7 @@ class ChatServer:
             self._cancelled.discard(task)
             ended.set_result(None)
 
-    def connect(self, name: str, **options: Any) -> "Inside":
+    def connect(self, name: str, **options: Unpack["Options"]) -> "Inside":
         """A client inside the process: ``async with server.connect("bot") as bot``, then as `asyncchat.connect`."""
         # Imported when it is used: a server that nobody asks for it does without the client.
         from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415

@@ -3,18 +3,30 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypedDict, Unpack
 
 from asyncchat.client import ChatClient, connect_streams
+from asyncchat.client.chat import OnState
 
 Inside = contextlib.AbstractAsyncContextManager[ChatClient]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+class Options(TypedDict, total=False):
+    """Those of `connect_streams`."""
+
+    token: str | None
+    password: str | None
+    rooms: Iterable[str] | None
+    server_password: str | None
+    queue: int
+    on_state: OnState | None
+
+
 @contextlib.asynccontextmanager
-async def connect_inside(handle: Handler, name: str, **options: Any) -> AsyncIterator[ChatClient]:
-    """A client of the server whose handler of inside clients this is; *options* are those of `connect_streams`."""
+async def connect_inside(handle: Handler, name: str, **options: Unpack[Options]) -> AsyncIterator[ChatClient]:
+    """A client of the server whose handler of inside clients this is."""
     ours, theirs = socket.socketpair()
     serving = asyncio.create_task(_serve(handle, ours), name="asyncchat in-process client")
     try:

@@ -43,6 +43,8 @@ class Address:
 
 def parse_address(text: str, *, listening: bool = False) -> Address:
     """The address that *text* names; raises ValueError, with a text for people, when it names none."""
+    if not text:
+        raise ValueError("an empty address: write tcp://HOST:PORT")
     if listening and text.startswith(("fd:", "tls+fd:")):
         kind, _, number = text.partition(":")
         if not (number.isascii() and number.isdigit() and len(number) < 10):

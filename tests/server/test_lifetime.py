@@ -108,7 +108,7 @@ async def test_a_port_in_use(data: Path | str) -> None:
         pass  # the database is free
 
 
-@pytest.mark.parametrize("address", ["tls://127.0.0.1:0", "gopher://x", "tcp://127.0.0.1:99999", "nonsense://"])
+@pytest.mark.parametrize("address", ["", "tls://127.0.0.1:0", "gopher://x", "tcp://127.0.0.1:99999", "nonsense://"])
 async def test_an_address_that_is_none(data: Path | str, address: str) -> None:
     before = surroundings()
     with pytest.raises(ValueError):
@@ -225,6 +225,54 @@ async def test_serve_until_cancelled(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert surroundings() == before
+
+
+async def test_one_address_is_no_list_of_addresses() -> None:
+    with pytest.raises(TypeError, match="listen"):
+        ChatServer(listen="tcp://127.0.0.1:0")
+
+
+async def test_what_needs_a_server_that_runs() -> None:
+    server = ChatServer(listen=[])
+    for use in (lambda: server.operator, lambda: server.reload(limited()), lambda: server.connect("bot")):
+        with pytest.raises(RuntimeError, match="not started"):
+            use()
+
+
+async def closing(server: ChatServer, steps: int) -> asyncio.Task[None]:
+    """A task that closes the server and has been at it for so many steps of the loop."""
+    task = asyncio.create_task(server.aclose())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    return task
+
+
+@pytest.mark.parametrize("steps", range(0, 24, 2))
+async def test_who_closes_a_server_may_be_cancelled(tmp_path: Path, steps: int) -> None:
+    """Wherever that hits, it is closed when they go on, and its database is free."""
+    before = surroundings()
+    server = await ChatServer(listen=["tcp://127.0.0.1:0"], data=tmp_path).start()
+    deaf = await Native.open(server, "deaf")
+    deaf.raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    task = await closing(server, steps)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await server.aclose()
+    await deaf.close()
+    assert surroundings() == before
+    async with serving(data=tmp_path):
+        pass
+
+
+async def test_two_may_close_a_server_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    server = await ChatServer(listen=["tcp://127.0.0.1:0"]).start()
+    async with await Native.open(server, "alice") as alice:
+        first = await closing(server, 1)
+        await server.aclose()
+        assert first.done(), "neither comes back before it is closed"
+        await alice.end()
+    assert "with an error" not in caplog.text
 
 
 async def test_a_listener_of_the_apps_own() -> None:
