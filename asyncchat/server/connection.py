@@ -195,15 +195,14 @@ class Connection:
 
     def _hindered(self, item: commands.Command | Problem) -> Awaitable[object] | None:
         """What the next command has to wait for, if anything: for this client to read, and not to be too fast."""
-        seconds = 0.0
-        if self._pace is not None:
-            seconds = self._pace.wait(item, asyncio.get_running_loop().time())
+        pace = self._pace
+        seconds = pace.wait(item, asyncio.get_running_loop().time()) if pace is not None else 0.0
         if self.writer.drained is not None:
             return asyncio.wait({self.writer.drained})
         limit = self._services.limits_in_force.in_flight
         if limit and self.in_flight >= limit:
             return self._settled()
-        return self._pace.pause(seconds) if self._pace is not None and seconds > 0.0 else None
+        return pace.pause(seconds) if pace is not None and seconds > 0.0 else None
 
     def _talk(self, command: Any) -> Awaitable[None] | None:
         """Handle what is pipelined, without a pause if nothing has to be looked up."""
@@ -281,7 +280,7 @@ class Connection:
 
     def _append(self, append: Append, id: Id | None, future: "asyncio.Future[Sequence[int]] | None") -> None:
         self.in_flight += 1
-        self._services.pipeline.append(Ticket(self, append, id, future))
+        self._services.pipeline.append(Ticket(self, append, len(append.records), id, future))
 
     def arrived(self, ticket: Ticket) -> None:
         """An append is through the log, or refused: answer it, and wake who waits."""

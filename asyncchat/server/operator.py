@@ -92,7 +92,7 @@ class Operator:
                     outcome = then(await self._services.answer(query, self.session.address))
                 case Append(_, code, then):
                     future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
-                    self._services.pipeline.append(Ticket(self, outcome, None, future))
+                    self._services.pipeline.append(Ticket(self, outcome, len(outcome.records), None, future))
                     seqs = await future
                     if then is None:
                         return (Ok(code=code, seq=seqs[-1]),)

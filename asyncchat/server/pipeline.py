@@ -5,6 +5,8 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from asyncchat.core.chat import Chat
 from asyncchat.core.outcomes import Append, Effect, Part, Tell
 from asyncchat.core.session import Session
@@ -41,24 +43,20 @@ class Waiter(Protocol):  # a connection, or whoever else has a session
         ...
 
 
-class Ticket:
+class Ticket(Struct, gc=False):
     """What waits for an `Append`: whose it is, how its success is answered, and what is still missing.
 
-    ``future``: somebody awaits it (None for what is pipelined). ``refused``: the first error.
+    ``future``: somebody awaits it (None for what is pipelined). ``missing``: records that have not come back.
+    ``refused``: the first error.
     """
 
-    __slots__ = ("append", "future", "id", "missing", "refused", "seqs", "waiter")
-
-    def __init__(
-        self, waiter: Waiter, append: Append, id: Id | None, future: "asyncio.Future[Sequence[int]] | None"
-    ) -> None:
-        self.waiter = waiter
-        self.append = append
-        self.id = id
-        self.future = future
-        self.missing = len(append.records)
-        self.seqs: list[int] = []
-        self.refused: ChatError | None = None
+    waiter: Waiter
+    append: Append
+    missing: int
+    id: Id | None = None
+    future: "asyncio.Future[Sequence[int]] | None" = None
+    seqs: list[int] = field(default_factory=list)
+    refused: ChatError | None = None
 
 
 class Pipeline:
@@ -95,11 +93,14 @@ class Pipeline:
         for entry in entries:
             record, ticket = entry.record, entry.origin
             kind = type(record)
-            if kind in GROWING:
-                writers.audience_grows()
-            elif kind is not records.Message:
-                writers.end_run()
-            urgent = urgent or kind not in UNHURRIED
+            if kind is records.Message:
+                urgent = True
+            else:
+                if kind in GROWING:
+                    writers.audience_grows()
+                else:
+                    writers.end_run()
+                urgent = urgent or kind not in UNHURRIED
             assert ticket is None or type(ticket) is Ticket
             try:
                 for effect in apply(entry.seq, record, ticket.waiter.session if ticket is not None else None):
@@ -134,16 +135,14 @@ class Pipeline:
         self._answer()
 
     def _take_effect(self, effect: Effect) -> None:
-        match effect:
-            case Tell(event, to, origin):
-                if type(event) is not events.Said:
-                    line = _log_line(event)
-                    if line is not None:
-                        log.info("%s", line)
-                self._writers.tell(event, to, origin)
-            case Part(to):
-                for session in list(to):
-                    session.peer.owner.part(effect)
+        if type(effect) is Tell:
+            event = effect.event
+            if type(event) is not events.Said and (line := _log_line(event)) is not None:
+                log.info("%s", line)
+            self._writers.tell(event, effect.to, effect.origin)
+        elif type(effect) is Part:
+            for session in list(effect.to):
+                session.peer.owner.part(effect)
 
     def _back(self, ticket: Ticket | None, seq: int, refused: ChatError | None) -> None:
         if ticket is None:

@@ -93,7 +93,7 @@ class Writers:
         Messages to one and the same audience gather into a run, which costs a recipient as much as one message, and so
         do those who join a room; see `audience_grows` and `end_run`.
         """
-        if isinstance(event, Joined) or (isinstance(event, Said) and _alike(event, origin)):
+        if type(event) is Joined or (type(event) is Said and _alike(event, origin)):
             if self._run_to is not to or self._run_of is not type(event):
                 self.end_run()
                 self._run_to = to
@@ -101,7 +101,7 @@ class Writers:
             self._run.append(event)
             return
         self.end_run()
-        if isinstance(event, Said) and origin is not None and not origin.echo:
+        if type(event) is Said and origin is not None and not origin.echo:
             to = [session for session in to if session is not origin]
         self._spread((event,), to)
 

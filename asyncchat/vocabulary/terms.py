@@ -63,13 +63,14 @@ class Code(enum.IntEnum):
     NOT_STORED = 507
 
 
+@lru_cache(maxsize=16)  # messages that come together share their time
 def rfc3339(milliseconds: int) -> str:
     """A Unix time in milliseconds as RFC 3339 UTC with milliseconds: ``2026-01-02T03:04:05.678Z``."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{_second(seconds)}{rest:03d}Z"
 
 
-@lru_cache(maxsize=16)  # the messages of now share their seconds
+@lru_cache(maxsize=16)  # and those of now their second
 def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}."
 
