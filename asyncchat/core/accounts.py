@@ -31,7 +31,7 @@ def register(house: House, session: Session, person: Person, command: commands.R
             name=person.name,
             key=person.key,
             password=password,
-            # A word that was not asked for is not used up.
+            # Where none is asked for, an invitation is not used up.
             invitation=command.invitation if house.settings.registration == "invitation" else None,
         )
         return Append((account,), Code.CREATED)

@@ -46,7 +46,7 @@ def check_secure(house: House, session: Session) -> None:
 
 
 def judge(house: House, session: Session, now: int, what: str, fits: bool, wrong: Refused) -> None:
-    """A password for *what* (the key of a name or room) was looked at: raises *wrong* if it does not fit.
+    """Record how an attempt at the password of *what* (the key of a name or room) went; raises *wrong* if it failed.
 
     Raises `Refused` 429 when others from the same address were wrong meanwhile: a hundred guesses at once must not be
     cheaper than a hundred in turn.

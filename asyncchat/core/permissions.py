@@ -121,7 +121,7 @@ def founds(house: House, session: Session, person: Person) -> bool:
 
 
 def cannot_be_joined(name: str) -> Refused:
-    """The answer for a room that must not be known: nothing but that this name, as it was typed, is no use."""
+    """The error for a room whose existence must stay a secret: it says only that the name, as typed, is of no use."""
     return Refused(Code.FORBIDDEN, f"{name} cannot be joined")
 
 

@@ -1,6 +1,6 @@
-"""What mere time makes true, and what follows from other facts: records that nobody asks for.
+"""Periodic upkeep: the records that are due because time has passed, or because of earlier records.
 
-`overdue` is asked about once a second. What it gives to the log and cannot be kept is found due again, see `failed`.
+`overdue` is asked about once a second. A record that could not be kept becomes due again, see `failed`.
 
 A room's owner who was a guest and has gone hands the room over: to the operator who was made so first, else to the
 member who has been there longest. In an empty room that waits for the next to come. Who wants to keep a room registers.

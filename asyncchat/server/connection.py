@@ -40,7 +40,7 @@ TALK: frozenset[type] = frozenset(commands.Talk.__args__)
 class Services:
     """What all connections of a server share. ``answer`` looks up what a command from an address asks for."""
 
-    __slots__ = ("answer", "chat", "limits", "pipeline", "writers")
+    __slots__ = ("answer", "chat", "pipeline", "writers")
 
     def __init__(
         self,
@@ -68,8 +68,8 @@ def now_ms() -> int:
 class Connection:
     """One client that has shown which dialect it speaks.
 
-    ``heard``: since when (the loop's time) nothing has come from it, though it was read; ``reading``: it is being read,
-    and not made to wait; ``partial_since``: when the line began that is not complete yet; ``pinged``: it was asked
+    ``heard``: when (the loop's time) the read that is under way began; ``reading``: it is being read, and not made to
+    wait; ``partial_since``: when the line began that is not complete yet; ``pinged``: it was asked
     whether it is there; ``unread``: bytes that it had not taken at the last look, if it lags. ``in_flight``: its
     records on their way through the log. ``leaving``: why the connection is being closed, or None.
     """

@@ -1,4 +1,4 @@
-"""Waiting in line, fairly: who brings many things waits for their own ones, and not the others."""
+"""A fair queue: whoever adds many items waits behind their own, and nobody else does."""
 
 from bisect import insort
 from itertools import count
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class FairLine(Generic[T]):
-    """A line of at most *room* items, each of somebody's: in each round everybody who waits has one turn.
+    """A queue of at most *room* items, each with an owner: in each round every owner in it has one turn.
 
     It is start-time fair queueing (Goyal, Vin, Cheng: SIGCOMM 1996) of items of one size. Nobody starves: who comes
     into a round that has begun waits for the next one.

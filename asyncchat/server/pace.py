@@ -1,4 +1,4 @@
-"""How fast one client is handled: so fast as it costs the others nothing."""
+"""Rate limiting of one client, so that its pace costs the others nothing."""
 
 import asyncio
 

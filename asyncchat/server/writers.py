@@ -16,7 +16,7 @@ from asyncchat.wire.dialect import Dialect
 log = logging.getLogger("asyncchat.server")
 
 UNHURRIED_SECONDS = 0.01
-"""For so long who joined and left may wait for more of it, or for a message: in a crowd it is most of all writes."""
+"""So long may joins and leaves wait to be told together: in large rooms they cause most of the writes."""
 
 
 class ClientWriter:
@@ -108,7 +108,7 @@ class Writers:
     def audience_grows(self) -> None:
         """Call before an audience grows: a run of messages ends, for a newcomer has not heard them.
 
-        Of those who join nobody is told too much: whoever comes in the same batch hears of the others, who are there.
+        A run of joins need not end: whoever joins in the same batch may hear of the others, who are there already.
         """
         if self._run_of is Said:
             self.end_run()

@@ -17,7 +17,7 @@ SELECT low FROM span WHERE low = high"""
 
 
 def first_since(db: sqlite3.Connection, time: int | None) -> int:
-    """A seq that no message of *time* (Unix ms) or later is below, and not many others are above; 0 without a time."""
+    """A lower bound, nearly tight, of the seqs of messages at or after *time* (Unix ms); 0 without a time."""
     if time is None:
         return 0
     seq: int = db.execute(_FIRST_SINCE, {"time": time - CLOCK_SLACK}).fetchone()[0]

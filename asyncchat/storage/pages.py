@@ -34,7 +34,7 @@ _MESSAGE = f"""'type', 'said', 'seq', m.seq, 'time', {_time("m.time")}, 'from', 
     'kind', m.kind, 'reply_to', m.reply_to, 'nonce', m.nonce, 'edited', {_time("m.edited")},
     'deleted', json(iif(m.deleted, 'true', 'false'))"""
 
-# The limits are none: they tell SQLite that the order within matters.
+# LIMIT -1 limits nothing, but makes SQLite keep the order of a subquery.
 _REACTIONS = """(SELECT json_group_object(reaction, (
         SELECT json_group_array(name) FROM (
             SELECT name FROM reactions WHERE target = m.seq AND reaction = first.reaction ORDER BY seq LIMIT -1)))

@@ -127,7 +127,7 @@ class Leave(Base, frozen=True):
 
 
 class Rooms(Base, frozen=True):
-    """Which rooms are there? Private ones are listed to their members only."""
+    """Which rooms are there? Private ones are listed only to those who may know of them."""
 
 
 class Who(Base, frozen=True):
@@ -150,7 +150,7 @@ class Topic(Base, frozen=True):
 
 
 class Invite(Base, frozen=True):
-    """Let a person into a private room, and tell them."""
+    """Ask a person into a room, and let them into it where not everybody may enter."""
 
     room: str
     name: str
@@ -177,10 +177,10 @@ class Sync(Base, frozen=True):
 
 
 class Search(Base, frozen=True):
-    """Messages that hold all these words; newest first in choice, oldest first in the page.
+    """Messages that hold all these words: the newest ones, oldest first.
 
-    ``to``: only this room or conversation; ``sender``: only this person's; ``since`` and ``before_time``: RFC 3339
-    times; ``before``: a ``seq``, to page on.
+    ``to``: only this room or conversation; ``sender``: only this person's; ``since`` and ``until``: RFC 3339 times;
+    ``before``: a ``seq``, to page on.
     """
 
     text: str

@@ -2,13 +2,10 @@
 
 What a text could do to the one who reads it, and what is shown in its place:
 
-- *Drive the terminal*: C0 controls (ESC, BEL, CR, ...), DEL, and the 8-bit C1 controls, which terminals obey
-as they do
-  ESC sequences. C0 and DEL become their control pictures (``␛``), C1 becomes U+FFFD. A tab becomes four
-  spaces.
+- *Drive the terminal*: C0 controls (ESC, BEL, CR, ...), DEL, and the 8-bit C1 controls, which terminals obey as they
+  do ESC sequences. C0 and DEL become their control pictures (``␛``), C1 becomes U+FFFD. A tab becomes four spaces.
 - *Forge a line*: newlines, NEL, U+2028 and U+2029 become ``␊`` and ``␤``; with ``multiline`` newlines stay.
-- *Turn text around or hide it*: bidirectional controls, zero-width and other default-ignorable characters
-(Unicode
+- *Turn text around or hide it*: bidirectional controls, zero-width and other default-ignorable characters (Unicode
   Standard, 5.21), tags, private use, unassigned code points and lone surrogates become U+FFFD.
 
 Nothing is dropped: a reader sees that there was something. Every other character stays as it is.
@@ -45,8 +42,7 @@ _ORDINARY = " -~\u00a1-\u00a8\u00aa-\u00ac\u00af-\u02ff\u0400-\u052f\u3041-\u309
 """Letters and punctuation that need no further look: most of most texts."""
 
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef"
-"""Default-ignorable characters that `str.isprintable` takes for printable: fillers and variation
-selectors."""
+"""Default-ignorable characters that `str.isprintable` takes for printable: fillers and variation selectors."""
 
 _TAGGED_FLAGS = "|".join(
     "".join(chr(0xE0000 + ord(letter)) for letter in region) + "\U000e007f" for region in ("gbeng", "gbsct", "gbwls")

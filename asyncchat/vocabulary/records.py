@@ -202,7 +202,7 @@ class Message(Kept, frozen=True, kw_only=True):
 
 
 class Change(Kept, frozen=True, kw_only=True):
-    """What happened to messages of one room or conversation has in common: who did it, and where.
+    """What all changes of messages in one room or conversation have in common: who made them, and where.
 
     ``room``; or, for direct messages, ``author`` and ``peer`` are the two people of the conversation. ``by`` and
     ``name`` tell who did it, ``to`` is the room's or the peer's name as in the message.

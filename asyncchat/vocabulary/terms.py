@@ -76,5 +76,5 @@ def _second(seconds: int) -> str:
 
 
 def from_rfc3339(text: str) -> datetime:
-    """The aware datetime of an event's ``time``; raises ValueError when *text* is no RFC 3339 time."""
+    """An event's ``time`` as an aware datetime; raises ValueError when *text* is no time in ISO 8601 form."""
     return datetime.fromisoformat(text)

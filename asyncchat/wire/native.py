@@ -90,8 +90,7 @@ class NativeDialect:
 
 
 MAX_EVENT_LINE = 64 * 1024 * 1024
-"""Bytes of a line that a client accepts: a page of 200 of the longest messages, all of it escaped, is 20
-MB."""
+"""Bytes of a line that a client accepts. Pages end at some 256 KiB of text; other servers may be set otherwise."""
 
 
 class EventReader:
