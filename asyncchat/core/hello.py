@@ -157,21 +157,20 @@ class _Arrival:
         """The person holds the name: open the rooms asked for, then come in and be welcomed."""
         house, now = self.house, self.now
         self._check(person)
-        seen = person.seen
         if not person.sessions:
             house.people.wait_for(person, now)  # from now on: nothing is released on the way in, nor held if it fails
 
         def opened(room_ids: Sequence[int], problems: Sequence[str]) -> Outcome:
             arrival: list[records.Record] = [records.Attached(time=now, person=person.id)]
             arrival += [records.PersonJoined(time=now, person=person.id, room=room) for room in room_ids]
-            return Append(tuple(arrival), then=lambda seqs: self._welcome(person, seqs[0], seen, problems))
+            return Append(tuple(arrival), then=lambda seqs: self._welcome(person, seqs[0], problems))
 
         wanted = self.command.rooms
         rooms = wanted if wanted is not None else [house.default_room.text]
         return open_rooms(house, self.session, person, rooms, now, opened)
 
-    def _welcome(self, person: Person, seq: int, seen: int | None, problems: Sequence[str]) -> Outcome:
-        command = self.command
+    def _welcome(self, person: Person, seq: int, problems: Sequence[str]) -> Outcome:
+        command, seen = self.command, self.session.seen
         words: list[events.Told] = [self._greeting(person, seq)]
         words += [events.Notice(text=problem) for problem in problems]
         has_cursor = command.since is not None and command.epoch in (None, self.house.epoch)
@@ -230,6 +229,7 @@ def attached(house: House, seq: int, record: records.Attached, origin: Session |
     house.people.waiting.pop(person, None)
     if person.registered and person.seen is not None:
         house.people.returned[person] = None
+    origin.seen = person.seen
     person.gone_at = person.seen = None
     origin.person = person
     origin.phase = Phase.IN

@@ -31,7 +31,8 @@ def detach(
             return last
         farewell: list[records.Record] = []
         if person.registered:
-            farewell.append(records.Seen(time=now, person=person.id, upto=house.seq))
+            assert person.seen is not None  # set when the last session ended, which may be some records ago
+            farewell.append(records.Seen(time=now, person=person.id, upto=person.seen))
         if quit:
             farewell += departure(person, now, reason)
         return Append(tuple(farewell), then=lambda _: last) if farewell else last
@@ -69,10 +70,10 @@ def detached(house: House, seq: int, record: records.Detached, origin: Session |
 
 
 def seen(house: House, seq: int, record: records.Seen, origin: Session | None) -> Sequence[Effect]:
-    """A registered person has been sent everything up to here; or (0) is online, and is sent it as it comes."""
+    """What storage keeps of `Person.seen`; it is news at a start only: a session may have come and gone meanwhile."""
     person = house.people.by_id.get(record.person)
-    if person is not None and not person.sessions:
-        person.seen = record.upto or None
+    if person is not None and not person.sessions and record.upto > (person.seen or 0):
+        person.seen = record.upto
     return ()
 
 

@@ -63,11 +63,12 @@ class Session:
 
     ``echo``: its own messages are sent back to it. ``resumable``: its client can come back as the same person, so its
     name is held a while. ``inside``: it is the app's own, in the server's process, and needs no proof of who it is.
-    ``secure``: passwords may travel on it. ``since``: when it began (Unix ms). ``peer`` belongs
-    to whoever made the session; the rules never look at it.
+    ``secure``: passwords may travel on it. ``seen``: the ``seq`` up to which its person had been sent everything when
+    it came; None if another session was there. ``since``: when it began (Unix ms). ``peer`` belongs to whoever made the
+    session; the rules never look at it.
     """
 
-    __slots__ = ("address", "echo", "inside", "key", "peer", "person", "phase", "resumable", "secure", "since")
+    __slots__ = ("address", "echo", "inside", "key", "peer", "person", "phase", "resumable", "secure", "seen", "since")
 
     def __init__(
         self,
@@ -91,6 +92,7 @@ class Session:
         self.since = since
         self.phase = Phase.NEW
         self.person: Person | None = None
+        self.seen: int | None = None
 
     @property
     def local(self) -> bool:

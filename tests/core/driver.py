@@ -128,7 +128,7 @@ class World:
 
     def _restore(self) -> None:
         # As the storage does it: people first, and then what stays with them though they may have gone and come back.
-        facts = sorted(self.memory.facts, key=lambda fact: isinstance(fact[1], records.MarkerSet))
+        facts = sorted(self.memory.current(), key=lambda fact: isinstance(fact[1], records.MarkerSet))
         due = self.chat.restore(facts, seq=self.last_seq, now=self.now)
         self.pending += [(record, None) for record in due]
         self.flush()

@@ -19,6 +19,15 @@ class Memory:
     def keep(self, seq: int, record: records.Record) -> None:
         self.facts.append((seq, record))
 
+    def current(self) -> list[tuple[int, records.Record]]:
+        """What was kept, but of each person's `Seen` only the last one."""
+        last = {record.person: at for at, (_, record) in enumerate(self.facts) if isinstance(record, records.Seen)}
+        return [
+            fact
+            for at, fact in enumerate(self.facts)
+            if not isinstance(fact[1], records.Seen) or last[fact[1].person] == at
+        ]
+
     def answer(self, query: queries.Query) -> Any:
         self.asked.append(query)
         match query:

@@ -313,3 +313,30 @@ def test_who_was_online_only_for_a_moment_is_offline_for_the_storage_too(world: 
     bob.say("alice", "one")
     world.restart()
     assert said_at_login(world, token=alice.token) == ["one"]
+
+
+def test_what_is_said_while_the_last_session_ends_is_sent_at_the_next_login(world: World) -> None:
+    alice, bob = world.registered("alice"), world.guest("bob")
+    alice.start(commands.Quit())
+    tickets = [bob.start(commands.Say(id=1, to="alice", text=text)) for text in ("one", "two")]
+    world.flush()
+    assert all(ticket.replies and ticket.replies[0].code < 300 for ticket in tickets)  # type: ignore[union-attr]
+    assert said_at_login(world, token=alice.token) == ["one", "two"]
+
+
+def test_what_is_said_between_the_last_session_and_one_on_its_way_in_is_sent_to_that_one(world: World) -> None:
+    alice, bob = world.registered("alice"), world.guest("bob")
+    world.drop(alice)
+    bob.start(commands.Say(id=1, to="alice", text="one"))
+    assert said_at_login(world, token=alice.token) == ["one"]
+
+
+def test_a_session_that_is_over_at_once_does_not_hide_what_was_said(world: World) -> None:
+    alice, bob = world.registered("alice"), world.guest("bob")
+    alice.vanish()
+    again = world.again(alice)
+    world.drop(again)
+    world.pending += [(record, None) for record in world.chat.overdue(world.now)]
+    bob.start(commands.Say(id=1, to="alice", text="one"))
+    world.flush()
+    assert said_at_login(world, token=alice.token) == ["one"]

@@ -351,7 +351,7 @@ class ChatMachine(RuleBasedStateMachine):
     def _a_fold_gives_the_same(self) -> None:
         world = self.world
         chat = world._new_chat()
-        chat.restore(world.memory.facts, seq=world.last_seq, now=world.now)
+        chat.restore(world.memory.current(), seq=world.last_seq, now=world.now)
         assert state(chat, world.now, markers=False) == state(world.chat, world.now, markers=False)
 
     def _nothing_is_left_when_all_have_gone(self) -> None:
