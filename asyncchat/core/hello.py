@@ -111,13 +111,13 @@ class _Arrival:
         house, wanted = self.house, self.command.name
         person = house.people.by_id.get(stored.id)
         name = house.user_name(wanted) if wanted is not None else None
+        if not (person or stored).registered:
+            self._check_guests()
         if person is not None:
             self._check(person)
             # A token is a person: the name is theirs to change by `nick`, not by an old one in somebody's settings.
             if name is None or name.key == person.key or person.registered or person.sessions:
                 return self._enter(person)
-        else:
-            self._check_guests()
         name = name or Name(stored.name, stored.key)
         permissions.check_server(house, stored.id, name.key, self.session.address, self.now)
         check_not_registered(house, name, person)

@@ -148,6 +148,15 @@ def test_a_token_does_not_help_where_guests_are_kept_out_now(world: World) -> No
     assert world.client().login(token=alice.token).code == Code.FORBIDDEN
 
 
+def test_a_guest_who_is_waited_for_is_kept_out_as_well_and_one_who_registered_is_not(world: World) -> None:
+    alice, bob = world.guest("alice"), world.registered("bob")
+    alice.vanish()
+    world.settings = World(guests=False).settings
+    world.restart()
+    assert world.client().login(token=alice.token).code == Code.FORBIDDEN
+    assert world.client().login(token=bob.token).code == Code.ACCEPTED
+
+
 def test_a_login_that_is_overtaken_by_the_release_of_the_name_is_told_to_try_again(world: World) -> None:
     alice = world.guest("alice")
     alice.vanish()
