@@ -130,8 +130,9 @@ class Chat:
     def restore(self, facts: Iterable[tuple[int, records.Record]], *, seq: int, now: int) -> list[records.Record]:
         """Take over what storage kept, before anyone is served.
 
-        Registered people who were online when the server died have been sent all up to *seq*; guests who still hold
-        a name are waited for. Returns the records that are due at a start (the default room, if it is new).
+        People who were online when the server died have been sent all up to *seq*; guests who still hold a name are
+        waited for. Returns the records that are due at a start: the default room, if it is new, and who is not online
+        any more.
         """
         house = self.house
         for at, record in facts:
@@ -139,17 +140,19 @@ class Chat:
             with suppress(Refused):
                 self.apply(at, record, None)
         house.seq = seq
+        due: list[records.Record] = []
         for person in house.people:
             if not person.registered:
                 house.people.wait_for(person, now)
             if person.seen is None:
                 person.seen = seq
+                due.append(records.Seen(time=now, person=person.id, upto=seq))
         for room in house.rooms:
             house.rooms.expect(room, now)
         lobby = house.default_room
-        if lobby.key in house.rooms.by_key:
-            return []
-        return [records.RoomCreated(time=now, name=lobby.text, key=lobby.key)]
+        if lobby.key not in house.rooms.by_key:
+            due.append(records.RoomCreated(time=now, name=lobby.text, key=lobby.key))
+        return due
 
     def handle(self, session: Session, command: commands.Command, now: int) -> Outcome:
         """Check a command and say what becomes of it. Raises `Refused`."""

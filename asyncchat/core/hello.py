@@ -126,13 +126,15 @@ class _Arrival:
         return Append((taken,), then=lambda _: self._remember(self._known(stored.id)))
 
     def _remember(self, person: Person) -> Outcome:
-        """A guest who was gone is back: so is how far they had read."""
+        """A guest who was gone is back: so is how far they had read, and what they have been sent."""
 
-        def read_to(markers: dict[int, int]) -> Outcome:
-            person.markers = markers | person.markers
+        def found(reading: queries.Reading) -> Outcome:
+            person.markers = reading.markers | person.markers
+            if person.seen is None and not person.sessions:
+                person.seen = reading.seen
             return self._enter(person)
 
-        return Ask(queries.FindMarkers(person.id), read_to)
+        return Ask(queries.FindReading(person.id), found)
 
     def _new_token(self) -> None:
         self.token = self.house.new_token() if self.session.resumable else None
@@ -227,7 +229,7 @@ def attached(house: House, seq: int, record: records.Attached, origin: Session |
         return ()
     check_arrival(house, origin, person, record.time)
     house.people.waiting.pop(person, None)
-    if person.registered and person.seen is not None:
+    if person.seen is not None:
         house.people.returned[person] = None
     origin.seen = person.seen
     person.gone_at = person.seen = None

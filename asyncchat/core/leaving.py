@@ -29,13 +29,11 @@ def detach(
     def detached(_: Sequence[int]) -> Outcome:
         if person.sessions or house.people.by_id.get(person.id) is not person:
             return last
-        farewell: list[records.Record] = []
-        if person.registered:
-            assert person.seen is not None  # set when the last session ended, which may be some records ago
-            farewell.append(records.Seen(time=now, person=person.id, upto=person.seen))
+        assert person.seen is not None  # set when the last session ended, which may be some records ago
+        farewell: list[records.Record] = [records.Seen(time=now, person=person.id, upto=person.seen)]
         if quit:
             farewell += departure(person, now, reason)
-        return Append(tuple(farewell), then=lambda _: last) if farewell else last
+        return Append(tuple(farewell), then=lambda _: last)
 
     return Append((records.Detached(time=now, person=person.id, quit=quit, reason=reason),), then=detached)
 

@@ -61,8 +61,8 @@ class Person:
 class People:
     """All people who are here, are waited for, or are registered; and the names that they hold.
 
-    ``waiting``: those without a session whose name or rooms are held, longest first. ``returned``: registered people
-    who came online of whom the storage does not know it yet.
+    ``waiting``: those without a session whose name or rooms are held, longest first. ``returned``: those who
+    came online of whom the storage does not know it yet.
     """
 
     def __init__(self) -> None:

@@ -66,7 +66,7 @@ def _goings(house: House, now: int) -> list[records.Record]:
 
 
 def _returns(house: House, now: int) -> list[records.Record]:
-    """Registered people who came online: if the server dies now, they have been sent what happened until then."""
+    """People who came online: if the server dies now, they have been sent what happened until then."""
     returned, house.people.returned = house.people.returned, {}
     return [records.Seen(time=now, person=person.id, upto=0) for person in returned if person.sessions]
 

@@ -37,8 +37,8 @@ def _find(db: sqlite3.Connection, query: q.StoreQuery) -> Any:
             return _find_message(db, query)
         case q.FindNonces():
             return _find_nonces(db, query)
-        case q.FindMarkers(person):
-            return dict(_markers.decode(db.execute(_MARKERS, (person,)).fetchone()[0]))
+        case q.FindReading():
+            return _find_reading(db, query)
         case q.FindRecent():
             return _find_recent(db, query)
         case _:
@@ -85,9 +85,16 @@ def _find_nonces(db: sqlite3.Connection, query: q.FindNonces) -> dict[str, int]:
     return dict(reversed(newest_first))
 
 
-_MARKERS = "SELECT json_group_array(json_array(max(room, peer), upto)) FROM markers WHERE person = ?"
+_READING = """
+SELECT (SELECT json_group_array(json_array(max(room, peer), upto)) FROM markers WHERE person = :person),
+    (SELECT nullif(seen, 0) FROM people WHERE id = :person)"""
 
 _markers = msgspec.json.Decoder(list[tuple[int, int]])
+
+
+def _find_reading(db: sqlite3.Connection, query: q.FindReading) -> q.Reading:
+    markers, seen = db.execute(_READING, {"person": query.person}).fetchone()
+    return q.Reading(dict(_markers.decode(markers)), seen)
 
 
 _RECENT = """FROM messages WHERE room = :room AND room > 0 AND seq >= :first AND time >= :since AND deleted = 0"""

@@ -35,8 +35,8 @@ class FindNonces(Struct, frozen=True, gc=False):
     limit: int
 
 
-class FindMarkers(Struct, frozen=True, gc=False):
-    """How far a person has read. Answer: a dict from the id of a room or of a peer to a ``seq``."""
+class FindReading(Struct, frozen=True, gc=False):
+    """How far a person has read, and up to where they have been sent everything. Answer: `Reading`."""
 
     person: int
 
@@ -114,6 +114,16 @@ class Person(Struct, frozen=True, gc=False):
     password: str | None = None
 
 
+class Reading(Struct, frozen=True, gc=False):
+    """How far somebody is. ``markers``: the ``seq`` read up to, by the id of a room or of a peer.
+
+    ``seen``: the ``seq`` up to which they had been sent everything when they went offline, if that is known.
+    """
+
+    markers: dict[int, int]
+    seen: int | None = None
+
+
 class StoredMessage(Struct, frozen=True, gc=False):
     """What the rules need to know of a message before it may be changed; ``time`` is Unix milliseconds."""
 
@@ -151,5 +161,5 @@ class VerifyPassword(Struct, frozen=True, gc=False):
     password: str
 
 
-StoreQuery = FindToken | FindMessage | FindNonces | FindMarkers | FindPage | FindSince | FindText | FindRecent
+StoreQuery = FindToken | FindMessage | FindNonces | FindReading | FindPage | FindSince | FindText | FindRecent
 Query = StoreQuery | HashPassword | VerifyPassword

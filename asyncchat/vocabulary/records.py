@@ -84,7 +84,7 @@ class AdministratorSet(Kept, frozen=True, kw_only=True):
 
 
 class Seen(Kept, frozen=True, kw_only=True):
-    """A registered person went offline: what comes after ``upto`` they have not been sent. 0: they are online."""
+    """A person went offline: what comes after ``upto`` they have not been sent. 0: they are online."""
 
     person: int
     upto: int

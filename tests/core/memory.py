@@ -42,8 +42,8 @@ class Memory:
             case queries.FindNonces(person, limit):
                 found = {m.nonce: seq for seq, m in self.messages() if m.author == person and m.nonce is not None}
                 return dict(list(found.items())[-limit:])
-            case queries.FindMarkers(person):
-                return self._find_markers(person)
+            case queries.FindReading(person):
+                return self._find_reading(person)
             case queries.FindPage():
                 return self._find_page(query)
             case queries.FindSince():
@@ -152,12 +152,15 @@ class Memory:
             return None
         return queries.Person(id, *names[id], registered=id in accounts, password=accounts.get(id))
 
-    def _find_markers(self, person: int) -> dict[int, int]:
+    def _find_reading(self, person: int) -> queries.Reading:
         found: dict[int, int] = {}
+        seen = None
         for _, record in self.facts:
             if isinstance(record, records.MarkerSet) and record.person == person:
                 found[record.room or record.peer] = max(record.upto, found.get(record.room or record.peer, 0))
-        return found
+            elif isinstance(record, records.Seen) and record.person == person:
+                seen = record.upto or None
+        return queries.Reading(found, seen)
 
 
 def hashed(password: str) -> str:

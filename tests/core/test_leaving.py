@@ -242,6 +242,39 @@ def test_a_guest_who_is_waited_for_gets_them_too(world: World) -> None:
     assert said_at_login(world, token=alice.token) == ["later"]
 
 
+def test_a_guest_who_comes_back_late_gets_them_too(world: World) -> None:
+    alice, bob = world.guest("alice"), world.guest("bob")
+    bob.say("alice", "live")
+    alice.vanish()
+    assert bob.say("alice", "later").code == Code.ACCEPTED
+    world.wait(61)
+    assert "alice" not in world.house.people.by_key
+    assert said_at_login(world, token=alice.token) == ["later"]
+    assert said_at_login(world, token=alice.token) == [], "only to the first session"
+
+
+def test_a_guest_gets_them_after_a_restart_however_late(world: World) -> None:
+    alice, bob = world.guest("alice"), world.guest("bob")
+    alice.vanish()
+    assert bob.say("alice", "before").code == Code.ACCEPTED
+    world.restart()
+    assert back(world, bob).say("alice", "after").code == Code.ACCEPTED
+    world.wait(61)
+    assert said_at_login(world, token=alice.token) == ["before", "after"]
+
+
+def test_what_came_after_a_kill_is_sent_though_there_was_a_second_one(world: World) -> None:
+    alice, carol, bob = world.registered("alice"), world.guest("carol"), world.guest("bob")
+    bob.say("alice", "live")
+    world.restart()
+    bob = back(world, bob)
+    for name in ("alice", "carol"):
+        assert bob.say(name, "later").code == Code.ACCEPTED
+    world.restart()
+    assert said_at_login(world, token=alice.token) == ["later"]
+    assert said_at_login(world, token=carol.token) == ["later"]
+
+
 def test_a_cursor_makes_them_the_clients_business_unless_it_is_anothers(world: World) -> None:
     alice, bob = world.registered("alice"), world.guest("bob")
     for since, epoch, expected in [(1, "epoch", []), (1, None, []), (1, "another", ["later"]), (None, None, ["later"])]:

@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.events import Deleted, Edited, KeptEvent, Reacted, Said, TopicChanged
 from asyncchat.vocabulary.queries import (
-    FindMarkers,
     FindMessage,
     FindNonces,
     FindPage,
+    FindReading,
     FindRecent,
     FindSince,
     Page,
     Place,
+    Reading,
 )
-from asyncchat.vocabulary.records import KeptRecord, MarkerSet, TopicSet
+from asyncchat.vocabulary.records import KeptRecord, MarkerSet, Seen, TopicSet
 from tests.storage.facts import ALICE, ATTIC, BOB, LOBBY, deleted, edited, put, reacted, said, whispered
 from tests.storage.histories import PEOPLE, ROOMS, Model, histories, people
 
@@ -264,8 +265,14 @@ def test_markers_tell_how_far_a_person_has_read_each_room_and_conversation(store
         MarkerSet(time=3, person=ALICE, upto=2, peer=BOB),
         MarkerSet(time=4, person=BOB, upto=1, room=LOBBY),
     )
-    assert store.ask(FindMarkers(ALICE)) == {LOBBY: 4, BOB: 2}
-    assert store.ask(FindMarkers(ATTIC)) == {}
+    assert store.ask(FindReading(ALICE)) == Reading({LOBBY: 4, BOB: 2})
+    assert store.ask(FindReading(ATTIC)) == Reading({})
+
+
+def test_how_far_somebody_was_is_known_of_those_who_went_offline(store: Store) -> None:
+    put(store, Seen(time=1, person=ALICE, upto=7), Seen(time=1, person=BOB, upto=7), Seen(time=2, person=BOB, upto=0))
+    assert store.ask(FindReading(ALICE)) == Reading({}, seen=7)
+    assert store.ask(FindReading(BOB)) == Reading({}), "online"
 
 
 @pytest.mark.parametrize("back", [1, 600_000, 3_500_000])
