@@ -174,19 +174,14 @@ def _change(person: Person, message: StoredMessage, now: int) -> dict[str, Any]:
 
 
 def message_said(house: House, seq: int, record: records.Message, origin: Session | None) -> Sequence[Effect]:
-    """A message is kept: tell it. One whose room or reader has just gone was said to nobody, and is refused."""
+    """A message is kept: tell it. If its reader has just gone, they find it when they come back by token."""
     to: Collection[Session]
-    if record.room:
-        room = house.rooms.by_id.get(record.room)
-        if room is None:
-            message_not_stored(house, record)
-            raise Refused(Code.NOT_FOUND, f"no such room: {record.to}")
+    room = house.rooms.by_id.get(record.room)
+    if room is not None:
         room.spoken = True
         to = room.audience
     else:
-        if record.peer not in house.people.by_id:
-            message_not_stored(house, record)
-            raise Refused(Code.GONE, f"{record.to} has left")
+        # Of a room that has just been dropped the author alone is left, who must hear what is in the log.
         to = _audience(house, NOBODY, record.author, record.peer)
     if record.nonce is not None:
         _remember(house, record.author, record.nonce, seq)

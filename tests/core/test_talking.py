@@ -131,14 +131,30 @@ def test_the_next_of_a_name_does_not_get_the_last_ones_letters(world: World) -> 
     assert [event.text for event in next_bob.do(commands.Sync(after=0)).events] == ["hello"]
 
 
-def test_a_message_to_one_who_goes_at_that_moment_is_refused_and_can_be_said_again(world: World) -> None:
+def test_a_message_to_one_who_goes_at_that_moment_waits_for_them(world: World) -> None:
     alice, bob = world.guest("alice"), world.guest("bob")
     bob.vanish()
     world.pending.append((records.NameReleased(time=world.now, person=bob.person.id), None))
     ticket = alice.start(Say(id=1, to="bob", text="hi", nonce="n"))
     world.flush()
-    assert ticket.replies == (events.Error(id=1, code=Code.GONE, text="bob has left"),)
-    assert "n" not in (alice.person.nonces or {})
+    (said,) = alice.heard(events.Said)
+    assert ticket.replies == (events.Ok(id=1, code=Code.ACCEPTED, seq=said.seq),)
+    assert alice.say("bob", nonce="n").seq == said.seq, "it is in the log: again it is the same one"
+    client = world.client()
+    back = client.start(commands.Hello(id=1, token=bob.token))
+    world.flush()
+    assert back.replies is not None
+    assert said in back.replies
+
+
+def test_a_message_to_a_room_that_is_dropped_at_that_moment_is_told_to_its_author(world: World) -> None:
+    alice = world.guest("alice", "#tea")
+    world.pending.append((records.RoomDropped(time=world.now, room=world.room("#tea").id), None))
+    ticket = alice.start(Say(id=1, to="#tea", text="hi", nonce="n"))
+    world.flush()
+    (said,) = alice.heard(events.Said)
+    assert ticket.replies == (events.Ok(id=1, code=Code.OK, seq=said.seq),)
+    assert alice.say("#tea", nonce="n").seq == said.seq
 
 
 # --- once -----------------------------------------------------------------------------------------------------------
