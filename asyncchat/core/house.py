@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from msgspec import Struct, structs
 
 from asyncchat.core.bans import Bans
+from asyncchat.core.changes import Changes
 from asyncchat.core.limits import Failures, Limits
 from asyncchat.core.people import People, Person
 from asyncchat.core.rooms import Room, Rooms
@@ -64,6 +65,7 @@ class House:
         self.people = People()
         self.rooms = Rooms()
         self.bans = Bans()
+        self.changes = Changes()
         self.sessions: dict[Session, None] = {}
         self.used_invitations: set[str] = set()
 

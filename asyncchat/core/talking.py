@@ -101,13 +101,15 @@ def delete(house: House, session: Session, person: Person, command: commands.Del
     def found(message: StoredMessage | None) -> Outcome:
         message = permissions.check_message(house, person, message, command.seq)
         permissions.check_delete(house, person, message)
-        return Append((records.MessagesDeleted(targets=[message.seq], **_change(person, message, now)),))
+        change = records.MessagesDeleted(targets=[message.seq], **_change(person, message, now))
+        house.changes.note(change)
+        return Append((change,))
 
     return Ask(FindMessage(command.seq), found)
 
 
 def react(house: House, session: Session, person: Person, command: commands.React, now: int) -> Outcome:
-    """A reaction on a message."""
+    """A reaction on a message; one that is there already, or is not there to be taken off, is no news."""
     reaction = command.reaction
     if printable(reaction) != reaction or any(map(str.isspace, reaction)):
         raise Refused(Code.MALFORMED, "a reaction is an emoji or a word")
@@ -115,8 +117,10 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
     def found(message: StoredMessage | None) -> Outcome:
         message = permissions.check_message(house, person, message, command.seq)
         permissions.check_change(house, session, person, message, now)
-        most = house.limits.reactions
-        if most and len(message.reactions) >= most and reaction not in message.reactions and not command.remove:
+        if house.changes.has_reacted(message, reaction, person.id) is not command.remove:
+            return done(command.id)
+        most, there = house.limits.reactions, house.changes.reactions(message)
+        if most and len(there) >= most and reaction not in there and not command.remove:
             raise Refused(Code.FORBIDDEN, f"this message has {most} different reactions already")
         change = records.MessageReacted(
             target=message.seq,
@@ -124,9 +128,10 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
             remove=command.remove,
             **_change(person, message, now),
         )
+        house.changes.note(change)
         return Append((change,))
 
-    return Ask(FindMessage(command.seq), found)
+    return Ask(FindMessage(command.seq, person.id), found)
 
 
 def typing(house: House, session: Session, person: Person, command: commands.Typing, now: int) -> Outcome:

@@ -29,6 +29,8 @@ def failed(house: House, record: records.Record) -> None:
     match record:
         case records.Message():
             message_not_stored(house, record)
+        case records.MessagesDeleted() | records.MessageReacted():
+            house.changes.failed(record)
         case records.NameReleased(time=time, person=id):
             person = house.people.by_id.get(id)
             if person is not None and not person.sessions:

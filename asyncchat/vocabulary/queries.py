@@ -23,9 +23,10 @@ class FindToken(Struct, frozen=True, gc=False):
 
 
 class FindMessage(Struct, frozen=True, gc=False):
-    """The message with this ``seq``. Answer: `StoredMessage` or None."""
+    """The message with this ``seq``, with the reactions of a ``person``. Answer: `StoredMessage` or None."""
 
     seq: int
+    person: int = 0
 
 
 class FindNonces(Struct, frozen=True, gc=False):
@@ -125,7 +126,10 @@ class Reading(Struct, frozen=True, gc=False):
 
 
 class StoredMessage(Struct, frozen=True, gc=False):
-    """What the rules need to know of a message before it may be changed; ``time`` is Unix milliseconds."""
+    """What the rules need to know of a message before it may be changed; ``time`` is Unix milliseconds.
+
+    ``reactions``: the different ones that are on it. ``own``: those of the person that the query named.
+    """
 
     seq: int
     time: int
@@ -135,6 +139,7 @@ class StoredMessage(Struct, frozen=True, gc=False):
     to: str
     deleted: bool
     reactions: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
 
 
 class Page(Struct, frozen=True, gc=False):

@@ -37,8 +37,8 @@ class Memory:
                 return hash == hashed(password)
             case queries.FindToken(token):
                 return self._find_token(token)
-            case queries.FindMessage(seq):
-                return self._find_message(seq)
+            case queries.FindMessage():
+                return self._find_message(query)
             case queries.FindNonces(person, limit):
                 found = {m.nonce: seq for seq, m in self.messages() if m.author == person and m.nonce is not None}
                 return dict(list(found.items())[-limit:])
@@ -63,20 +63,23 @@ class Memory:
     def deleted(self) -> set[int]:
         return {seq for _, r in self.facts if isinstance(r, records.MessagesDeleted) for seq in r.targets}
 
-    def _find_message(self, seq: int) -> queries.StoredMessage | None:
-        for at, m in self.messages():
-            if at == seq:
-                deleted, reactions = seq in self.deleted(), frozenset(self._reactions(seq))
-                return queries.StoredMessage(seq, m.time, m.author, m.room, m.peer, m.to, deleted, reactions)
+    def _find_message(self, query: queries.FindMessage) -> queries.StoredMessage | None:
+        for seq, m in self.messages():
+            if seq == query.seq:
+                put = self._reactions(seq)
+                every = frozenset(reaction for reaction, _ in put)
+                own = frozenset(reaction for reaction, person in put if person == query.person)
+                gone = seq in self.deleted()
+                return queries.StoredMessage(seq, m.time, m.author, m.room, m.peer, m.to, gone, every, own)
         return None
 
-    def _reactions(self, seq: int) -> set[str]:
+    def _reactions(self, seq: int) -> set[tuple[str, int]]:
         put: set[tuple[str, int]] = set()
         for _, record in self.facts:
             if isinstance(record, records.MessageReacted) and record.target == seq:
                 change = put.discard if record.remove else put.add
-                change((record.reaction, record.author))
-        return {reaction for reaction, _ in put}
+                change((record.reaction, record.by))
+        return put
 
     def _find_page(self, query: queries.FindPage) -> queries.Page:
         place = query.place

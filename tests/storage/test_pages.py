@@ -183,6 +183,7 @@ def test_reactions_stand_in_the_order_in_which_they_were_put(store: Store) -> No
     (event,) = store.ask(FindPage(HERE, limit=5)).events
     assert event.reactions == {"+1": ["P2", "P1"], "❤": ["P1"]}
     assert store.ask(FindMessage(seq)).reactions == {"+1", "❤"}
+    assert [store.ask(FindMessage(seq, person)).own for person in (ALICE, BOB, 0)] == [{"+1", "❤"}, {"+1"}, set()]
     put(store, reacted(seq, "+1", remove=True, **by_bob), reacted(seq, "❤", remove=True))
     (event,) = store.ask(FindPage(HERE, limit=5)).events
     assert event.reactions == {"+1": ["P1"]}
