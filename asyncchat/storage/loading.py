@@ -46,7 +46,7 @@ def _people(db: sqlite3.Connection, everyone: bool) -> Iterator[Placed]:
 
 
 def _rooms(db: sqlite3.Connection) -> Iterator[Placed]:
-    spoken = "EXISTS (SELECT 1 FROM messages WHERE room = rooms.id AND room > 0)"
+    spoken = "spoken OR EXISTS (SELECT 1 FROM messages WHERE room = rooms.id AND room > 0)"
     for id, created, name, key, founder, any_said in db.execute(
         f"SELECT id, created, name, key, founder, {spoken} FROM rooms ORDER BY id"
     ).fetchall():

@@ -48,7 +48,8 @@ CREATE TABLE rooms (
     created INTEGER NOT NULL,
     name TEXT NOT NULL,
     key TEXT NOT NULL UNIQUE,
-    founder INTEGER NOT NULL
+    founder INTEGER NOT NULL,
+    spoken INTEGER NOT NULL                 -- something was said there that is kept no longer
 );
 CREATE TABLE options (
     room INTEGER PRIMARY KEY,

@@ -148,9 +148,9 @@ _Rooms = r.RoomCreated | r.RoomDropped | r.RoomSet | r.TopicSet | r.RoleSet | r.
 
 def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
     match record:
-        case r.RoomCreated(time=time, name=name, key=key, founder=founder):
-            add = "INSERT OR IGNORE INTO rooms (id, created, name, key, founder) VALUES (?, ?, ?, ?, ?)"
-            yield add, (seq, time, name, key, founder)
+        case r.RoomCreated(time=time, name=name, key=key, founder=founder, spoken=spoken):
+            add = "INSERT OR IGNORE INTO rooms (id, created, name, key, founder, spoken) VALUES (?, ?, ?, ?, ?, ?)"
+            yield add, (seq, time, name, key, founder, spoken)
         case r.RoomDropped(room=room):
             yield "DELETE FROM rooms WHERE id = ?", (room,)
             for table in ("options", "topics", "roles", "invites", "bans", "changes"):

@@ -31,6 +31,8 @@ def prune(db: sqlite3.Connection, room: int, before: int, limit: int, *, last_se
         db.execute(f"DELETE FROM reactions WHERE target {_THEM}", them)
         db.execute(f"DELETE FROM changes WHERE target {_THEM}", them)
         db.execute(f"DELETE FROM messages WHERE seq {_THEM}", them)
+        # A room where nothing was ever said is dropped when it is empty; this one is to stay.
+        db.execute("UPDATE rooms SET spoken = 1 WHERE id = ?", (room,))
     # The last message may be among them, and its seq must not be given again.
     db.execute("UPDATE server SET last_seq = ? WHERE last_seq < ?", (last_seq, last_seq))
     return len(seqs)

@@ -70,6 +70,22 @@ def test_old_messages_of_a_room_go_with_all_that_belongs_to_them(store: Store) -
     assert put(store, said()) == [seqs[-1] + 7]
 
 
+def test_a_room_whose_messages_are_all_gone_is_one_where_something_was_said(path: Path, tmp_path: Path) -> None:
+    store = settle(Store.open(path))
+    put(store, said(time=1))
+    assert store.prune(LOBBY, before=2, limit=10) == 1
+    assert spoken(store) == {"#lobby": True, "#attic": False}
+    store.close()
+    import_(export(path), tmp_path / "two.db")
+    copy = Store.open(tmp_path / "two.db")
+    assert spoken(copy) == {"#lobby": True, "#attic": False}
+    copy.close()
+
+
+def spoken(store: Store) -> dict[str, bool]:
+    return {record.name: record.spoken for _, record in store.load() if isinstance(record, r.RoomCreated)}
+
+
 async def test_pruning_goes_on_to_the_end_beside_what_is_said(storage: Storage, listener: Listener) -> None:
     for number in range(1000):
         storage.log.append(said(str(number), time=number))
