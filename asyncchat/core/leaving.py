@@ -78,7 +78,10 @@ def seen(house: House, seq: int, record: records.Seen, origin: Session | None) -
 def name_released(house: House, seq: int, record: records.NameReleased, origin: Session | None) -> Sequence[Effect]:
     """A guest has gone. One who is coming back is waited for anew, so that this is not sent after them."""
     person = house.people.by_id.get(record.person)
-    if person is None or person.sessions or person.registered:
+    if person is None or person.registered:
+        return ()
+    if person.sessions:  # a goodbye, and another session that was on its way in
+        house.people.reclaimed[person] = None
         return ()
     for room in list(person.rooms.values()):
         house.rooms.leave(room, person, record.time)

@@ -92,6 +92,8 @@ def name_taken(house: House, seq: int, record: records.NameTaken, origin: Sessio
         house.people.add(person)
         house.people.wait_for(person, record.time)
         return ()
+    if person.name == record.name:
+        return ()
     event = events.Renamed(name=person.name, to=record.name)
     house.people.rename(person, record.name, record.key)
     return (Tell(event, neighbours(person), origin),)

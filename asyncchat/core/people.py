@@ -62,7 +62,8 @@ class People:
     """All people who are here, are waited for, or are registered; and the names that they hold.
 
     ``waiting``: those without a session whose name or rooms are held, longest first. ``returned``: those who
-    came online of whom the storage does not know it yet.
+    came online of whom the storage does not know it yet. ``reclaimed``: guests who were back before their name was
+    released; in the storage it is free.
     """
 
     def __init__(self) -> None:
@@ -70,6 +71,7 @@ class People:
         self.by_key: dict[str, Person] = {}
         self.waiting: OrderedDict[Person, None] = OrderedDict()
         self.returned: dict[Person, None] = {}
+        self.reclaimed: dict[Person, None] = {}
         self._by_look: dict[str, Person] = {}
         self._departed: OrderedDict[str, None] = OrderedDict()
 

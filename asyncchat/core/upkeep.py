@@ -21,7 +21,13 @@ EMPTY_ROOM_SECONDS = 60
 
 def overdue(house: House, now: int) -> list[records.Record]:
     """The records that are due."""
-    return [*_goings(house, now), *_returns(house, now), *_inheritances(house, now), *_drops(house, now)]
+    return [
+        *_goings(house, now),
+        *_returns(house, now),
+        *_reclaims(house, now),
+        *_inheritances(house, now),
+        *_drops(house, now),
+    ]
 
 
 def failed(house: House, record: records.Record) -> None:
@@ -35,6 +41,10 @@ def failed(house: House, record: records.Record) -> None:
             person = house.people.by_id.get(id)
             if person is not None and not person.sessions:
                 house.people.wait_for(person, time)
+        case records.NameTaken(person=id, name=name):
+            person = house.people.by_id.get(id)
+            if person is not None and person.name == name:
+                house.people.reclaimed[person] = None
         case records.Seen(person=id, upto=0):
             person = house.people.by_id.get(id)
             if person is not None:
@@ -71,6 +81,16 @@ def _returns(house: House, now: int) -> list[records.Record]:
     """People who came online: if the server dies now, they have been sent what happened until then."""
     returned, house.people.returned = house.people.returned, {}
     return [records.Seen(time=now, person=person.id, upto=0) for person in returned if person.sessions]
+
+
+def _reclaims(house: House, now: int) -> list[records.Record]:
+    """Names that were released too late, when their guests were back: they are taken anew."""
+    reclaimed, house.people.reclaimed = house.people.reclaimed, {}
+    return [
+        records.NameTaken(time=now, person=person.id, name=person.name, key=person.key)
+        for person in reclaimed
+        if person.id in house.people.by_id
+    ]
 
 
 def _inheritances(house: House, now: int) -> list[records.Record]:

@@ -136,6 +136,22 @@ def test_the_last_session_that_goes_while_another_comes_takes_nobody_along(world
     assert [person for person in in_room if person.sessions] == [again.person, bob.person] or in_room == [bob.person]
 
 
+def test_the_name_of_a_guest_who_was_back_before_it_was_released_is_theirs_after_a_kill_too(world: World) -> None:
+    alice, bob = world.guest("alice"), world.guest("bob")
+    alice.vanish()
+    again = world.client()
+    again.start(commands.Hello(id=1, token=alice.token))
+    world.pending.append((records.NameReleased(time=world.now, person=alice.person.id), None))
+    world.flush()
+    world.pending += [(record, None) for record in world.chat.overdue(world.now)]
+    world.fail()
+    world.sweep()
+    assert bob.told == [], "no news"
+    world.restart()
+    assert world.client().login("alice").code == Code.CONFLICT
+    assert back(world, alice).person is world.house.people.by_key["alice"]
+
+
 def test_a_release_that_cannot_be_kept_is_tried_again(world: World) -> None:
     alice = world.guest("alice")
     alice.vanish()
