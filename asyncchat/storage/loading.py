@@ -11,11 +11,15 @@ Placed = tuple[int, KeptRecord]
 """A record with its seq, or with 0 where nothing goes by it: only a person's, a room's and a topic's mean something."""
 
 
+DEPARTED = 10_000
+"""Guests whose name is released that are loaded, the latest: so many the rules remember, to say that they have left."""
+
+
 def load(db: sqlite3.Connection, *, now: int = 0, everyone: bool = False) -> Iterator[Placed]:
     """Records that make people, rooms and all that is set, when they are applied in this order. No messages.
 
-    Bans that end before *now* (Unix ms) are left out; so are, unless *everyone*, guests whose name is released.
-    Roles, invitations and markers may name such guests: they come back by token and are who they were.
+    Bans that end before *now* (Unix ms) are left out; so are, unless *everyone*, guests who left long ago. Roles,
+    invitations and markers may name such guests: they come back by token and are who they were.
     """
     yield from _people(db, everyone)
     yield from _rooms(db)
@@ -25,10 +29,11 @@ def load(db: sqlite3.Connection, *, now: int = 0, everyone: bool = False) -> Ite
 
 
 def _people(db: sqlite3.Connection, everyone: bool) -> Iterator[Placed]:
+    departed = "SELECT id FROM people WHERE held = 0 ORDER BY touched DESC, id DESC LIMIT ?"
     rows = db.execute(
         "SELECT id, created, touched, name, key, held, registered, administrator, password, invitation, seen"
-        " FROM people WHERE held = 1 OR ? ORDER BY held, id",
-        (everyone,),
+        f" FROM people WHERE held = 1 OR id IN ({departed}) ORDER BY held, iif(held, 0, touched), id",
+        (-1 if everyone else DEPARTED,),
     ).fetchall()
     for id, created, touched, name, key, held, registered, administrator, password, invitation, seen in rows:
         yield id, r.PersonCreated(time=created, name=name, key=key)

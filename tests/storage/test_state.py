@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from asyncchat.storage import loading
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.queries import FindToken, Person
@@ -139,8 +140,9 @@ def test_of_two_claims_the_first_counts(store: Store) -> None:
 
 def test_a_released_name_is_free_and_its_guest_comes_back_under_another(store: Store) -> None:
     (carol,) = put(store, person("Carol", token=TOKEN))
-    put(store, r.NameReleased(time=5, person=carol))
-    assert "Carol" not in ids(store)
+    released = r.NameReleased(time=5, person=carol)
+    put(store, released)
+    assert loaded(store)[:2] == [r.PersonCreated(time=1000, name="Carol", key="carol"), released]
     (second,) = put(store, person("Carol"))
     assert ids(store)["Carol"] == second
     assert store.ask(FindToken(TOKEN)) == Person(carol, "Carol", "carol", registered=False)
@@ -148,7 +150,21 @@ def test_a_released_name_is_free_and_its_guest_comes_back_under_another(store: S
     assert ids(store) | {"Caro": carol, "Carol": second} == ids(store)
 
 
-def test_a_registered_name_is_not_released(store: Store) -> None:
+def test_the_latest_of_those_who_have_gone_are_loaded_in_the_order_of_their_going(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = put(store, *(person(name) for name in ("Carol", "Dora", "Eve")))
+    put(store, *(r.NameReleased(time=time, person=id) for time, id in zip((9, 7, 8), gone, strict=True)))
+    assert departed(store) == [gone[1], gone[2], gone[0]]
+    monkeypatch.setattr(loading, "DEPARTED", 2)
+    assert departed(store) == [gone[2], gone[0]]
+
+
+def departed(store: Store) -> list[int]:
+    return [record.person for record in loaded(store) if isinstance(record, r.NameReleased)]
+
+
+def test_a_registered_name_is_notdeparted(store: Store) -> None:
     put(store, r.Registered(time=1, person=BOB, name="Bob", key="bob"), r.NameReleased(time=2, person=BOB))
     assert ids(store)["Bob"] == BOB
 
