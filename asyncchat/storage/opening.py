@@ -93,43 +93,65 @@ def inspect(path: Path) -> None:
     page_size, pages, version, application = _HEADER.unpack_from(header)
     if version > migrations.VERSION:
         raise _newer(path, version)
-    if has_wal(path):
-        return  # what stands there counts more than the file alone
+    if wal_size(path):
+        return  # what stands there counts more than the file alone: see `look_inside`
     if application != migrations.APPLICATION_ID and (application or version or pages > 1):
         raise _foreign(path)  # and not one of ours that was killed before its first table was made
     expected = pages * (_LARGEST_PAGE if page_size == 1 else page_size)
     if size < expected:
-        raise DamagedDatabase(f"{path} is damaged: of {expected} bytes {size} are left")
+        raise _cut_off(path, expected, size)
 
 
 def look_inside(path: Path) -> None:
-    """Raise `DamagedDatabase` when SQLite finds the file damaged; a large one is not read through. The lock is held."""
-    size = path.stat().st_size
-    if not size or has_wal(path):
+    """Raise `DamagedDatabase` or `NewerDatabase` when SQLite finds the database so, its write-ahead log included.
+
+    A large one is not read through. The lock is held: nobody else writes.
+    """
+    size, log_size = path.stat().st_size, wal_size(path)
+    if not size:
+        if log_size:
+            raise DamagedDatabase(f"{path} is damaged: it is empty, and {wal_of(path)} is not")
         return
     try:
         with contextlib.closing(connect_inspector(path)) as db:
-            if not migrations.version_of(db):
-                if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-                    raise _foreign(path)
-                return
-            db.execute("SELECT epoch, last_seq, (SELECT max(seq) FROM messages) FROM server").fetchone()
-            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0] if size <= QUICK_CHECK_BYTES else "ok"
+            _examine(db, path, size, log_size)
     except sqlite3.DatabaseError as error:
         raise DamagedDatabase(f"{path} is damaged: {error}") from None
-    if verdict != "ok":
-        raise DamagedDatabase(f"{path} is damaged: {verdict}")
 
 
-def has_wal(path: Path) -> bool:
-    """Is there a write-ahead log, of a process that runs or that was killed?"""
-    wal = wal_of(path)
-    return wal.exists() and wal.stat().st_size > 0
+def _examine(db: sqlite3.Connection, path: Path, size: int, log_size: int) -> None:
+    version = migrations.version_of(db)
+    if version > migrations.VERSION:
+        raise _newer(path, version)
+    if not version:
+        if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise _foreign(path)
+        return
+    db.execute("SELECT epoch, last_seq, (SELECT max(seq) FROM messages) FROM server").fetchone()
+    expected = db.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
+    if size + log_size < expected:  # a page that the file does not reach must stand in the log
+        raise _cut_off(path, expected, size)
+    if expected <= QUICK_CHECK_BYTES:
+        verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise DamagedDatabase(f"{path} is damaged: {verdict}")
+
+
+def wal_size(path: Path) -> int:
+    """The bytes of the write-ahead log, of a process that runs or that was killed; 0 when there is none."""
+    try:
+        return wal_of(path).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def wal_of(path: Path) -> Path:
     """The write-ahead log's place."""
     return Path(f"{path}-wal")
+
+
+def _cut_off(path: Path, expected: int, size: int) -> DamagedDatabase:
+    return DamagedDatabase(f"{path} is damaged: of {expected} bytes {size} are left")
 
 
 def _foreign(path: Path) -> DamagedDatabase:
@@ -198,7 +220,7 @@ def connect_reader(path: Path, factory: type[sqlite3.Connection] = sqlite3.Conne
 
 
 def connect_inspector(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, not even a file beside the database."""
+    """A connection that changes neither the database nor its log, nor makes a file where there is no log."""
     # "immutable" makes no lock and no -wal or -shm file. Where there is a write-ahead log, even an empty one, a server
     # may be running, and only a lock keeps its checkpoints out of what is being read.
     options = "mode=ro" if wal_of(path).exists() else "immutable=1"

@@ -18,7 +18,7 @@ from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.errors import DamagedDatabase, DatabaseInUse, NewerDatabase, StorageError
 from asyncchat.vocabulary.queries import FindMessage
-from tests.storage.facts import put, said, settle
+from tests.storage.facts import person, put, said, settle
 
 
 def made(path: Path, messages: int = 50) -> Path:
@@ -29,8 +29,30 @@ def made(path: Path, messages: int = 50) -> Path:
     return path
 
 
+def killed(path: Path, folder: Path, statement: str = "") -> Path:
+    """A database of some pages as a killed server leaves it, its last message in the log alone; in a new folder."""
+    store = settle(Store.open(path))
+    put(store, *(said(f"message {number}") for number in range(200)))
+    put(store, *(person(f"guest{number}") for number in range(1000)))
+    assert store.checkpoint()
+    put(store, said("the last one"))
+    store.connection.execute(statement)
+    folder.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", folder)
+    store.close()
+    return folder / path.name
+
+
+def overwrite(file: Path, start: int, length: int = 4096) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(start)
+        opened.write(b"\xaa" * length)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if not file.name.endswith("-lock")}
+    """The files, but for those that hold nothing: the lock, and SQLite's index of the log, which it makes anew."""
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.suffix in (".db", ".db-wal")}
 
 
 def refused(path: Path, error: type[StorageError]) -> str:
@@ -171,9 +193,7 @@ def test_a_file_that_was_cut_off_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("page", range(1, 30))
 def test_a_page_of_rubbish_is_found(path: Path, page: int) -> None:
     made(path)
-    with path.open("r+b") as file:
-        file.seek(page * 4096)
-        file.write(b"\xaa" * 4096)
+    overwrite(path, page * 4096)
     refused(path, DamagedDatabase)
     assert check(path)
 
@@ -181,10 +201,43 @@ def test_a_page_of_rubbish_is_found(path: Path, page: int) -> None:
 def test_a_large_database_is_not_read_through(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(path)
     monkeypatch.setattr(opening, "QUICK_CHECK_BYTES", 0)
-    with path.open("r+b") as file:
-        file.seek(-4096, os.SEEK_END)
-        file.write(b"\xaa" * 4096)
+    overwrite(path, path.stat().st_size - 4096)
     Store.open(path).close()
+
+
+# --- damaged, and left by a server that was killed -------------------------------------------------------------------
+
+
+def test_a_killed_server_left_a_sound_database(path: Path, tmp_path: Path) -> None:
+    left = killed(path, tmp_path / "killed")
+    store = Store.open(left)
+    assert store.ask(FindMessage(store.last_seq)) is not None
+    store.close()
+    assert check(left) == []
+
+
+@pytest.mark.parametrize("start", [100, 4096, 20 * 4096])
+def test_what_is_damaged_beside_a_log_is_refused(path: Path, tmp_path: Path, start: int) -> None:
+    left = killed(path, tmp_path / "killed")
+    overwrite(left, start, 4096 - start % 4096)
+    assert "damaged" in refused(left, DamagedDatabase)
+
+
+@pytest.mark.parametrize("checked", [0, opening.QUICK_CHECK_BYTES])
+def test_a_file_that_was_cut_off_beside_a_log_is_refused(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked: int
+) -> None:
+    monkeypatch.setattr(opening, "QUICK_CHECK_BYTES", checked)
+    left = killed(path, tmp_path / "killed")
+    os.truncate(left, left.stat().st_size // 8192 * 4096)
+    assert "damaged" in refused(left, DamagedDatabase)
+
+
+def test_an_empty_file_beside_a_log_is_refused(path: Path, tmp_path: Path) -> None:
+    """SQLite would delete the log, and with it the last messages."""
+    left = killed(path, tmp_path / "killed")
+    os.truncate(left, 0)
+    assert "empty" in refused(left, DamagedDatabase)
 
 
 # --- newer and older ------------------------------------------------------------------------------------------------
@@ -201,16 +254,8 @@ def test_a_newer_database_is_refused(path: Path) -> None:
 
 def test_a_newer_database_whose_version_stands_in_the_log_is_refused(path: Path, tmp_path: Path) -> None:
     """As a newer program leaves it that was killed."""
-    made(path)
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
-    killed = tmp_path / "killed"
-    killed.mkdir()
-    for suffix in ("", "-wal"):
-        shutil.copy(f"{path}{suffix}", killed)
-    db.close()
-    with pytest.raises(NewerDatabase):
-        Store.open(killed / "chat.db")
+    left = killed(path, tmp_path / "killed", f"PRAGMA user_version = {migrations.VERSION + 1}")
+    assert f"schema {migrations.VERSION + 1}" in refused(left, NewerDatabase)
 
 
 def test_an_older_database_takes_the_steps_it_lacks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
