@@ -22,6 +22,7 @@ from asyncchat.server.operator import Operator
 from asyncchat.storage import opening
 from asyncchat.storage.backup import backup
 from asyncchat.storage.checking import check
+from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export, import_
 from asyncchat.vocabulary.errors import DatabaseInUse, Refused, StorageError
 from asyncchat.vocabulary.printable import printable
@@ -80,6 +81,8 @@ def parser() -> argparse.ArgumentParser:
     task.set_defaults(run=_import)
     task = tasks.add_parser("check", help="tell whether the database is sound; the server may run")
     task.set_defaults(run=_check)
+    task = tasks.add_parser("new-epoch", help="tell clients that an older state was put back; the server must not run")
+    task.set_defaults(run=_renew_epoch)
     return parser
 
 
@@ -261,3 +264,9 @@ def _check(said: argparse.Namespace, database: Path, config: Config) -> None:
     if problems:
         raise Failed(f"{database} is damaged")
     _say(f"{database} is sound")
+
+
+def _renew_epoch(said: argparse.Namespace, database: Path, config: Config) -> None:
+    _check_there(database)
+    with contextlib.closing(Store.open(database)) as store:
+        store.renew_epoch()

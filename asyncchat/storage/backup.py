@@ -5,12 +5,15 @@ import os
 import sqlite3
 from pathlib import Path
 
+from asyncchat.storage.migrations import new_epoch
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.terms import Code
 
 
 def backup(db: sqlite3.Connection, path: Path) -> None:
     """Copy all that *db* sees now to a new file (mode 600), complete in itself; commits go on meanwhile.
+
+    The copy has an epoch of its own: a server that goes on from it gives out seqs that were given to other messages.
 
     Raises `StorageError` 409 when there is such a file already, and `NotStored` when it cannot be written; then there
     is none.
@@ -25,6 +28,7 @@ def backup(db: sqlite3.Connection, path: Path) -> None:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
             db.backup(copy)  # in one step: one snapshot
             copy.execute("PRAGMA journal_mode = DELETE")  # no second file belongs to it
+            copy.execute("UPDATE server SET epoch = ?", (new_epoch(),))
     except sqlite3.Error as error:
         path.unlink(missing_ok=True)
         raise NotStored(f"cannot write {path}: {error}") from error

@@ -177,6 +177,11 @@ def version_of(db: sqlite3.Connection) -> int:
     return version
 
 
+def new_epoch() -> str:
+    """An epoch that no other database has."""
+    return secrets.token_hex(EPOCH_BYTES)
+
+
 def migrate(db: sqlite3.Connection) -> None:
     """Take the steps that are missing, each in one transaction. The first one makes the epoch."""
     for version in range(version_of(db), VERSION):
@@ -186,7 +191,7 @@ def migrate(db: sqlite3.Connection) -> None:
                 db.execute(statement)
             if version == 0:
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute("INSERT INTO server (one, epoch) VALUES (1, ?)", (secrets.token_hex(EPOCH_BYTES),))
+                db.execute("INSERT INTO server (one, epoch) VALUES (1, ?)", (new_epoch(),))
             db.execute(f"PRAGMA user_version = {version + 1}")
             db.execute("COMMIT")
         except BaseException:

@@ -11,6 +11,7 @@ from asyncchat.storage import loading, opening, pruning
 from asyncchat.storage.answers import answer
 from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, renew
 from asyncchat.storage.loading import Placed
+from asyncchat.storage.migrations import new_epoch
 from asyncchat.storage.projection import project
 from asyncchat.storage.readers import Reader
 from asyncchat.vocabulary.errors import NotStored, StorageError
@@ -174,6 +175,13 @@ class Store:
         """Delete these guests unless they were seen since a time (Unix ms); returns how many."""
         with self.transaction() as db:
             return pruning.remove_people(db, people, before)
+
+    def renew_epoch(self) -> None:
+        """Become another database in the eyes of clients, who then forget how far they had read."""
+        epoch = new_epoch()
+        with self.transaction() as db:
+            db.execute("UPDATE server SET epoch = ?", (epoch,))
+        self.epoch = epoch
 
     def checkpoint(self) -> bool:
         """Empty the write-ahead log, where old pages still are; false when a reader is in the way."""

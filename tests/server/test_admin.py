@@ -188,7 +188,7 @@ def test_the_settings_of_the_server_count(talked: Admin, tmp_path: Path) -> None
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("words", [["accounts", "list"], ["export"], ["check"], ["backup", "copy.db"]])
+@pytest.mark.parametrize("words", [["accounts", "list"], ["export"], ["check"], ["new-epoch"], ["backup", "copy.db"]])
 def test_no_database_is_made_by_looking_for_one(admin: Admin, words: list[str]) -> None:
     assert admin.fails(*words) == f"there is no database in {admin.data}"
     assert not admin.data.exists()
@@ -229,6 +229,14 @@ def test_a_backup_beside_a_running_server(talked: Admin, tmp_path: Path) -> None
     (tmp_path / "copy.db").rename(restored.database)
     assert restored("check") == f"{restored.database} is sound\n"
     assert restored("accounts", "list") == "alice  password\n"
+
+
+async def test_an_older_state_that_was_put_back_gets_another_epoch(talked: Admin) -> None:
+    before = (await talked.welcome("alice", PASSWORD)).epoch
+    assert talked("new-epoch") == ""
+    after = await talked.welcome("alice", PASSWORD)
+    assert after.epoch != before
+    assert texts(talked.database) == SAID
 
 
 def test_an_export_and_its_import_are_the_same_chat(talked: Admin, tmp_path: Path) -> None:

@@ -143,7 +143,8 @@ async def test_a_backup_is_a_database_as_it_was(storage: Storage, listener: List
     assert check(tmp_path / "copy.db") == []
     copy = Store.open(tmp_path / "copy.db")
     assert texts(copy) == ["before"]
-    assert (copy.epoch, copy.last_seq) == (storage.epoch, last_seq)
+    assert copy.last_seq == last_seq
+    assert copy.epoch != storage.epoch, "its next message has the seq of another one here"
     copy.close()
 
 
