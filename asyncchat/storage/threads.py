@@ -16,7 +16,12 @@ T = TypeVar("T")
 
 
 def perform(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], function: Callable[[], T]) -> None:
-    """Call *function* here and now; the future, which is the loop's, gets what it returns or raises."""
+    """Call *function* here and now, unless nobody waits for it any more.
+
+    The future, which is the loop's, gets what it returns or raises.
+    """
+    if future.cancelled():
+        return
     try:
         result = function()
     except Exception as error:  # noqa: BLE001 - not lost: whoever awaits the future gets it
@@ -26,7 +31,7 @@ def perform(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], function
 
 
 def _fulfil(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():  # the caller may have been cancelled
+    if not future.done():  # the caller may have been cancelled meanwhile
         future.set_result(result)
 
 
@@ -59,7 +64,7 @@ class Threads:
             thread.start()
 
     async def run(self, function: Callable[[], T]) -> T:
-        """Call *function* in one of the threads; it runs to its end even when the caller is cancelled."""
+        """Call *function* in one of the threads; once begun it runs to its end, even when the caller is cancelled."""
         if not self._open:
             raise StorageError("the storage is closed", Code.UNAVAILABLE)
         loop = asyncio.get_running_loop()
@@ -68,7 +73,7 @@ class Threads:
         return await future
 
     async def aclose(self) -> None:
-        """Let the threads finish what they were given, and end them. Idempotent."""
+        """Let the threads finish what somebody waits for, and end them. Idempotent."""
         if not self._open:
             return
         self._open = False

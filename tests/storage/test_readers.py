@@ -1,11 +1,13 @@
 """Those who read let the others go first, and are interrupted when they take too long."""
 
+import asyncio
 import os
 import sqlite3
 import sys
 import threading
 import time
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -42,3 +44,25 @@ async def test_threads_go_behind_others() -> None:
     threads = Threads(1, "behind", 3)
     assert await threads.run(priority) == priority() + 3
     await threads.aclose()
+
+
+async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    threads, begun, gate = Threads(1, "reader"), asyncio.Event(), threading.Event()
+    loop, done = asyncio.get_running_loop(), list[int]()
+
+    def first() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        gate.wait()
+        done.append(0)
+
+    tasks = [asyncio.create_task(threads.run(first))]
+    await begun.wait()
+    tasks += [asyncio.create_task(threads.run(partial(done.append, number))) for number in (1, 2, 3)]
+    await asyncio.sleep(0)  # they stand in line
+    for task in tasks[:3]:
+        task.cancel()
+    await asyncio.wait(tasks[:3])
+    gate.set()
+    await threads.aclose()
+    assert done == [0, 3], "what was begun is finished, and what somebody waits for is done"
+    await tasks[3]
