@@ -10,19 +10,25 @@ from asyncchat.storage.indexing import forget
 GUEST_DAYS = 30
 """A guest who left, has not come back for so long and has written nothing is forgotten, tokens and all."""
 
+LOOKED_AT = 10_000
+"""A room's oldest messages that are looked at for old ones: some 2 ms when there is none.
+
+A message that is not old stands before older ones when the clock was ahead for a while: so many must not be in the way.
+"""
+
 _seqs = msgspec.json.Decoder(list[int])
 
 _THEM = "IN (SELECT value FROM json_each(:them))"
 
 
 def prune(db: sqlite3.Connection, room: int, before: int, limit: int, *, last_seq: int) -> int:
-    """Delete the oldest messages of a room, as far as they are from before a time (Unix ms), *limit* at most.
+    """Delete messages of a room from before a time (Unix ms): *limit* at most, among the oldest `LOOKED_AT`.
 
     With them goes what happened to them. Returns how many there were. In the caller's transaction.
     """
     oldest = "SELECT seq, time FROM messages WHERE room = ? AND room > 0 ORDER BY seq LIMIT ?"
-    old = f"SELECT json_group_array(seq) FROM ({oldest}) WHERE time < ?"
-    seqs = _seqs.decode(db.execute(old, (room, limit, before)).fetchone()[0])
+    old = f"SELECT json_group_array(seq) FROM (SELECT seq FROM ({oldest}) WHERE time < ? LIMIT ?)"
+    seqs = _seqs.decode(db.execute(old, (room, LOOKED_AT, before, limit)).fetchone()[0])
     changes = "SELECT seq FROM changes WHERE room = ? AND room > 0 AND time < ? ORDER BY seq LIMIT ?"
     db.execute(f"DELETE FROM changes WHERE seq IN ({changes})", (room, before, limit))
     if seqs:
