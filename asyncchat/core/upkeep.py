@@ -7,6 +7,8 @@ member who has been there longest. In an empty room that waits for the next to c
 The house's own rooms (the default room) are nobody's.
 """
 
+from itertools import takewhile
+
 from asyncchat.core.house import House
 from asyncchat.core.leaving import departure
 from asyncchat.core.people import Person
@@ -21,6 +23,7 @@ EMPTY_ROOM_SECONDS = 60
 
 def overdue(house: House, now: int) -> list[records.Record]:
     """The records that are due."""
+    _follow_clock(house, now)
     return [
         *_goings(house, now),
         *_returns(house, now),
@@ -55,6 +58,19 @@ def failed(house: House, record: records.Record) -> None:
             house.rooms.expect(house.rooms.by_id[id], time)
         case _:
             pass
+
+
+def _follow_clock(house: House, now: int) -> None:
+    """Where the clock was set back, what began later than now begins now; else all would wait until it has caught up.
+
+    Those stand first, for they have waited longest.
+    """
+    for person in house.people.waiting:
+        if person.gone_at is None or person.gone_at <= now:
+            break
+        person.gone_at = now
+    for room in list(takewhile(lambda room: house.rooms.empty[room] > now, house.rooms.empty)):
+        house.rooms.empty[room] = now
 
 
 def _goings(house: House, now: int) -> list[records.Record]:

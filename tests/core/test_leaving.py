@@ -49,6 +49,21 @@ def test_a_lost_connection_is_told_after_a_while_and_the_name_is_held_for_longer
     assert world.client().login("alice").code == Code.ACCEPTED
 
 
+def test_a_clock_that_was_set_back_holds_no_name_for_longer(world: World) -> None:
+    away = [world.guest(f"guest{number}") for number in range(3)]
+    ci = world.guest("ci")
+    for client in away:
+        client.vanish()
+    world.now -= 3_600_000
+    world.sweep()
+    ci.vanish()
+    world.wait(59)
+    assert world.client().login("ci").code == Code.CONFLICT
+    world.wait(1)
+    for name in ("guest0", "guest1", "guest2", "ci"):
+        assert world.client().login(name).code == Code.ACCEPTED
+
+
 def test_being_offline_is_told_once_however_slow_the_log_is(world: World) -> None:
     alice, bob = world.guest("alice"), world.guest("bob")
     alice.vanish()

@@ -403,6 +403,16 @@ def test_a_room_in_which_nothing_was_said_ends_when_it_is_empty(world: World) ->
     assert bob.do(Topic(id=1, room="#tea")).text == ""
 
 
+def test_a_clock_that_was_set_back_lets_no_room_stay_for_longer(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea", "#beer"), world.guest("bob", "#wine")
+    ann.quit()
+    world.now -= 3_600_000
+    world.sweep()
+    bob.quit()
+    world.wait(EMPTY_ROOM_SECONDS)
+    assert rooms(world) == ["#lobby"]
+
+
 def test_it_makes_place_for_others() -> None:
     world = World(limits={"rooms_in_all": 3})
     ann, bob = world.guest("ann", "#a", "#b"), world.guest("bob")
