@@ -5,6 +5,7 @@ A file that is refused is not touched: it is looked at through a connection that
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import struct
 import sys
@@ -31,6 +32,9 @@ CACHE_KIB = 16 * 1024
 WAL_BYTES = 64 * 1024 * 1024
 """The write-ahead log is cut back to this size once its content is in the database."""
 
+LOG_INDEX_BYTES = 32 * 1024
+"""The least that SQLite's index of the write-ahead log (``-shm``) takes: without so much room nothing can be opened."""
+
 STATEMENTS = 256
 """Prepared statements kept per connection: more than there are."""
 
@@ -50,8 +54,11 @@ class Lock:
     """
 
     def __init__(self, database: Path) -> None:
-        """Take the lock; raises `DatabaseInUse`."""
-        self._fd = os.open(f"{database}-lock", os.O_RDWR | os.O_CREAT, 0o600)
+        """Take the lock; raises `DatabaseInUse`, or `StorageError` when there can be none."""
+        try:
+            self._fd = os.open(f"{database}-lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StorageError(f"cannot open {database}-lock: {error.strerror}") from None
         try:
             if sys.platform == "win32":
                 msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)
@@ -105,7 +112,8 @@ def inspect(path: Path) -> None:
 def look_inside(path: Path) -> None:
     """Raise `DamagedDatabase` or `NewerDatabase` when SQLite finds the database so, its write-ahead log included.
 
-    A large one is not read through. The lock is held: nobody else writes.
+    A large one is not read through. The lock is held: nobody else writes. Errors that SQLite has words for are left to
+    `refusing`.
     """
     size, log_size = path.stat().st_size, wal_size(path)
     if not size:
@@ -116,7 +124,9 @@ def look_inside(path: Path) -> None:
         with contextlib.closing(connect_inspector(path)) as db:
             _examine(db, path, size, log_size)
     except sqlite3.DatabaseError as error:
-        raise DamagedDatabase(f"{path} is damaged: {error}") from None
+        if primary_code(error) != sqlite3.SQLITE_ERROR:
+            raise
+        raise DamagedDatabase(f"{path} is damaged: {error}") from None  # a table is missing
 
 
 def _examine(db: sqlite3.Connection, path: Path, size: int, log_size: int) -> None:
@@ -197,10 +207,18 @@ def refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = primary_code(error)
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise DamagedDatabase(f"{path} is damaged: {error}") from error
-        raise StorageError(f"{path} cannot be opened: {error}") from error
+        # SQLite says no more than "disk I/O error" when there is no room for its index of the log.
+        full = code == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < LOG_INDEX_BYTES
+        raise StorageError(f"{path} cannot be opened: {'the disk is full' if full else error}") from error
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """SQLite's result code without its extension; the module's own errors have none and count as `SQLITE_ERROR`."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
 
 
 def connect_reader(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:

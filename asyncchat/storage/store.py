@@ -59,7 +59,8 @@ class Store:
     def open(cls, path: Path | str) -> Self:
         """Open a database file, made when there is none, or ``":memory:"``.
 
-        Raises `DatabaseInUse`, `DamagedDatabase` or `NewerDatabase`, and leaves such a file as it was.
+        Raises `DatabaseInUse`, `DamagedDatabase` or `NewerDatabase`, and leaves such a file as it was; `StorageError`
+        when there is no access or no room.
         """
         if path == opening.MEMORY:
             return cls(opening.connect(path), None, None)
@@ -221,12 +222,6 @@ def ask(db: sqlite3.Connection, query: StoreQuery) -> Any:
 
 
 def _explain(error: Exception) -> StorageError:
-    if isinstance(error, sqlite3.Error) and _primary(error) in _NO_ROOM:
+    if isinstance(error, sqlite3.Error) and opening.primary_code(error) in _NO_ROOM:
         return NotStored(f"not stored: {error}")
     return StorageError(f"the storage failed: {error}")
-
-
-def _primary(error: sqlite3.Error) -> int:
-    # An extended result code has the primary one in its lowest byte. Errors of the module itself have none.
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF

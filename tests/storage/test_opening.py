@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +82,33 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot make"):
         Store.open(tmp_path / "file" / "chat.db")
+
+
+def test_a_lock_that_cannot_be_made_is_said(path: Path) -> None:
+    made(path)
+    Path(f"{path}-lock").unlink()
+    Path(f"{path}-lock").mkdir()
+    with pytest.raises(StorageError, match="-lock: "):
+        Store.open(path)
+
+
+@pytest.mark.parametrize("step", ["connect", "connect_inspector"])
+@pytest.mark.parametrize(("free", "reason"), [(opening.LOG_INDEX_BYTES - 1, "the disk is full"), (10**9, "I/O error")])
+def test_a_full_disk_is_told_from_a_broken_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str, free: int, reason: str
+) -> None:
+    """When SQLite finds no room for its index of the log: it calls both by the same name, and neither is damage."""
+    made(path)
+
+    def fail(*_: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        raise error
+
+    monkeypatch.setattr(opening, step, fail)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(StorageError, match=f"cannot be opened: .*{reason}"):
+        Store.open(path)
 
 
 async def test_a_storage_that_cannot_open_leaves_nothing_open(tmp_path: Path) -> None:
