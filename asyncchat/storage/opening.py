@@ -55,10 +55,11 @@ class Lock:
 
     def __init__(self, database: Path) -> None:
         """Take the lock; raises `DatabaseInUse`, or `StorageError` when there can be none."""
+        file = _beside(database, "-lock")
         try:
-            self._fd = os.open(f"{database}-lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self._fd = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise StorageError(f"cannot open {database}-lock: {error.strerror}") from None
+            raise StorageError(f"cannot open {file}: {error.strerror}") from None
         try:
             if sys.platform == "win32":
                 msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)
@@ -157,7 +158,12 @@ def wal_size(path: Path) -> int:
 
 def wal_of(path: Path) -> Path:
     """The write-ahead log's place."""
-    return Path(f"{path}-wal")
+    return _beside(path, "-wal")
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    # As SQLite does it: beside the file itself, wherever a link to it is. Two links must not lead to two locks.
+    return Path(f"{path.resolve()}{suffix}")
 
 
 def _cut_off(path: Path, expected: int, size: int) -> DamagedDatabase:

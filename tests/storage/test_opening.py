@@ -17,9 +17,10 @@ from asyncchat.storage import migrations, opening
 from asyncchat.storage.checking import check
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
+from asyncchat.storage.transfer import export
 from asyncchat.vocabulary.errors import DamagedDatabase, DatabaseInUse, NewerDatabase, StorageError
 from asyncchat.vocabulary.queries import FindMessage
-from tests.storage.facts import person, put, said, settle
+from tests.storage.facts import FIRST, person, put, said, settle
 
 
 def made(path: Path, messages: int = 50) -> Path:
@@ -163,6 +164,23 @@ def test_a_database_is_used_by_one(path: Path) -> None:
     put(store, said())
     store.close()
     Store.open(path).close()
+
+
+def test_a_database_has_one_lock_and_one_log_whatever_link_leads_to_it(path: Path, tmp_path: Path) -> None:
+    store = settle(Store.open(path))
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    try:
+        link.symlink_to(path)
+    except OSError:
+        store.close()
+        pytest.skip("no links here")
+    with pytest.raises(DatabaseInUse):
+        Store.open(link)
+    assert check(link) == [], "which looks into the log"
+    lines = len(list(export(link)))
+    store.close()
+    assert lines == 1 + len(FIRST)
 
 
 HOLD = """
