@@ -78,12 +78,20 @@ class Lock:
 
 def prepare(path: Path) -> None:
     """Make the directory (mode 700) and the empty file (mode 600) where there is none yet; raises `StorageError`."""
+    prepare_folder(path)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except OSError as error:
         raise StorageError(f"cannot make {path}: {error.strerror}") from None
+
+
+def prepare_folder(path: Path) -> None:
+    """Make the directory of a database (mode 700) where there is none yet; raises `StorageError`."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make {path.parent}: {error.strerror}") from None
 
 
 def inspect(path: Path) -> None:

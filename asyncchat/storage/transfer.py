@@ -7,6 +7,7 @@ database has an epoch of its own: it may go another way than the old one.
 
 import contextlib
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -65,21 +66,28 @@ def export(path: Path | str) -> Iterator[bytes]:
 def import_(lines: Iterable[bytes | str], path: Path | str) -> int:
     """Make a new database of exported lines; returns how many records it took.
 
-    Raises `StorageError` 409 when the file exists, or 400 for a line that is no record; then no file is left.
+    Raises `StorageError` 409 when the file exists, or 400 for a line that is no record; then no database is left.
     """
     path = Path(path)
+    _require_absent(path)
+    opening.prepare_folder(path)
+    lock = opening.Lock(path)
+    try:
+        _require_absent(path)  # a server may have come and gone before the lock was ours
+        # Elsewhere until it is whole: an import that is killed leaves nothing that a server takes for the database.
+        with tempfile.TemporaryDirectory(prefix="import-", dir=path.parent) as folder:
+            part = Path(folder, path.name)
+            with contextlib.closing(Store.open(part)) as store:
+                count = _fill(store, iter(lines))
+            part.rename(path)
+    finally:
+        lock.release()
+    return count
+
+
+def _require_absent(path: Path) -> None:
     if path.exists():
         raise StorageError(f"{path} is there already: an import makes a new database", Code.CONFLICT)
-    store = Store.open(path)
-    try:
-        count = _fill(store, iter(lines))
-    except BaseException:
-        store.close()
-        for suffix in ("", "-wal", "-shm", "-lock"):
-            Path(f"{path}{suffix}").unlink(missing_ok=True)
-        raise
-    store.close()
-    return count
 
 
 # --- out ------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from asyncchat.storage.storage import DAY, Storage
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export, import_
 from asyncchat.vocabulary import records as r
-from asyncchat.vocabulary.errors import NotStored, StorageError
+from asyncchat.vocabulary.errors import DatabaseInUse, NotStored, StorageError
 from asyncchat.vocabulary.queries import FindMessage, FindPage, FindSince, FindText, FindToken, Place
 from asyncchat.vocabulary.records import KeptRecord
 from asyncchat.vocabulary.terms import Code, Role
@@ -296,7 +297,26 @@ def test_lines_that_are_no_export_are_refused_and_leave_nothing(tmp_path: Path, 
     with pytest.raises(StorageError) as refused:
         import_(lines, tmp_path / "new.db")
     assert refused.value.code is Code.MALFORMED
-    assert list(tmp_path.iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["new.db-lock"]
+
+
+def test_an_import_makes_the_database_at_its_end(path: Path, tmp_path: Path) -> None:
+    """So that one that is killed leaves no half of a database for a server to open."""
+    settle(Store.open(path)).close()
+    new = tmp_path / "new" / "new.db"
+
+    def lines() -> Iterator[bytes]:
+        for line in export(path):
+            yield line
+            assert not new.exists()
+            with pytest.raises(DatabaseInUse):
+                Store.open(new)
+            new.unlink()  # the empty file of who was refused
+
+    assert import_(lines(), new) == len(FIRST)
+    assert sorted(file.name for file in new.parent.iterdir()) == ["new.db", "new.db-lock"]
+    assert modes(new.parent) == dict.fromkeys(("new.db", "new.db-lock"), 0o600) or os.name == "nt"
+    Store.open(new).close()
 
 
 def test_an_import_replaces_nothing(path: Path) -> None:
