@@ -1,11 +1,15 @@
 """What a local log does with a batch: give out seqs, write, and tell what was kept from what was not."""
 
+import logging
+
 from msgspec import Struct
 
 from asyncchat.storage.log import Entry
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.records import Kept
+
+logger = logging.getLogger("asyncchat.storage")
 
 
 class Done(Struct, gc=False):
@@ -16,7 +20,7 @@ class Done(Struct, gc=False):
 
 
 def commit(store: Store, entries: list[Entry]) -> Done:
-    """Place a batch behind what the store holds. A `StorageError` is not raised but part of the result."""
+    """Place a batch behind what the store holds. An error is not raised but part of the result."""
     kept = _place(entries, store.last_seq)
     if not kept:
         return Done(entries, [])
@@ -25,9 +29,10 @@ def commit(store: Store, entries: list[Entry]) -> Done:
     except NotStored as error:
         return _without(entries, kept, error, store.last_seq)
     except StorageError as error:
-        if len(kept) == 1:
-            return _without(entries, kept, error, store.last_seq)
-        return _one_by_one(store, entries)
+        return _apart(store, entries, kept, error)
+    except Exception as error:  # the root of all commits: whatever happens, the log goes on
+        logger.exception("a fault in the storage")
+        return _apart(store, entries, kept, StorageError(f"the storage failed: {error}"))
     return Done(entries, [])
 
 
@@ -50,8 +55,10 @@ def _without(entries: list[Entry], kept: list[Entry], error: StorageError, seq: 
     return Done(passing, [(kept, error)])
 
 
-def _one_by_one(store: Store, entries: list[Entry]) -> Done:
+def _apart(store: Store, entries: list[Entry], kept: list[Entry], error: StorageError) -> Done:
     # One bad record must not take the others down.
+    if len(kept) == 1:
+        return _without(entries, kept, error, store.last_seq)
     done = Done([], [])
     for entry in entries:
         one = commit(store, [entry])

@@ -74,11 +74,7 @@ class LocalLog(ABC):
         return batch
 
     def _commit(self, batch: list[Entry]) -> Done:
-        try:
-            done = commit(self._store, batch)
-        except Exception as error:  # the root of all commits: whatever happens, the log goes on
-            logger.exception("a batch of %d records failed", len(batch))
-            return Done([], [(batch, StorageError(f"the storage failed: {error}"))])
+        done = commit(self._store, batch)
         if self._failing or done.failed:
             self._say_how_it_goes(done)
         return done

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from asyncchat.storage.loading import Placed
 from asyncchat.storage.local import ThreadLog
 from asyncchat.storage.log import Entry
 from asyncchat.storage.opening import MEMORY
@@ -287,18 +289,28 @@ async def test_in_memory_a_bad_message_costs_no_other(caplog: pytest.LogCaptureF
     await storage.aclose()
 
 
-async def test_a_fault_of_the_program_fails_the_batch_and_no_more(
+async def test_a_fault_of_the_program_fails_the_record_and_no_more(
     storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr("asyncchat.storage.local.commit", lambda *_: 1 // 0)
-        storage.log.append(said("lost"))
-        await listener.told(1)
-    assert isinstance(listener.failed[0][1], StorageError)
+    write = Store.write
+
+    def faulty(store: Store, facts: Sequence[Placed]) -> None:
+        if any(record == said("lost") for _, record in facts):
+            raise ZeroDivisionError
+        write(store, facts)
+
+    monkeypatch.setattr(Store, "write", faulty)
+    for record in (typing(), said("lost"), typing(), said("found")):
+        storage.log.append(record)
+    await listener.told(4)
+    ((refused, error),) = listener.failed
+    assert (refused.record, refused.seq, type(error)) == (said("lost"), 0, StorageError)
     assert "ZeroDivisionError" in caplog.text
-    storage.log.append(said("found"))
-    await listener.told(2)
-    assert listener.applied[0].seq == 1
+    assert [(entry.record, entry.seq) for entry in listener.applied] == [
+        (typing(), 0),
+        (typing(), 0),
+        (said("found"), 1),
+    ]
 
 
 # --- seqs -----------------------------------------------------------------------------------------------------------
