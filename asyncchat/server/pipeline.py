@@ -125,7 +125,7 @@ class Pipeline:
 
     def failed(self, entries: list[Entry], error: Exception) -> None:
         """Records were not kept: their senders are told, and the state is as it was."""
-        log.error("%d records were not kept: %s", len(entries), error)
+        log.debug("%d records were not kept: %s", len(entries), error)  # the storage says so once, not for each batch
         reason = error if isinstance(error, ChatError) else Refused(Code.SERVER_FAULT, "a fault of the server")
         for entry in entries:
             self.chat.failed(entry.record)

@@ -1,0 +1,30 @@
+"""A disk that takes nothing more: what people are told, and the log."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from asyncchat import ChatServer, commands
+from asyncchat.vocabulary.terms import Code
+from tests.server.peers import Native, limited, serving
+
+
+async def limit_pages(server: ChatServer, pages: int) -> None:
+    """Make the database full, as SQLite sees it; never below the pages that it has."""
+    await server._storage.log.run(lambda store: store.connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+
+
+async def test_a_full_disk_is_told_to_every_sender_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(limited(rate=0), data=tmp_path) as server, await Native.open(server, "alice") as alice:
+        caplog.set_level(logging.INFO, "asyncchat")
+        await limit_pages(server, 1)
+        for _ in range(3):
+            assert await alice.refusal(commands.Say(to="#lobby", text="x" * 10_000)) == Code.NOT_STORED
+        await limit_pages(server, 100_000)
+        await alice.say("there is room")
+        complaints = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.levelname for record in complaints] == ["ERROR"]
+    assert "Records are stored again" in caplog.messages
