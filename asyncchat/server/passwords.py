@@ -38,18 +38,18 @@ class Passwords:
         self._closed = False
 
     async def hash(self, password: str, who: str = "", wrong: int = 0) -> str:
-        """The argon2id hash of a password in PHC form. Raises `Refused` 429 when too many wait."""
+        """The argon2id hash of a password in PHC form. Raises `Refused`: 429 when too many wait, 503 at the end."""
         return await self._run(who, wrong, self._hash, password)
 
     async def verify(self, hash: str, password: str, who: str = "", wrong: int = 0) -> bool:
-        """Does the password fit the hash? *wrong*: how many did not lately. Raises `Refused` 429 when too many wait."""
+        """Does the password fit the hash? *wrong*: how many did not lately. Raises `Refused` as `hash` does."""
         return await self._run(who, wrong, self._verify, hash, password)
 
     async def aclose(self) -> None:
         """Stop the threads, once they are done with what they are at; who waits is refused."""
         self._closed = True
         while self._line:
-            _refuse(self._line.take())
+            _refuse(self._line.take(), _over())
         if self._under_way:
             await asyncio.wait(self._under_way)
         self._threads.shutdown(wait=True)
@@ -65,7 +65,7 @@ class Passwords:
 
     async def _run(self, who: str, wrong: int, work: Callable[..., T], *args: str) -> T:
         if self._closed:
-            raise _too_many()
+            raise _over()
         if self._free:
             self._free -= 1
         else:
@@ -81,7 +81,7 @@ class Passwords:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         last = self._line.add(who, turn, wrong)
         if last is not None:
-            _refuse(last)
+            _refuse(last, _too_many())
         try:
             await turn
         except asyncio.CancelledError:
@@ -104,13 +104,17 @@ class Passwords:
         self._free += 1
 
 
-def _refuse(turn: asyncio.Future[None]) -> None:
+def _refuse(turn: asyncio.Future[None], error: Refused) -> None:
     if not turn.done():
-        turn.set_exception(_too_many())
+        turn.set_exception(error)
 
 
 def _too_many() -> Refused:
     return Refused(Code.TOO_FAST, "too many logins at a time: try again in a few seconds", wait=5.0)
+
+
+def _over() -> Refused:
+    return Refused(Code.UNAVAILABLE, "the server is shutting down")
 
 
 def _bytes(password: str) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 
 from asyncchat import Refused
 from asyncchat.server.passwords import NO_PASSWORD, WAITING, Passwords
+from asyncchat.vocabulary.terms import Code
 
 
 class Slow(Passwords):
@@ -54,10 +55,10 @@ async def wait_in_line() -> None:
     await asyncio.sleep(0)
 
 
-async def refused(task: asyncio.Task[bool]) -> None:
+async def refused(task: asyncio.Task[bool], code: Code = Code.TOO_FAST, wait: float | None = 5.0) -> None:
     with pytest.raises(Refused) as caught:
         await task
-    assert (caught.value.code, caught.value.wait) == (429, 5.0)
+    assert (caught.value.code, caught.value.wait) == (code, wait)
 
 
 async def test_a_password_fits_its_own_hash_alone() -> None:
@@ -142,8 +143,8 @@ async def test_the_end_refuses_who_waits_and_who_comes() -> None:
         first, second = guesses(passwords, "a", 2)
         await wait_in_line()
         ending = asyncio.create_task(passwords.aclose())
-        await refused(second)
-        await refused(guesses(passwords, "b", 1)[0])
+        await refused(second, Code.UNAVAILABLE, None)
+        await refused(guesses(passwords, "b", 1)[0], Code.UNAVAILABLE, None)
         passwords.finish()
         await ending
         assert not await first
