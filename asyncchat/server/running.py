@@ -49,20 +49,20 @@ class Running:
         in_terminal = sys.stdin is not None and sys.stdin.isatty()
         hang_up = self.stop if in_terminal else self.reload
         handle_signals({"SIGINT": self.stop, "SIGTERM": self.stop, "SIGHUP": hang_up})
-        await self.server.start()
-        self._started = True
-        # What is there now stays: the garbage collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        sys.setswitchinterval(SWITCH_SECONDS)
-        notify("READY=1")
-        async with self.attended():
-            try:
-                await self._stop.wait()
-            finally:
-                notify("STOPPING=1")
-                log.info("Shutting down")
-                await self.server.aclose()
+        async with self.server:  # which is closed whatever befalls those who attend to it
+            self._started = True
+            # What is there now stays: the garbage collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            sys.setswitchinterval(SWITCH_SECONDS)
+            notify("READY=1")
+            async with self.attended():
+                try:
+                    await self._stop.wait()
+                finally:
+                    notify("STOPPING=1")
+                    log.info("Shutting down")
+                    await self.server.aclose()  # while its log still stands above the line being typed
         log.info("Stopped")
 
     def stop(self) -> None:
