@@ -121,23 +121,18 @@ class Inbox:
         """A page of ``sync`` came for the hole at the head; *until*: where the page was asked to end."""
         if self.head() is not hole:
             return  # the log is another one since, and the hole is gone
-        last = page.next if page.next is not None else max((event.seq for event in page.events), default=None)
-        if page.complete or last is None or last <= hole.after:  # the latter two: the server has no more to tell
-            self._fill_last(hole, until, last)
-        else:
-            hole.after = last
-        self._missed += len(page.events)
-        self._items.extendleft(reversed(page.events))
-
-    def _fill_last(self, hole: Hole, until: int | None, last: int | None) -> None:
-        if hole.until is not None and until is not None and hole.until > until:
-            hole.after = until  # it grew while the page was on its way
-            return
         self._items.popleft()
+        last = page.next if page.next is not None else max((event.seq for event in page.events), default=None)
+        rest = _rest_of(hole, until, page, last)
         if until is None and last is not None:
-            # Its end was open, so its pages may reach into what came live meanwhile.
+            # Its end was open, so that the page may reach into what came live meanwhile.
             self._items = deque(item for item in self._items if not _covered(item, last))
             self._seen = max(self._seen, last)
+        if rest is not None:
+            hole.after = rest
+            self._items.appendleft(hole)
+        self._missed += len(page.events)
+        self._items.extendleft(reversed(page.events))
 
     def _put_kept(self, event: Event) -> None:
         assert isinstance(event, Kept)
@@ -161,6 +156,15 @@ class Inbox:
             last.until = until
         else:
             self._items.append(Hole(after, until))
+
+
+def _rest_of(hole: Hole, until: int | None, page: History, last: int | None) -> int | None:
+    """Where what is still missing begins after this page, which reaches to *last*; None: nothing is."""
+    if not page.complete and last is not None and last > hole.after:
+        return last
+    if until is not None and (hole.until is None or hole.until > until):
+        return until  # it grew while the page was on its way
+    return None  # all of it came, or the server has no more to tell
 
 
 def _covered(item: Event | Resumed | Hole, last: int) -> bool:

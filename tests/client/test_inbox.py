@@ -177,6 +177,29 @@ def test_a_hole_that_grows_while_its_last_page_is_on_its_way_is_not_closed() -> 
     assert (hole.after, hole.until) == (12, 13)
 
 
+def test_a_hole_whose_end_opens_while_its_last_page_is_on_its_way_is_not_closed() -> None:
+    inbox = fresh()
+    inbox.skip(10, 20)
+    hole = hole_of(inbox)
+    inbox.welcome(welcome(30), open_ended=True)
+    inbox.fill(hole, 20, page(11, 20, last=20))
+    assert drain(inbox) == [11, 20]
+    assert hole_of(inbox) is hole
+    assert (hole.after, hole.until) == (20, None)
+
+
+def test_an_open_end_whose_last_page_is_empty_repeats_nothing() -> None:
+    inbox = fresh()
+    inbox.welcome(welcome(20), open_ended=True)
+    inbox.put(said(21))
+    inbox.put(said(22))
+    hole = hole_of(inbox)
+    inbox.fill(hole, None, page(11, 21, 22, complete=False, last=22))
+    assert drain(inbox) == [11, 21, 22]
+    inbox.fill(hole, None, page())
+    assert drain(inbox) == [Resumed(complete=True, missed=3)]
+
+
 def test_an_open_end_reaches_into_what_came_live_without_repeating_it() -> None:
     inbox = fresh()
     inbox.welcome(welcome(20), open_ended=True)
@@ -225,7 +248,7 @@ class Log:
     def page(self, after: int, until: int | None, size: int) -> events.History:
         wanted = [seq for seq in self.kept if after < seq <= (self.seq if until is None else until)]
         found: list[KeptEvent] = [said(seq) for seq in wanted[:size]]
-        complete = len(wanted) <= size
+        complete = len(wanted) < size  # a full page does not know that it is the last one
         return events.History(events=found, complete=complete, next=until if complete else found[-1].seq)
 
 
@@ -253,17 +276,25 @@ class Machine:
             if isinstance(item, events.Kept):
                 self.taken.append(item.seq)
 
-    def fill(self, *, late: bool = False) -> None:
+    def fill(self, *, meanwhile: Callable[[], None] | None = None) -> None:
         head = self.inbox.head()
         if isinstance(head, Hole) and self.online:
             until = head.until
             answer = self.log.page(head.after, until, self.size)
-            if late:  # more comes live before the page does
-                self.say()
+            if meanwhile is not None:
+                meanwhile()
             self.inbox.fill(head, until, answer)
 
-    def late_fill(self) -> None:
-        self.fill(late=True)
+    def fill_after_more(self) -> None:
+        self.fill(meanwhile=self.say)
+
+    def fill_after_a_cut(self) -> None:
+        self.fill(meanwhile=self.flap)
+
+    def flap(self) -> None:
+        self.cut()
+        self.say()
+        self.come_back()
 
     def cut(self) -> None:
         self.online, self.silent_since = False, None
@@ -284,8 +315,8 @@ class Machine:
             self.silent_since = None
 
 
-STEPS = [Machine.say, Machine.take, Machine.fill, Machine.late_fill, Machine.cut, Machine.come_back]
-STEPS += [Machine.fall_silent, Machine.gap, Machine.say, Machine.take]
+STEPS = [Machine.say, Machine.take, Machine.fill, Machine.fill_after_more, Machine.fill_after_a_cut]
+STEPS += [Machine.cut, Machine.come_back, Machine.fall_silent, Machine.gap, Machine.say, Machine.take]
 
 
 @settings(max_examples=500)
