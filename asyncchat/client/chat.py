@@ -9,6 +9,7 @@ from typing import Self
 
 from asyncchat.client.backoff import Backoff
 from asyncchat.client.entrance import Entrance
+from asyncchat.client.filling import rooms_left, with_room
 from asyncchat.client.inbox import Hole, Inbox
 from asyncchat.client.link import Link
 from asyncchat.client.login import Login
@@ -228,6 +229,12 @@ class ChatClient(Methods):
         until = hole.until
         try:
             page = await self.sync(hole.after, until=until)
+            for room, end in rooms_left(hole, until).items():
+                said = await self._said_in(room, hole.after)
+                if said is None:
+                    self._inbox.give_up(hole, room)
+                    return
+                page = with_room(page, said, end)
         except Refused as error:
             if error.code not in PASSING_CODES:
                 raise
@@ -235,6 +242,15 @@ class ChatClient(Methods):
             await asyncio.sleep(error.wait or _ANSWERED_LATER)
         else:
             self._inbox.fill(hole, until, page)
+
+    async def _said_in(self, room: str, after: int) -> events.History | None:
+        """A page of what was said in a room that was left; None: we may not read there any more."""
+        try:
+            return await self.history(room, after=after)
+        except Refused as error:
+            if error.code in PASSING_CODES:
+                raise
+            return None
 
     # --- what the connection calls (`upkeep.Owner`) -----------------------------------------------------------------
 
@@ -296,6 +312,8 @@ class ChatClient(Methods):
         self._wake.set()
 
     def _put(self, event: Event) -> None:
+        if isinstance(event, events.Left | events.Kicked) and event.name == self._login.name:
+            self._inbox.leave(event.room)
         self._inbox.put(event)
         self._wake.set()
 

@@ -9,18 +9,22 @@ as a slow client does on the server.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asyncchat.client.state import Resumed
-from asyncchat.vocabulary.events import Bye, Event, History, Kept, Welcome
+from asyncchat.vocabulary.events import Bye, Event, Gap, History, Kept, Welcome
 
 
 @dataclass(slots=True)
 class Hole:
-    """Kept events with ``after`` < seq ≤ ``until`` (None: all there are when it is filled) are still to be fetched."""
+    """Kept events with ``after`` < seq ≤ ``until`` (None: all there are when it is filled) are still to be fetched.
+
+    ``left``: the rooms that were left behind it, so that they are fetched by name → the last ``seq`` before that.
+    """
 
     after: int
     until: int | None
+    left: dict[str, int] = field(default_factory=dict)
 
 
 class Inbox:
@@ -104,6 +108,12 @@ class Inbox:
             self._dig(after, until)
             self._seen = until
 
+    def leave(self, room: str) -> None:
+        """We are not in this room any more: ``sync`` does not tell what was said there before, so the holes know it."""
+        for item in self._items:
+            if isinstance(item, Hole):
+                item.left[room] = self._seen if item.until is None else item.until
+
     def head(self) -> Event | Resumed | Hole | None:
         """What comes next; None: nothing yet. A `Hole` is to be filled, everything else may be taken."""
         return self._items[0] if self._items else None
@@ -133,6 +143,11 @@ class Inbox:
             self._items.appendleft(hole)
         self._missed += len(page.events)
         self._items.extendleft(reversed(page.events))
+
+    def give_up(self, hole: Hole, room: str) -> None:
+        """A room that was left may not be read any more: the application gets a `Gap` in the place of what it lacks."""
+        if self.head() is hole:
+            self._items.appendleft(Gap(after=hole.after, until=hole.left.pop(room)))
 
     def _put_kept(self, event: Event) -> None:
         assert isinstance(event, Kept)

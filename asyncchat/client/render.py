@@ -172,7 +172,9 @@ class Renderer:
                 return self.painter.style("notice", f"-- {printable(event.text)}")
             case events.Bye():
                 return self.painter.style("notice", f"-- the server says goodbye: {printable(event.reason)}")
-            case events.ReadMarker() | events.Typing() | events.Gap() | events.Ping():
+            case events.Gap():
+                return self.painter.style("notice", "-- something is missing: you may not read there any more")
+            case events.ReadMarker() | events.Typing() | events.Ping():
                 return None
             case _:
                 assert_never(event)

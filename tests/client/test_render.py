@@ -67,9 +67,9 @@ KEPT = {"seq": 9, "time": TIME, "sender": "bob", "to": "#lobby"}
         (events.Bye(code=Code.UNAVAILABLE, reason="restart"), "-- the server says goodbye: restart"),
         (Resumed(complete=True), "-- connected again; nothing is missing"),
         (Resumed(complete=True, missed=3), "-- connected again; nothing is missing (3 came meanwhile)"),
+        (events.Gap(after=1, until=2), "-- something is missing: you may not read there any more"),
         (events.Typing(sender="bob", to="#x"), None),
         (events.ReadMarker(sender="bob", to="#x", seq=1), None),
-        (events.Gap(after=1, until=2), None),
         (events.Ping(), None),
     ],
 )

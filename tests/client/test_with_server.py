@@ -180,6 +180,37 @@ async def test_an_application_that_is_too_slow_misses_nothing(server: ChatServer
         assert await texts(alice, len(sent)) == sent
 
 
+async def test_what_was_said_before_one_left_comes_to_a_slow_application_too(server: ChatServer) -> None:
+    async with to(server, "alice", queue=10, rooms=["#a", "#b"]) as alice, to(server, "bob", rooms=["#a", "#b"]) as bob:
+        sent = []
+        for number in range(300):  # more than a page of either room
+            sent += [f"a {number}", f"b {number}"]
+            await asyncio.gather(bob.say("#a", f"a {number}"), bob.say("#b", f"b {number}"))
+        await alice.leave("#a")
+        await bob.say("#a", "not for alice")
+        await bob.say("#b", "last")
+        assert await texts(alice, len(sent) + 1) == [*sent, "last"]
+
+
+async def test_what_may_not_be_read_any_more_is_said_to_be_missing(server: ChatServer) -> None:
+    async with to(server, "bob", rooms=["#ours"]) as bob, to(server, "alice", rooms=["#ours"], queue=10) as alice:
+        await bob.set_room("#ours", private=True)
+        seqs = [(await bob.say("#ours", str(number))).seq for number in range(30)]
+        await bob.kick("#ours", "alice")
+        with pytest.raises(Refused, match="no such room"):
+            await alice.history("#ours")
+        told: list[int] = []
+        missing: events.Gap | None = None
+        while missing is None:
+            match await anext(alice):
+                case events.Said(seq=seq):
+                    told.append(seq)
+                case events.Gap() as missing:
+                    pass
+        assert told == seqs[: len(told)]
+        assert (missing.after, missing.until) == (told[-1], seqs[-1])
+
+
 # --- a server that dies ---------------------------------------------------------------------------------------------
 
 
