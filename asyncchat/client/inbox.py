@@ -32,7 +32,7 @@ class Inbox:
 
     *limit* is the number of events kept in it. Beyond it kept events become a hole, until half of it is free
     again; passing events (typing, presence, joined) are dropped then, as they are while there is no
-    connection.
+    connection, and several cuts in a row are told as one.
 
     *epoch* and *seen*: the place from which to go on, if the application remembers one.
     """
@@ -77,13 +77,16 @@ class Inbox:
         taken until `settled`: a server that was given none sends the direct messages that were missed.
         """
         known = self._epoch == welcome.epoch and welcome.seq >= self._seen
+        complete = known
         self._early = None if known else 0
-        if known and (open_ended or welcome.seq > self._seen):
-            self._dig(self._seen, None if open_ended else welcome.seq)
-        elif not known:
+        if len(self._items) >= self._limit:
+            complete = self._fold() and known
+        if not known:
             self._items = deque(item for item in self._items if not isinstance(item, Hole))
+        elif open_ended or welcome.seq > self._seen:
+            self._dig(self._seen, None if open_ended else welcome.seq)
         if self._epoch is not None:
-            self._items.append(Resumed(complete=known))
+            self._items.append(Resumed(complete=complete))
         self._epoch = welcome.epoch
         self._seen = welcome.seq
 
@@ -164,6 +167,24 @@ class Inbox:
         else:
             self._items.append(event)
         self._seen = event.seq
+
+    def _fold(self) -> bool:
+        """Take back what tells of cuts at the end but for one hole; returns whether none of them changed the log.
+
+        That hole is a new one: a page that is on its way for one of the old ones may end before it does.
+        """
+        holes: list[Hole] = []
+        complete = True
+        while self._items and isinstance(self._items[-1], Hole | Resumed | Bye):
+            item = self._items.pop()
+            if isinstance(item, Hole):
+                holes.append(item)
+            elif isinstance(item, Resumed):
+                complete = complete and item.complete
+        if holes:
+            left = {room: end for hole in reversed(holes) for room, end in hole.left.items()}
+            self._items.append(Hole(holes[-1].after, holes[0].until, left))
+        return complete
 
     def _dig(self, after: int, until: int | None) -> None:
         last = self._items[-1] if self._items else None

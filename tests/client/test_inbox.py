@@ -233,6 +233,40 @@ def test_a_server_that_has_no_more_to_tell_does_not_keep_a_client_asking() -> No
     assert inbox.head() is None
 
 
+def cut_and_resume(inbox: Inbox, seq: int, epoch: str = "first") -> None:
+    inbox.put(said(seq - 1))
+    inbox.put(events.Bye(reason="restart", reconnect=1))
+    inbox.welcome(welcome(seq, epoch))
+    inbox.settled()
+
+
+def test_however_often_a_connection_is_lost_memory_is_bounded() -> None:
+    inbox = fresh(limit=5)
+    for seq in range(12, 1012, 2):
+        cut_and_resume(inbox, seq)
+    assert len(inbox) < 10
+    taken = drain(inbox)
+    while inbox.head() is not None:
+        hole = hole_of(inbox)
+        assert hole.until is not None
+        inbox.fill(hole, hole.until, page(*range(hole.after + 1, hole.until + 1), last=hole.until))
+        taken += drain(inbox)
+    assert [item for item in taken if isinstance(item, int)] == list(range(11, 1011))
+    assert isinstance(taken[-1], Resumed)
+    assert taken[-1].complete
+
+
+def test_among_many_cuts_another_database_is_not_forgotten() -> None:
+    inbox = fresh(limit=1)
+    inbox.put(said(11))
+    for epoch in ("first", "second", "second"):
+        cut_and_resume(inbox, 20, epoch)
+    inbox.take()
+    while isinstance(inbox.head(), Hole):
+        inbox.fill(hole_of(inbox), hole_of(inbox).until, page())
+    assert drain(inbox) == [Resumed(complete=False)]
+
+
 class Log:
     """A server's log with one client on it, for the machine below."""
 
