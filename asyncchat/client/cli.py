@@ -9,6 +9,7 @@ from asyncchat import __version__
 from asyncchat.client.address import DEFAULT_PORT, Address, parse_address
 from asyncchat.client.dial import parse_fingerprint
 from asyncchat.client.tokens import CONFIG_DIR_VARIABLE, config_dir
+from asyncchat.vocabulary.names import as_room, is_room, name_key
 
 DEFAULT_ADDRESS = f"tcp://localhost:{DEFAULT_PORT}"
 PASSWORD_VARIABLE = "ASYNCCHAT_PASSWORD"
@@ -125,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--room",
         action="append",
-        type=_room,
+        type=as_room,
         metavar="ROOM",
         help="a room to be in; may be given more than once (default: the server's default room)",
     )
@@ -168,11 +169,8 @@ def _rooms(rooms: list[str] | None, to: str | None) -> list[str] | None:
     if to is None:
         return rooms
     named = rooms or []
-    return [*named, to] if to.startswith("#") and to not in named else named
-
-
-def _room(text: str) -> str:
-    return text if text.startswith("#") else f"#{text}"
+    is_another = is_room(to) and name_key(to) not in map(name_key, named)
+    return [*named, to] if is_another else named
 
 
 def _count(text: str) -> int:

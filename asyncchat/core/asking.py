@@ -3,13 +3,14 @@
 from datetime import datetime
 
 from asyncchat.core import permissions
-from asyncchat.core.house import House, echoed, is_room
+from asyncchat.core.house import House, echoed
 from asyncchat.core.outcomes import Ask, Outcome, Reply
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, queries
 from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.names import is_room
 from asyncchat.vocabulary.terms import Code, State, from_rfc3339, rfc3339
 
 

@@ -14,9 +14,6 @@ from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import BadName, Name, RoomName, look_alike_keys, parse_room_name, parse_user_name
 from asyncchat.vocabulary.terms import Code
 
-ROOM_PREFIXES = ("#", "＃", "﹟")
-"""What a room's name may begin with as it is typed: input methods of East Asia make a # of their own."""
-
 LONGEST_NAME = 256
 """Characters of a name that is looked for though today's limit is lower: to read one takes up to a millisecond."""
 
@@ -188,11 +185,6 @@ def no_such_room(text: str) -> Refused:
 def echoed(text: str) -> str:
     """What somebody typed, for an error that tells it back."""
     return text if len(text) <= ECHOED else text[:ECHOED] + "…"
-
-
-def is_room(to: str) -> bool:
-    """Is this, as typed, the name of a room and not of a person?"""
-    return to.startswith(ROOM_PREFIXES)
 
 
 def sessions_of(people: Iterable[Person]) -> dict[Session, None]:

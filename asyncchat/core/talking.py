@@ -5,12 +5,13 @@ from itertools import islice
 from typing import Any
 
 from asyncchat.core import permissions
-from asyncchat.core.house import House, is_room, sessions_of
+from asyncchat.core.house import House, sessions_of
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, done
 from asyncchat.core.people import IN_FLIGHT, Person
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.names import is_room
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.queries import FindMessage, FindNonces, StoredMessage
 from asyncchat.vocabulary.records import NOBODY

@@ -14,6 +14,7 @@ from asyncchat.server.measure import megabytes, memory_used
 from asyncchat.server.options import LOG_LEVELS
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import Refused, StorageError
+from asyncchat.vocabulary.names import is_room
 from asyncchat.vocabulary.printable import printable
 from asyncchat.wire import plain_text, slash
 from asyncchat.wire.slash_arguments import duration
@@ -112,9 +113,9 @@ class Console:
     # --- commands that clients have as well -------------------------------------------------------------------------
 
     async def _do(self, name: str, arguments: str) -> None:
-        if name in FOR_ALL and not arguments.startswith(("#", "*")):
+        if name in FOR_ALL and not (is_room(arguments) or arguments.startswith("*")):
             arguments = f"* {arguments}"
-        if name == "kick" and not arguments.startswith("#"):
+        if name == "kick" and not is_room(arguments):
             await self._kick(arguments.removeprefix("*"))
             return
         parsed = slash.parse(f"/{name} {arguments}", slash.Context())

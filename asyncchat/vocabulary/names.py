@@ -37,6 +37,9 @@ CACHED_NAMES = 8192
 ROOM_PREFIX = "#"
 """The first character of every room's name, and of no person's."""
 
+TYPED_ROOM_PREFIXES = (ROOM_PREFIX, "＃", "﹟")
+"""What a room's name may begin with as it is typed: input methods of East Asia make a # of their own."""
+
 RESERVED = frozenset(
     {
         # those who speak for the server
@@ -131,6 +134,27 @@ def parse_room_name(text: str, limit: int = ROOM_NAME_LIMIT) -> RoomName:
     return _cached_room_name(text, limit) if len(text) <= _LONGEST_CACHED else _room_name(text, limit)
 
 
+def is_room(text: str) -> bool:
+    """Is this, as typed, a room's name and not a person's?"""
+    return text.startswith(TYPED_ROOM_PREFIXES)
+
+
+def as_room(text: str) -> str:
+    """A room's name as typed, with its `#` if that was left out. What begins with one is left as it is."""
+    return text if is_room(text) else ROOM_PREFIX + text
+
+
+def name_key(text: str) -> str:
+    """The key of a person's or a room's name of any length; what cannot be a name has one all the same.
+
+    It is what a client compares names by, its own user's and the server's.
+    """
+    try:
+        return (parse_room_name if is_room(text) else parse_user_name)(text, 0).key
+    except BadName:
+        return text.casefold()
+
+
 def skeleton(text: str) -> str:
     """What a text looks like: texts of one skeleton can be taken for each other (Unicode TS 39, section 4).
 
@@ -190,6 +214,7 @@ _MEANT = ',:!@*?/<>"'
 # A person's name holds no #, so that no part of it reads as a room, and begins with no sign of a rank, of a
 # mask or of an option on a command line.
 _PERSON = _grammar("a name", "", _MEANT + ROOM_PREFIX, "&+$~%-.")
+# A room's may begin with another #: people of IRC have rooms like ##python.
 _ROOM = _grammar("a room's name", ROOM_PREFIX, _MEANT, "")
 
 
@@ -240,7 +265,7 @@ def _enforce(text: str, grammar: _Grammar) -> tuple[str, str]:
 def _without_prefix(text: str, grammar: _Grammar) -> str:
     if not grammar.prefix:
         return text
-    if not text or unicodedata.normalize("NFKC", text[0]) != grammar.prefix:  # NFKC: people type a wide # too
+    if not is_room(text):
         raise grammar.bad(f"begins with {grammar.prefix}")
     return text[1:]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.names import is_room
 
 LONGEST = 10 * 366 * 86400
 """Seconds of the longest duration, as in the vocabulary; what is longer is for ever."""
@@ -94,10 +95,10 @@ class Words:
 
     def room(self) -> str:
         """The room named next, or the one that the person is in; raises `BadUsage` if there is none."""
-        if self.peek().startswith("#"):
+        if is_room(self.peek()):
             return self.need()
         here = self.context.here
-        if here is None or not here.startswith("#"):
+        if here is None or not is_room(here):
             raise BadUsage("which room?")
         return here
 

@@ -4,6 +4,7 @@ import re
 
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.names import as_room
 from asyncchat.vocabulary.terms import Role
 from asyncchat.wire.slash_arguments import Action, BadUsage, Context, Words, duration, message_number
 
@@ -77,8 +78,7 @@ def react(words: Words) -> Command:
 
 def join(words: Words) -> Command:
     """``/join``: the ``#`` may be left out."""
-    room = words.need()
-    return commands.Join(room=room if room.startswith("#") else f"#{room}", password=words.take())
+    return commands.Join(room=as_room(words.need()), password=words.take())
 
 
 def leave(words: Words) -> Command:

@@ -104,8 +104,9 @@ async def test_say_is_told_to_everyone(desk: Desk, alice: Native, bob: Native) -
     assert (await bob.event(events.Notice)).text == "the kettle is on"
 
 
-async def test_kick_out_of_a_room(desk: Desk, alice: Native, bob: Native) -> None:
-    assert await desk.type("kick #lobby bob be kind") == ["* done"]
+@pytest.mark.parametrize("room", ["#lobby", "＃lobby"])
+async def test_kick_out_of_a_room(desk: Desk, alice: Native, bob: Native, room: str) -> None:
+    assert await desk.type(f"kick {room} bob be kind") == ["* done"]
     kicked = await alice.event(events.Kicked)
     assert (kicked.sender, kicked.name, kicked.room, kicked.reason) == ("asyncchat", "bob", "#lobby", "be kind")
     assert await bob.say("still here", to="alice")

@@ -17,8 +17,11 @@ from asyncchat.vocabulary.names import (
     BadName,
     Name,
     RoomName,
+    as_room,
     is_reserved,
+    is_room,
     look_alike_keys,
+    name_key,
     parse_room_name,
     parse_user_name,
     skeleton,
@@ -153,6 +156,34 @@ def test_a_room_has_more_than_its_sign() -> None:
 
 def test_a_wide_sign_of_a_room_is_one() -> None:
     assert parse_room_name("＃Ｌobby") == RoomName("#Lobby", "#lobby")
+
+
+def test_a_room_may_begin_with_two_signs() -> None:
+    assert parse_room_name("##python") == RoomName("##python", "##python")
+
+
+def test_every_sign_that_people_type_begins_a_room() -> None:
+    signs = [char for char in map(chr, range(sys.maxunicode + 1)) if unicodedata.normalize("NFKC", char) == "#"]
+    assert signs == ["#", "﹟", "＃"]
+    for sign in signs:
+        assert is_room(f"{sign}lobby")
+        assert as_room(f"{sign}lobby") == f"{sign}lobby"
+    assert not is_room("lobby")
+    assert as_room("lobby") == "#lobby"
+
+
+@pytest.mark.parametrize("spelling", ["#Café", "#cafe\u0301", "＃ＣＡＦÉ", "﹟café"])
+def test_spellings_of_a_room_have_one_key(spelling: str) -> None:
+    assert name_key(spelling) == parse_room_name("#café").key
+
+
+def test_a_name_of_any_length_has_a_key() -> None:
+    assert name_key("Ｂob" * 200) == "bob" * 200
+
+
+@pytest.mark.parametrize("text", ["", "#", "TWO words", "\ud800", "*"])
+def test_what_is_no_name_has_a_key_all_the_same(text: str) -> None:
+    assert name_key(text) == text.casefold()
 
 
 @pytest.mark.parametrize("letter", ["a", "ж", "明", "é", "𠀀"])

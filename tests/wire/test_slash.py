@@ -22,6 +22,8 @@ LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("/?", Action("help")),
     ("/HELP join", Action("help", "join")),
     ("/join #b", commands.Join(room="#b")),
+    ("/join ＃b", commands.Join(room="＃b")),
+    ("/leave ﹟b", commands.Leave(room="﹟b")),
     ("/j b secret", commands.Join(room="#b", password="secret")),
     ("/leave", commands.Leave(room="#ops")),
     ("/part #b", commands.Leave(room="#b")),
