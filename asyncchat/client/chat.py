@@ -172,7 +172,7 @@ class ChatClient(Methods):
         """Enter a room; it is created, and yours, if it did not exist. The password is remembered for reconnects."""
         result = await super().join(room, password)
         if password is not None:
-            self._login.room_passwords[room.casefold()] = password
+            self._login.remember_password(room, password)
         return result
 
     async def nick(self, name: str) -> events.Ok:

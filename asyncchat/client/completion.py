@@ -6,7 +6,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from asyncchat.client.places import Places
-from asyncchat.client.render import key_of
+from asyncchat.vocabulary.names import is_room, name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.wire import slash
 
@@ -33,7 +33,7 @@ class ChatCompleter(Completer):
     def _found(self, word: str, *, first: bool) -> list[str]:
         if first and word.startswith("/"):
             return [f"{command} " for command in self._commands if command.startswith(word.lower())]
-        if word.startswith("#"):
+        if is_room(word):
             return [f"{room} " for room in self._matching(word, self._all_rooms())]
         if not word:
             return []
@@ -41,9 +41,9 @@ class ChatCompleter(Completer):
         return [f"{name}{end}" for name in self._matching(word, self._people())]
 
     def _matching(self, word: str, names: Iterable[str]) -> list[str]:
-        key = key_of(word)
-        found = {name for name in names if key_of(name).startswith(key) and printable(name) == name}
-        return sorted(found, key=key_of)
+        key = name_key(word)
+        found = {name for name in names if name_key(name).startswith(key) and printable(name) == name}
+        return sorted(found, key=name_key)
 
     def _all_rooms(self) -> Iterable[str]:
         return [*(place.name for place in self._places if place.is_room), *self._rooms()]

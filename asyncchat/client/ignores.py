@@ -6,8 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from asyncchat.client.render import key_of
 from asyncchat.client.tokens import config_dir
+from asyncchat.vocabulary.names import name_key
 
 
 class Ignores:
@@ -16,23 +16,23 @@ class Ignores:
     def __init__(self, server: str, directory: Path | None = None) -> None:
         self._path = (directory or config_dir()) / "ignored.json"
         self._server = server
-        self._names = {key_of(name): name for name in self._read().get(server, [])}
+        self._names = {name_key(name): name for name in self._read().get(server, [])}
 
     def __contains__(self, name: str) -> bool:
-        return key_of(name) in self._names if self._names else False
+        return name_key(name) in self._names if self._names else False
 
     def names(self) -> list[str]:
         """Who is ignored, in order."""
-        return sorted(self._names.values(), key=key_of)
+        return sorted(self._names.values(), key=name_key)
 
     def add(self, name: str) -> None:
         """Ignore somebody. Raises OSError if that cannot be kept; it holds for now then."""
-        self._names[key_of(name)] = name
+        self._names[name_key(name)] = name
         self._write()
 
     def remove(self, name: str) -> bool:
         """Ignore somebody no longer; False if they were not ignored. Raises OSError like `add`."""
-        if self._names.pop(key_of(name), None) is None:
+        if self._names.pop(name_key(name), None) is None:
             return False
         self._write()
         return True

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from asyncchat import __version__
 from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.names import name_key
 
 CLIENT = f"asyncchat/{__version__}"
 """What this client says it is."""
@@ -22,8 +23,8 @@ class Login:
     password: str | None = field(default=None, repr=False)
     server_password: str | None = field(default=None, repr=False)
     rooms: dict[str, None] | None = None
-    room_passwords: dict[str, str] = field(default_factory=dict, repr=False)
 
+    _room_passwords: dict[str, str] = field(default_factory=dict, repr=False)
     _is_known: bool = False
 
     def hello(self, *, epoch: str | None, since: int) -> commands.Hello:
@@ -46,8 +47,8 @@ class Login:
 
         Returns the rooms that we were in and are not.
         """
-        entered = {room.casefold() for room in welcome.rooms}
-        lost = [room for room in self.rooms or () if room.casefold() not in entered]
+        entered = set(map(name_key, welcome.rooms))
+        lost = [room for room in self.rooms or () if name_key(room) not in entered]
         self.name = welcome.name
         self.token = welcome.token or self.token
         self.rooms = dict.fromkeys(welcome.rooms)
@@ -71,4 +72,8 @@ class Login:
 
     def password_of(self, room: str) -> str | None:
         """The password with which we entered a room."""
-        return self.room_passwords.get(room.casefold())
+        return self._room_passwords.get(name_key(room))
+
+    def remember_password(self, room: str, password: str) -> None:
+        """We have entered a room with this password."""
+        self._room_passwords[name_key(room)] = password

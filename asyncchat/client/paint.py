@@ -1,7 +1,8 @@
 """Colours for a terminal, or none: NO_COLOR (https://no-color.org), --no-color, or no terminal at all."""
 
 import hashlib
-import unicodedata
+
+from asyncchat.vocabulary.names import name_key
 
 _RESET = "\x1b[0m"
 
@@ -40,7 +41,7 @@ class Painter:
 
 def person_colour(name: str) -> int:
     """A person's colour, by name: an SGR colour (below 100) or one of the 256."""
-    key = unicodedata.normalize("NFC", name.casefold()).encode("utf-8", "surrogatepass")
+    key = name_key(name).encode("utf-8", "surrogatepass")
     return _PEOPLE[hashlib.sha256(key).digest()[0] % len(_PEOPLE)]
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from asyncchat.client.render import key_of, place_of, same
+from asyncchat.client.render import place_of, same
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.events import Event
+from asyncchat.vocabulary.names import is_room, name_key
 
 TYPING_SECONDS = 8.0
 """How long somebody is shown as typing who is not heard of again; clients repeat it more often."""
@@ -32,11 +33,11 @@ class Place:
     @property
     def is_room(self) -> bool:
         """Is it a room, not a person?"""
-        return self.name.startswith("#")
+        return is_room(self.name)
 
     def set_people(self, names: Iterable[str]) -> None:
         """Who is there, from a list of the members."""
-        self.people = {key_of(name): name for name in names}
+        self.people = {name_key(name): name for name in names}
 
     def seen_by(self) -> list[str]:
         """Who has read my last message here."""
@@ -67,11 +68,11 @@ class Places:
 
     def get(self, name: str) -> Place | None:
         """The place of this name, if it is open."""
-        return self._places.get(key_of(name))
+        return self._places.get(name_key(name))
 
     def open(self, name: str) -> Place:
         """The place of this name, opened if it was not; the first one is where lines go."""
-        place = self._places.setdefault(key_of(name), Place(name))
+        place = self._places.setdefault(name_key(name), Place(name))
         if self.here is None:
             self.here = place
         return place
@@ -81,8 +82,8 @@ class Places:
         place = self.get(name)
         if place is None:
             return
-        index = list(self._places).index(key_of(name))
-        del self._places[key_of(name)]
+        index = list(self._places).index(name_key(name))
+        del self._places[name_key(name)]
         if self.here is place:
             left = list(self._places.values())
             self.here = None
@@ -110,7 +111,7 @@ class Places:
 
     def of(self, said: events.Said) -> Place:
         """The place of a message, opened if it was not."""
-        return self.open(said.to if said.to.startswith("#") or same(said.sender, self.me) else said.sender)
+        return self.open(said.to if is_room(said.to) or same(said.sender, self.me) else said.sender)
 
     def follow_past(self, said: events.Said) -> None:
         """Keep up with a message of the past."""
@@ -151,7 +152,7 @@ class Places:
     def _said(self, place: Place, said: events.Said) -> None:
         place.last = said.seq
         place.typing.pop(said.sender, None)
-        place.people.setdefault(key_of(said.sender), said.sender)
+        place.people.setdefault(name_key(said.sender), said.sender)
         if same(said.sender, self.me):
             place.own = said.seq
             place.readers = {name: seq for name, seq in place.readers.items() if seq >= said.seq}
@@ -161,24 +162,24 @@ class Places:
     def _joined(self, joined: events.Joined) -> Place | None:
         place = self.open(joined.room) if same(joined.name, self.me) else self.get(joined.room)
         if place is not None:
-            place.people[key_of(joined.name)] = joined.name
+            place.people[name_key(joined.name)] = joined.name
         return place
 
     def _left(self, room: str, name: str) -> None:
         place = self.get(room)
         if place is not None:
-            place.people.pop(key_of(name), None)
+            place.people.pop(name_key(name), None)
             place.typing.pop(name, None)
 
     def _renamed(self, old: str, new: str) -> None:
         if same(old, self.me):
             self.me = new
         for place in self._places.values():
-            if place.people.pop(key_of(old), None) is not None:
-                place.people[key_of(new)] = new
-        moved = self._places.get(key_of(old))
-        if moved is not None and key_of(new) not in self._places:
+            if place.people.pop(name_key(old), None) is not None:
+                place.people[name_key(new)] = new
+        moved = self._places.get(name_key(old))
+        if moved is not None and name_key(new) not in self._places:
             moved.name = new
-            self._places = {key_of(place.name): place for place in self._places.values()}
+            self._places = {name_key(place.name): place for place in self._places.values()}
         if self.partner is not None and same(self.partner, old):
             self.partner = new

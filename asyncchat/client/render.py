@@ -1,7 +1,6 @@
 """Events as safe lines of text: for the terminal, in colour, and for pipes, one line each."""
 
 import re
-import unicodedata
 from datetime import date, datetime, tzinfo
 from typing import assert_never
 
@@ -9,6 +8,7 @@ from asyncchat.client.paint import Painter
 from asyncchat.client.state import Resumed
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.events import Event
+from asyncchat.vocabulary.names import is_room, name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import State
 
@@ -27,7 +27,7 @@ def place_of(event: Event, me: str) -> str | None:
             | events.ReadMarker()
             | events.Typing()
         ):
-            if event.to.startswith("#"):
+            if is_room(event.to):
                 return event.to
             return event.to if same(event.sender, me) else event.sender
         case (
@@ -45,17 +45,12 @@ def place_of(event: Event, me: str) -> str | None:
 
 def label_of(place: str) -> str:
     """A place as it is shown, safe for a terminal: a person has an ``@``, as a room has its ``#``."""
-    return printable(place if place.startswith("#") else f"@{place}")
-
-
-def key_of(name: str) -> str:
-    """What two spellings of one name have in common."""
-    return unicodedata.normalize("NFC", name.casefold())
+    return printable(place if is_room(place) else f"@{place}")
 
 
 def same(one: str, other: str) -> bool:
     """Are these one name?"""
-    return one == other or key_of(one) == key_of(other)
+    return one == other or name_key(one) == name_key(other)
 
 
 class Mentions:

@@ -8,11 +8,12 @@ import sys
 import tempfile
 import threading
 import time
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
+
+from asyncchat.vocabulary.names import name_key
 
 if sys.platform == "win32":
     import msvcrt
@@ -101,7 +102,7 @@ class TokenStore:
             os.close(handle)
 
     def _path(self, server: str, name: str) -> Path:
-        key = f"{server}\n{unicodedata.normalize('NFC', name.casefold())}"
+        key = f"{server}\n{name_key(name)}"
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
     def _make_directory(self) -> None:

@@ -13,6 +13,7 @@ from asyncchat.client.render import label_of, place_of
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ChatError
+from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire import slash
@@ -95,7 +96,7 @@ class Typed:
     async def _join(self, join: commands.Join) -> None:
         console = self._console
         place = console.places.get(join.room)
-        if place is None or place.name not in console.chat.joined:
+        if place is None or name_key(place.name) not in map(name_key, console.chat.joined):
             await console.chat.join(join.room, join.password)
             place = console.places.open(join.room)
             console.go(place)

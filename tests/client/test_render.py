@@ -152,6 +152,8 @@ def test_a_persons_colour_is_always_the_same_and_most_differ() -> None:
 
 def test_one_name_in_two_spellings() -> None:
     assert same("José", "JOSE\u0301")
+    assert same("bob", "ＢＯＢ")
+    assert same("＃ops", "#ops")
     assert not same("bob", "rob")
 
 

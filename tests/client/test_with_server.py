@@ -104,12 +104,22 @@ async def test_a_room_with_a_password_is_entered_again(server: ChatServer) -> No
     async with to(server, "olga") as olga, to(server, "alice", rooms=[]) as alice:
         await olga.join("#secret")
         await olga.set_room("#secret", password="open sesame")
-        await alice.join("#secret", "open sesame")
+        await alice.join("＃Secret", "open sesame")
         await olga.say("#secret", "one")
         _cut(alice)
         await olga.say("#secret", "two")
         assert await texts(alice, 2) == ["one", "two"]
         assert alice.joined == {"#secret"}
+
+
+async def test_rooms_are_the_same_however_they_are_spelled(server: ChatServer) -> None:
+    async with to(server, "bob", rooms=["#café", "#ops"]), to(server, "alice", rooms=["#cafe\u0301", "＃ops"]) as alice:
+        assert alice.joined == {"#café", "#ops"}
+        await alice.say("#ops", "hello")
+        async for event in alice:
+            assert not isinstance(event, events.Left)
+            if isinstance(event, events.Said):
+                break
 
 
 async def test_a_client_with_another_password_comes_back_with_the_new_token(server: ChatServer, tmp_path: Path) -> None:
