@@ -44,7 +44,10 @@ class State(enum.StrEnum):
 
 
 class Code(enum.IntEnum):
-    """Reply codes; near JIM and HTTP (RFC 9110), so that the numbers are those that people know."""
+    """Reply codes; near JIM and HTTP (RFC 9110), so that the numbers are those that people know.
+
+    One that a newer server has added is taken for the first of its hundred, as in HTTP (section 15 of the RFC).
+    """
 
     OK = 200
     CREATED = 201
@@ -61,6 +64,10 @@ class Code(enum.IntEnum):
     SERVER_FAULT = 500
     UNAVAILABLE = 503
     NOT_STORED = 507
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Code | None":
+        return next((code for code in cls if isinstance(value, int) and code == value // 100 * 100), None)
 
 
 @lru_cache(maxsize=16)  # messages that come together share their time

@@ -1,16 +1,16 @@
 """The native protocol: one JSON object a line. The Structs of the vocabulary are its definition."""
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ProtocolError
-from asyncchat.vocabulary.events import KeptEvent, Told
+from asyncchat.vocabulary.events import Told
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.lines import LineBuffer, TooLong
-from asyncchat.wire.native_problems import BAD_JSON, explain, problem_of_long_line, tags_of, type_of
+from asyncchat.wire.native_problems import BAD_JSON, explain, problem_of_long_line, type_of
+from asyncchat.wire.newer import known_part_of
 
 _encode = msgspec.json.Encoder().encode
 _decode_command: Callable[[bytes], Command] = msgspec.json.Decoder(Command).decode
@@ -96,7 +96,7 @@ MAX_EVENT_LINE = 64 * 1024 * 1024
 class EventReader:
     """The client's half: bytes become events and results.
 
-    What a newer server may add is skipped: events of unknown types here, unknown fields by the decoder. So
+    What a newer server may add is skipped: unknown fields by the decoder, the rest as `known_part_of` does. So
     are lines that are no JSON before the first event, since a server greets whoever is silent for a second in
     plain text.
     """
@@ -124,29 +124,17 @@ class EventReader:
         if isinstance(line, TooLong):
             raise ProtocolError("the server sent a line that is too long")
         try:
+            return self._understood(line)
+        except BAD_JSON as error:
+            raise ProtocolError(f"the server sent what is no event: {explain(line, error).text}") from error
+
+    def _understood(self, line: bytes) -> Told | None:
+        try:
             return _decode_told(line)
         except BAD_JSON as error:
             kind = type_of(line)
-            if (kind is not None and kind not in _TOLD_TYPES) or not line.strip():
+            if not line.strip() or (kind is None and not self._begun):
                 return None
-            if kind is None and not self._begun:
-                return None
-            if kind == _PAGE and isinstance(error, msgspec.ValidationError):
-                return _known_part_of(line)
-            raise ProtocolError(f"the server sent what is no event: {explain(line, error).text}") from error
-
-
-_TOLD_TYPES = frozenset(tags_of(Told))
-_KEPT_TYPES = frozenset(tags_of(KeptEvent))
-_PAGE = "history"
-
-
-def _known_part_of(line: bytes) -> Told:
-    """A page of the past without the events of unknown types; raises ProtocolError when that is not what is wrong."""
-    try:
-        page = msgspec.json.decode(line, type=dict[str, Any])
-        page["events"] = [event for event in page["events"] if event["type"] in _KEPT_TYPES]
-        told: Told = msgspec.convert(page, Told)
-    except (*BAD_JSON, LookupError, TypeError) as error:
-        raise ProtocolError("the server sent a page of history that cannot be read") from error
-    return told
+            if kind is None or not isinstance(error, msgspec.ValidationError):
+                raise
+            return known_part_of(line, kind, error)

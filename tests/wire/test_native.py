@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
-from asyncchat.vocabulary.errors import ProtocolError
+from asyncchat.vocabulary.errors import ProtocolError, Refused
 from asyncchat.vocabulary.events import Told
-from asyncchat.vocabulary.terms import Code
+from asyncchat.vocabulary.terms import Code, State
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.native import EventReader, NativeDialect, encode_command, encode_event
 from asyncchat.wire.native_problems import TYPES
@@ -244,12 +244,50 @@ def test_what_a_newer_server_adds_is_passed_over() -> None:
     assert reader.receive(line + page + b"\n") == [events.History(id=1, events=[SAID], complete=True)]
 
 
+NEWER_SAID = encode_event(SAID).strip().replace(b'"text"', b'"kind":"sticker","text"')
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        NEWER_SAID,
+        b'{"type":"presence","name":"bob","state":"asleep"}',
+        b'{"type":"role","from":"al","name":"bob","room":"#x","role":"emperor"}',
+        b'{"type":"bye","code":600,"reason":"x"}',
+    ],
+)
+def test_an_event_with_a_newer_value_is_passed_over(line: bytes) -> None:
+    assert EventReader().receive(line + b"\n" + encode_event(SAID)) == [SAID]
+
+
+def test_a_result_is_read_without_what_is_newer_in_it() -> None:
+    page = b'{"type":"history","id":1,"events":[%b,%b],"complete":true}\n' % (NEWER_SAID, encode_event(SAID).strip())
+    members = (
+        b'{"type":"members","id":2,"members":[{"name":"a","state":"online"},{"name":"b","state":"asleep"},'
+        b'{"name":"c","state":"online","role":"emperor"}]}\n'
+    )
+    user = b'{"type":"user","id":"three","name":"a","state":"asleep","rooms":[],"sessions":1}\n'
+    history, people, error = EventReader().receive(page + members + user)
+    assert history == events.History(id=1, events=[SAID], complete=True)
+    assert people == events.Members(id=2, members=[events.Member(name="a", state=State.ONLINE)])
+    assert isinstance(error, events.Error), "its request is answered"
+    assert (error.id, error.code) == ("three", Code.SERVER_FAULT)
+
+
+@pytest.mark.parametrize(("code", "known"), [(418, Code.MALFORMED), (599, Code.SERVER_FAULT), (429, Code.TOO_FAST)])
+def test_a_newer_code_is_taken_for_the_first_of_its_hundred(code: int, known: Code) -> None:
+    line = b'{"type":"error","id":1,"code":%d,"text":"x"}\n' % code
+    assert EventReader().receive(line) == [events.Error(id=1, code=known, text="x")]
+    assert Refused(code, "x").code is known
+
+
 @pytest.mark.parametrize(
     "line",
     [
         b'{"type":"said"}',
         b'{"type":"history","events":[1],"complete":true}',
         b'{"type":"history","events":7}',
+        b'{"type":"members","members":[{"name":"a"}]}',
         b'{"seq":1}',
         b"[]",
         b'{"type":"ok","code":"x"}',
