@@ -1,22 +1,36 @@
 """People whose messages are not shown, kept for each server in the configuration directory."""
 
-import contextlib
+import errno
 import json
-import os
-import tempfile
+import logging
 from pathlib import Path
 
+import msgspec
+
+from asyncchat.client.files import write_atomically
 from asyncchat.client.tokens import config_dir
 from asyncchat.vocabulary.names import name_key
 
+logger = logging.getLogger("asyncchat.client")
+
+_decode = msgspec.json.Decoder(dict[str, list[str]]).decode
+
 
 class Ignores:
-    """The people ignored on one server. Reads its file when made and writes it at every change; both block."""
+    """The people ignored on one server. Reads its file when made and writes it at every change; both block.
+
+    A file that cannot be read ignores nobody, which is logged, and is never written: it holds the lists of all servers.
+    """
 
     def __init__(self, server: str, directory: Path | None = None) -> None:
         self._path = (directory or config_dir()) / "ignored.json"
         self._server = server
-        self._names = {name_key(name): name for name in self._read().get(server, [])}
+        try:
+            kept = self._read()
+        except OSError as error:
+            logger.warning("nobody is ignored: %s: %s", self._path, error.strerror)
+            kept = {}
+        self._names = {name_key(name): name for name in kept.get(server, [])}
 
     def __contains__(self, name: str) -> bool:
         return name_key(name) in self._names if self._names else False
@@ -38,28 +52,15 @@ class Ignores:
         return True
 
     def _read(self) -> dict[str, list[str]]:
+        """Who is ignored, by server. Raises OSError, also when that is damaged."""
         try:
-            kept = json.loads(self._path.read_text("utf-8"))
-        except (OSError, ValueError):
+            return _decode(self._path.read_bytes())
+        except FileNotFoundError:
             return {}
-        if not isinstance(kept, dict):
-            return {}
-        return {
-            server: [name for name in names if isinstance(name, str)]
-            for server, names in kept.items()
-            if isinstance(names, list)
-        }
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise OSError(errno.EINVAL, "the file is damaged") from error
 
     def _write(self) -> None:
-        kept = self._read()
-        kept[self._server] = self.names()
+        kept = self._read() | {self._server: self.names()}
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=self._path.parent, suffix=".new")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump(kept, file, ensure_ascii=False, indent=1)
-            os.replace(temporary, self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        write_atomically(self._path, json.dumps(kept, ensure_ascii=False, indent=1).encode())

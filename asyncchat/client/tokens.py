@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
+from asyncchat.client.files import write_atomically
 from asyncchat.vocabulary.names import name_key
 
 if sys.platform == "win32":
@@ -67,16 +67,8 @@ class TokenStore:
         if self.load(server, name) == token:
             return
         self._make_directory()
-        # mkstemp makes the file with mode 600, and it keeps that under its final name.
-        handle, temporary = tempfile.mkstemp(dir=self.directory, suffix=".new")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump({"server": server, "name": name, "token": token}, file, ensure_ascii=False)
-            os.replace(temporary, self._path(server, name))
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        kept = {"server": server, "name": name, "token": token}
+        write_atomically(self._path(server, name), json.dumps(kept, ensure_ascii=False).encode())
 
     def forget(self, server: str, name: str) -> None:
         """Remove a token, if there is one."""

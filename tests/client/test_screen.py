@@ -1,5 +1,6 @@
 """What a person sees, without a terminal: the screen, the places, and what stands around the line."""
 
+import errno
 import time
 from datetime import UTC
 from pathlib import Path
@@ -134,10 +135,35 @@ def test_people_who_are_ignored_are_not_seen(tmp_path: Path) -> None:
     assert seat.lines == ["eve: hi"]
 
 
-def test_a_damaged_file_ignores_nobody(tmp_path: Path) -> None:
-    for content in ("", "[]", '{"localhost:7777": 7}', '{"localhost:7777": [7, "eve"]}'):
-        (tmp_path / "ignored.json").write_text(content)
-        assert Ignores("localhost:7777", tmp_path).names() == (["eve"] if "eve" in content else [])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"localhost:7777": 7}', b'{"localhost:7777": [7]}', b'{"elsewhere:7777": ["\xff"]}']
+)
+def test_a_damaged_file_ignores_nobody_and_stays_as_it_is(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "ignored.json"
+    file.write_bytes(content)
+    ignores = Ignores("localhost:7777", tmp_path)
+    assert ignores.names() == []
+    assert caplog.messages == [f"nobody is ignored: {file}: the file is damaged"]
+    with pytest.raises(OSError, match="the file is damaged"):
+        ignores.add("eve")
+    assert file.read_bytes() == content
+    assert "eve" in ignores, "for now"
+
+
+def test_a_file_that_cannot_be_read_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Ignores("elsewhere:7777", tmp_path).add("bob")
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        ignores = Ignores("localhost:7777", tmp_path)
+        with pytest.raises(PermissionError):
+            ignores.add("eve")
+    assert Ignores("elsewhere:7777", tmp_path).names() == ["bob"]
 
 
 def test_who_only_writes_sees_only_what_they_wrote_here(tmp_path: Path) -> None:
