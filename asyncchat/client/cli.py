@@ -19,7 +19,7 @@ HISTORY = 20
 """Messages of the past shown in a terminal at the start: about a screen with what belongs to it."""
 
 ACKNOWLEDGED_SECONDS = 30.0
-"""For the acknowledgement of a line from a pipe: a script wants an answer, not to wait for ever."""
+"""From one acknowledgement to the next, for lines from a pipe: a script wants an answer, not to wait for ever."""
 
 DESCRIPTION = "Chat with the people on an asyncchat server: in a terminal, or from and to pipes."
 
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=ACKNOWLEDGED_SECONDS,
         metavar="SECONDS",
-        help="give up on a line from a pipe that is not acknowledged in this time (default: %(default).0f)",
+        help="give up when no line from a pipe is acknowledged for so long (default: %(default).0f)",
     )
     how = parser.add_argument_group("how")
     how.add_argument("--ca", type=_file, metavar="FILE", help="trust the certificates in this file (PEM) for tls://")

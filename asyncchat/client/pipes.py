@@ -24,7 +24,10 @@ from asyncchat.vocabulary.events import Event, Kept, KeptEvent
 from asyncchat.vocabulary.printable import printable
 
 IN_FLIGHT = 64
-"""Lines sent and not yet acknowledged: enough to fill the way to the server, few enough that none waits there long."""
+"""Lines sent and not yet answered: enough to fill the way to the server, few enough that none waits there long."""
+
+IN_FLIGHT_BYTES = 65_536
+"""Bytes of these lines, for the same reason: a server that slows us down counts a long line as many."""
 
 BAD_USAGE = 2
 """The exit status when the command line does not do, as with argparse."""
@@ -98,40 +101,81 @@ def complain(text: str) -> None:
     sys.stderr.flush()
 
 
+class InFlight:
+    """The lines that are sent and not yet answered, by number. A line too long for the bounds goes alone."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[int, int] = {}
+        self._less = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return bool(self._sizes)
+
+    @property
+    def lines(self) -> list[int]:
+        """Their numbers, in the order in which they were sent."""
+        return list(self._sizes)
+
+    def add(self, line: int, size: int) -> None:
+        """A line of so many bytes is sent."""
+        self._sizes[line] = size
+
+    def remove(self, line: int) -> None:
+        """It is answered."""
+        del self._sizes[line]
+        self._less.set()
+
+    async def room_for(self, size: int) -> None:
+        """Wait until a line of so many bytes may be sent."""
+        while self._sizes and (len(self._sizes) >= IN_FLIGHT or sum(self._sizes.values()) + size > IN_FLIGHT_BYTES):
+            self._less.clear()
+            await self._less.wait()
+
+
 class Sender:
     """Sends lines; ``failed`` once one of them is not sent, ``last`` is the ``seq`` of the last one that is.
 
-    Once one is not acknowledged in time no more are read: there is no server, or as good as none, and a long text must
-    not wait for it over and over.
+    Once no line is answered for the timeout, no more are read: there is no server, or as good as none. How long a
+    single line takes says nothing: a server that slows us down keeps it waiting behind our own.
     """
 
     def __init__(self, settings: Settings, chat: ChatClient, printer: "Printer") -> None:
         self._chat = chat
         self._printer = printer
-        self._timeout = settings.timeout
         self._to = settings.to or next(iter(settings.rooms or chat.welcome.rooms), None)
-        self._late = False
+        self._timeout = settings.timeout
+        self._patience = asyncio.timeout(None)
+        self._in_flight = InFlight()
+        self._next = 1
+        self._at_end = False
         self.failed = False
         self.last = 0
 
     async def run(self, reader: Reader) -> None:
-        """Send all lines, in order and many at a time, and wait for their acknowledgements."""
+        """Send all lines, in order and many at a time, and wait for their acknowledgements. To be called once."""
         if self._to is None:
             self._fail("you are in no room: name one with --to")
             return
-        free = asyncio.Semaphore(IN_FLIGHT)
-        number = 0
-        async with asyncio.TaskGroup() as group:
-            while line := await self._line(reader):
-                number += 1
-                if self._late:
-                    self._fail(f"line {number} and what follows is not sent")
-                    break
-                text = self._text(line, number)
-                if text:
-                    await free.acquire()
-                    task = group.create_task(self._send(self._to, text, number))
-                    task.add_done_callback(lambda _: free.release())
+        try:
+            async with self._patience, asyncio.TaskGroup() as group:
+                await self._send_all(reader, self._to, group)
+        except TimeoutError:
+            for number in self._in_flight.lines:
+                self._fail(f"line {number} is not acknowledged after {self._timeout:g} s")
+            if not self._at_end:
+                self._fail(f"line {self._next} and what follows is not sent")
+
+    async def _send_all(self, reader: Reader, to: str, group: asyncio.TaskGroup) -> None:
+        while line := await self._line(reader):
+            text = self._text(line)
+            if text:
+                await self._in_flight.room_for(len(line))
+                if not self._in_flight:
+                    self._wait_on(self._timeout)
+                self._in_flight.add(self._next, len(line))
+                group.create_task(self._send(to, text, self._next))
+            self._next += 1
+        self._at_end = True
 
     async def _line(self, reader: Reader) -> bytes:
         try:
@@ -140,26 +184,29 @@ class Sender:
             self._fail(f"standard input cannot be read: {error.strerror}")
             return b""
 
-    def _text(self, line: bytes, number: int) -> str:
+    def _text(self, line: bytes) -> str:
         try:
             return line.decode().rstrip("\r\n")
         except UnicodeDecodeError:
-            self._fail(f"line {number} is not sent: it is not UTF-8")
+            self._fail(f"line {self._next} is not sent: it is not UTF-8")
             return ""
 
     async def _send(self, to: str, text: str, number: int) -> None:
         nonce = secrets.token_urlsafe(NONCE_BYTES)
         self._printer.own.add(nonce)
         try:
-            async with asyncio.timeout(self._timeout):
-                said = await self._chat.say(to, text, nonce=nonce)
-        except TimeoutError:
-            self._late = True
-            self._fail(f"line {number} is not acknowledged after {self._timeout:g} s")
+            said = await self._chat.say(to, text, nonce=nonce)
         except ChatError as error:
             self._fail(f"line {number} is not sent: {printable(str(error))}")
         else:
             self.last = max(self.last, said.seq)
+        self._in_flight.remove(number)
+        self._wait_on(self._timeout if self._in_flight else None)
+
+    def _wait_on(self, seconds: float | None) -> None:
+        """Give up in so many seconds from now; None: there is nothing to wait for."""
+        if not self._patience.expired():  # an answer may come in the very moment in which it runs out
+            self._patience.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
     def _fail(self, text: str) -> None:
         self.failed = True

@@ -13,7 +13,7 @@ import pytest
 
 from asyncchat import ChatServer, __version__
 from asyncchat.client import ChatClient, connect
-from asyncchat.client.pipes import IN_FLIGHT
+from asyncchat.client.pipes import IN_FLIGHT, IN_FLIGHT_BYTES
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.client.processes import reaped
@@ -220,7 +220,49 @@ async def test_a_long_text_does_not_wait_for_each_of_its_lines(scripted: Scripte
     assert status == 1
     assert "asyncchat: line 1 is not acknowledged after 0.3 s" in complaints
     assert sum("and what follows is not sent" in line for line in complaints) == 1
-    assert len(complaints) <= 2 * IN_FLIGHT + 1
+    assert len(complaints) == IN_FLIGHT + 1
+
+
+async def test_lines_that_the_server_slows_down_are_not_given_up(program: Program) -> None:
+    """The last of those in flight waits longer than the timeout, behind our own."""
+    lines = list(map(str, range(IN_FLIGHT)))
+    async with serving(limited(rate=25, burst=1)) as server, connect(server.addresses[0], name="bob") as bob:
+        options = ("--name", "ci", "-w", "--timeout", "1")
+        assert await program.run(str(server.addresses[0]), *options, say="\n".join(lines)) == (0, "", "")
+        assert await texts(bob, len(lines)) == lines
+
+
+async def test_an_open_input_does_not_hide_that_nothing_is_acknowledged(
+    scripted: ScriptedServer, program: Program
+) -> None:
+    scripted.take_over(commands.Say, lambda peer, say: None)
+    process = await program.start(scripted.address, "--name", "ci", "-w", "--timeout", "0.1")
+    assert process.stdin is not None
+    process.stdin.write(b"hi\n")
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 1
+    assert process.stderr is not None
+    assert (await process.stderr.read()).decode().splitlines() == [
+        "asyncchat: line 1 is not acknowledged after 0.1 s",
+        "asyncchat: line 2 and what follows is not sent",
+    ]
+
+
+async def test_long_lines_do_not_crowd_the_way(scripted: ScriptedServer, program: Program) -> None:
+    scripted.take_over(commands.Say, lambda peer, say: None)
+    text = "x" * (IN_FLIGHT_BYTES // 3 - len("\n"))
+    status, _, error = await program.run(scripted.address, "--name", "ci", "-w", "--timeout", "1", say=f"{text}\n" * 10)
+    assert status == 1
+    assert error.splitlines()[-1] == "asyncchat: line 4 and what follows is not sent"
+    assert len(scripted.all(commands.Say)) == 3
+
+
+async def test_a_line_longer_than_what_may_be_on_the_way(program: Program) -> None:
+    text = "x" * (2 * IN_FLIGHT_BYTES)
+    settings = limited(text=len(text), line=2 * len(text))
+    async with serving(settings) as server, connect(server.addresses[0], name="bob") as bob:
+        say = f"before\n{text}\nafter\n"
+        assert await program.run(str(server.addresses[0]), "--name", "ci", "-w", say=say) == (0, "", "")
+        assert await texts(bob, 3) == ["before", text, "after"]
 
 
 async def test_a_cut_on_the_way_is_survived(scripted: ScriptedServer, program: Program) -> None:
