@@ -168,7 +168,7 @@ class Sender:
     async def _send_all(self, reader: Reader, to: str, group: asyncio.TaskGroup) -> None:
         while line := await self._line(reader):
             text = self._text(line)
-            if text:
+            if text.strip():  # blanks alone are no message
                 await self._in_flight.room_for(len(line))
                 if not self._in_flight:
                     self._wait_on(self._timeout)

@@ -138,7 +138,8 @@ async def test_each_line_is_a_message_and_all_are_there_at_the_end(
 
 
 async def test_lines_that_look_like_commands_and_empty_ones(address: str, bob: ChatClient, program: Program) -> None:
-    status, _, error = await program.run(address, "--name", "ci", "-w", say="/quit\r\n\n\r\n  //x  \nlast")
+    say = "/quit\r\n\n\r\n  //x  \n \t \r\n\u3000\nlast"
+    status, _, error = await program.run(address, "--name", "ci", "-w", say=say)
     assert (status, error) == (0, "")
     assert await texts(bob, 3) == ["/quit", "  //x  ", "last"]
 
