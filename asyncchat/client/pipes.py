@@ -80,19 +80,23 @@ async def _both(printer: "Printer", sender: "Sender") -> int:
     """Until standard input has ended, all is acknowledged, and what had come until then is printed."""
     async with standard_input() as reader:
         printing = asyncio.create_task(printer.run(), name="asyncchat print")
-        sending = asyncio.create_task(sender.run(reader), name="asyncchat send")
+        sending = asyncio.create_task(_send_and_see(reader, printer, sender), name="asyncchat send")
         try:
             await asyncio.wait({printing, sending}, return_when=asyncio.FIRST_COMPLETED)
             if printing.done():
                 # The connection is over. (Or nobody reads what we print: no reason not to send.)
                 printing.result()
             await sending
-            await printer.printed(sender.last)
         finally:
             for task in (printing, sending):
                 task.cancel()
             await asyncio.wait({printing, sending})
     return 1 if sender.failed else 0
+
+
+async def _send_and_see(reader: Reader, printer: "Printer", sender: "Sender") -> None:
+    await sender.run(reader)
+    await printer.printed(sender.last)
 
 
 def complain(text: str) -> None:
@@ -239,9 +243,10 @@ class Printer:
             for task in (watching, printing):
                 task.cancel()
             await asyncio.wait({watching, printing})
+            self._moved.set()  # perhaps nobody reads any more, which `printed` has to see
 
     async def printed(self, seq: int) -> None:
-        """Wait until all up to this ``seq`` is printed, as far as anybody reads it."""
+        """Wait until all up to this ``seq`` is printed, or nobody reads it; `run` tells of a connection that ended."""
         while self._at < seq and not self._output.gone.is_set():
             self._moved.clear()
             await self._moved.wait()

@@ -17,7 +17,7 @@ from asyncchat.client.pipes import IN_FLIGHT, IN_FLIGHT_BYTES
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.client.processes import reaped
-from tests.client.scripted import ScriptedServer
+from tests.client.scripted import Peer, ScriptedServer
 from tests.server.peers import limited, serving
 
 CLIENT = [sys.executable, "-m", "asyncchat.client"]
@@ -288,6 +288,43 @@ async def test_a_goodbye_for_good(scripted: ScriptedServer, program: Program) ->
     assert status == 1
     assert "the server says goodbye: you are banned" in output
     assert error == "asyncchat: you are banned\n"
+
+
+async def _acknowledged_and_never_told(scripted: ScriptedServer, process: asyncio.subprocess.Process) -> None:
+    """The client has sent all, and waits to print its own line, which does not come."""
+
+    def keep(peer: Peer, say: commands.Say) -> None:
+        kept = scripted.keep(say.text, to=say.to, sender=peer.name, nonce=say.nonce)
+        peer.tell(events.Ok(id=say.id, code=Code.OK, seq=kept.seq))
+
+    scripted.take_over(commands.Say, keep)
+    assert process.stdin is not None
+    process.stdin.write(b"hi\n")
+    process.stdin.close()
+    await scripted.wait_for(commands.Sync)  # by which it asks for what it was not told
+    for count in range(1, 11):  # its tasks go on between them, until all but this has been done
+        scripted.tell(events.Ping())
+        await scripted.wait_for(commands.Pong, count)
+
+
+async def test_a_goodbye_before_the_last_line_came_back(scripted: ScriptedServer, program: Program) -> None:
+    process = await program.start(scripted.address, "--name", "ci", stdout=asyncio.subprocess.DEVNULL)
+    await _acknowledged_and_never_told(scripted, process)
+    scripted.part(events.Bye(code=Code.FORBIDDEN, reason="you are banned"))
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 1
+    assert process.stderr is not None
+    assert await process.stderr.read() == b"asyncchat: you are banned\n"
+
+
+async def test_a_reader_that_goes_before_the_last_line_came_back(scripted: ScriptedServer, program: Program) -> None:
+    output, its_end = os.pipe()
+    process = await program.start(scripted.address, "--name", "ci", stdout=its_end)
+    os.close(its_end)
+    await _acknowledged_and_never_told(scripted, process)
+    os.close(output)
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+    assert process.stderr is not None
+    assert await process.stderr.read() == b""
 
 
 async def test_input_from_a_file_and_from_nowhere(
