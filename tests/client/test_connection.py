@@ -36,6 +36,13 @@ async def test_one_room_is_not_a_list_of_rooms() -> None:
         await connect("localhost", rooms="#lobby")
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "\u202e", "\udcff", "a\0b"])
+@pytest.mark.parametrize("scheme", ["tcp", "tls"])
+async def test_what_is_no_host_name_is_not_found(scheme: str, host: str) -> None:
+    with pytest.raises(ConnectionLost, match="not a host name"):
+        await connect(f"{scheme}://{host}")
+
+
 async def test_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "chat.sock"
     async with ScriptedServer(path=path), connect(f"unix:{path}", name="alice", reconnect=False) as chat:
