@@ -28,8 +28,8 @@ class TLS:
     """How a ``tls://`` server proves who it is.
 
     By default by a certificate that this machine trusts. ``ca``: a file of certificates (PEM) to trust
-    instead. ``fingerprint``: the SHA-256 of the one certificate to accept (hexadecimal; colons and case do
-    not matter), whoever signed it.
+    instead. ``fingerprint``: the SHA-256 of the one certificate to accept (hexadecimal, or as openssl prints
+    it; colons and case do not matter), whoever signed it.
     """
 
     ca: Path | str | None = None
@@ -42,7 +42,7 @@ class TLS:
 
 def parse_fingerprint(text: str) -> bytes:
     """The 32 bytes of a SHA-256 fingerprint; raises ValueError with a text for people."""
-    digits = text.lower().removeprefix("sha256").lstrip(":=/").replace(":", "").replace(" ", "")
+    digits = re.sub(r"^sha256( fingerprint)?[:=/]?", "", text.strip().lower()).replace(":", "").replace(" ", "")
     try:
         value = bytes.fromhex(digits)
     except ValueError:

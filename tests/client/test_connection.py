@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from asyncchat.client import ChatClient, TokenStore, connect, connect_streams
+from asyncchat.client.dial import parse_fingerprint
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ConnectionLost, Refused
 from asyncchat.vocabulary.terms import Code
@@ -78,9 +79,14 @@ class Certified:
         self.context.load_cert_chain(self.certificate, key)
 
     @property
-    def fingerprint(self) -> str:
+    def printed(self) -> str:
+        """Its fingerprint as openssl prints it."""
         command = ["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", str(self.certificate)]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("=")[1].strip()
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    @property
+    def fingerprint(self) -> str:
+        return self.printed.split("=")[1].strip()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +124,7 @@ async def test_a_certificate_is_for_its_host(certified: Certified) -> None:
 
 @needs_openssl
 async def test_a_pinned_certificate(address: str, certified: Certified) -> None:
-    for spelling in (certified.fingerprint, certified.fingerprint.replace(":", "").lower()):
+    for spelling in (certified.fingerprint, certified.fingerprint.replace(":", "").lower(), certified.printed):
         async with connect(address, name="alice", fingerprint=spelling) as chat:
             assert chat.name == "alice"
     with pytest.raises(ConnectionLost, match=f"cannot trust .* {certified.fingerprint.lower()}"):
@@ -131,9 +137,15 @@ async def test_tls_towards_a_server_without(server: ScriptedServer) -> None:
         await connect(server.address.replace("tcp", "tls"), name="alice")
 
 
-def test_what_is_no_fingerprint_fails_at_once() -> None:
+@pytest.mark.parametrize("text", ["00:11", "sha1 Fingerprint=" + "00:" * 19 + "00", "sha256", "sha256:" + "zz" * 32])
+def test_what_is_no_fingerprint_fails_at_once(text: str) -> None:
     with pytest.raises(ValueError, match="64 hexadecimal digits"):
-        connect("tls://localhost", fingerprint="00:11")
+        connect("tls://localhost", fingerprint=text)
+
+
+@pytest.mark.parametrize("prefix", ["", "sha256:", "SHA256=", "sha256/", "SHA256 Fingerprint=", "sha256 Fingerprint="])
+def test_spellings_of_a_fingerprint(prefix: str) -> None:
+    assert parse_fingerprint(prefix + "8E:" * 31 + "8E") == b"\x8e" * 32
 
 
 async def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
