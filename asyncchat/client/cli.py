@@ -81,7 +81,7 @@ def parse(arguments: list[str]) -> Settings:
     given = parser.parse_args(arguments)
     try:
         return Settings(
-            address=parse_address(given.address),
+            address=_address(given.address, proof=given.ca or given.fingerprint),
             name=given.name,
             rooms=_rooms(given.room, given.to),
             to=given.to,
@@ -119,19 +119,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"asyncchat {__version__}")
     who = parser.add_argument_group("who")
-    who.add_argument("--name", metavar="NAME", help="your name (default: asked for, or your user name in a pipe)")
+    who.add_argument(
+        "--name", type=_name, metavar="NAME", help="your name (default: asked for, or your user name in a pipe)"
+    )
     who.add_argument("--password-file", type=Path, metavar="FILE", help="a file with your name's password")
     who.add_argument("--server-password-file", type=Path, metavar="FILE", help="a file with the server's password")
     where = parser.add_argument_group("where")
     where.add_argument(
         "--room",
         action="append",
-        type=as_room,
+        type=_room,
         metavar="ROOM",
         help="a room to be in; may be given more than once (default: the server's default room)",
     )
     where.add_argument(
-        "--to", metavar="ROOM|NAME", help="where lines go; without --room, only that room is entered (a person: none)"
+        "--to",
+        type=_name,
+        metavar="ROOM|NAME",
+        help="where lines go; without --room, only that room is entered (a person: none)",
     )
     what = parser.add_argument_group("what")
     only = what.add_mutually_exclusive_group()
@@ -173,6 +178,34 @@ def _rooms(rooms: list[str] | None, to: str | None) -> list[str] | None:
     return [*named, to] if is_another else named
 
 
+def _address(text: str, *, proof: Path | str | None) -> Address:
+    address = parse_address(text)
+    if proof is not None and address.scheme != "tls":
+        raise ValueError("--ca and --fingerprint are for tls:// addresses")  # or one would believe to be safe
+    return address
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name")
+    if not _is_utf8(text):
+        raise argparse.ArgumentTypeError(f"not UTF-8: {text!r}")
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    """Is what the system gave us UTF-8? Python keeps bytes that are not as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _room(text: str) -> str:
+    return as_room(_name(text))
+
+
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"not a number of messages: {text!r}")
@@ -207,8 +240,12 @@ def _fingerprint(text: str) -> str:
 def _secret(path: Path | None, variable: str) -> str | None:
     """A secret from a file's first line, or from the environment; never from the command line, which all can see."""
     if path is None:
-        return os.environ.get(variable) or None
-    lines = path.read_text("utf-8").splitlines()
-    if not lines or not lines[0]:
-        raise ValueError(f"{path}: no password in the first line")
-    return lines[0]
+        secret = os.environ.get(variable) or None
+    else:
+        lines = path.read_text("utf-8", "surrogateescape").splitlines()
+        if not lines or not lines[0]:
+            raise ValueError(f"{path}: no password in the first line")
+        secret = lines[0]
+    if secret is not None and not _is_utf8(secret):
+        raise ValueError(f"{path or variable}: not UTF-8")
+    return secret

@@ -496,12 +496,35 @@ async def test_standard_streams_are_given_back_as_they_were(address: str, progra
         (["--password-file", "/no/such/file"], "/no/such/file: No such file or directory"),
         (["--password-file", "/dev/null"], "no password in the first line"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--name", ""], "argument --name: an empty name"),
+        (["--to", ""], "argument --to: an empty name"),
+        (["--room", ""], "argument --room: an empty name"),
+        (["--name", "\udcff"], r"argument --name: not UTF-8: '\udcff'"),
+        (["--to", "#\udcff"], r"argument --to: not UTF-8: '#\udcff'"),
+        (["--room", "#\udcff"], r"argument --room: not UTF-8: '#\udcff'"),
+        (["--fingerprint", "00" * 32], "--ca and --fingerprint are for tls:// addresses"),
+        (["tcp://host", "--ca", __file__], "--ca and --fingerprint are for tls:// addresses"),
+        (["unix:socket", "--ca", __file__], "--ca and --fingerprint are for tls:// addresses"),
     ],
 )
 async def test_bad_usage(program: Program, options: list[str], complaint: str) -> None:
     status, output, error = await program.run(*options)
     assert (status, output) == (2, "")
     assert complaint in error
+
+
+async def test_passwords_that_are_not_utf_8(environment: dict[str, str], program: Program, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\xff\n")
+    status, _, error = await program.run("--password-file", str(secret))
+    assert status == 2
+    assert error.endswith(f"error: {secret}: not UTF-8\n")
+    for variable in ("ASYNCCHAT_PASSWORD", "ASYNCCHAT_SERVER_PASSWORD"):
+        environment[variable] = "\udcff"
+        status, _, error = await program.run()
+        assert status == 2
+        assert error.endswith(f"error: {variable}: not UTF-8\n")
+        del environment[variable]
 
 
 async def test_help_and_version(program: Program) -> None:
