@@ -7,7 +7,8 @@ from collections.abc import Coroutine
 
 from asyncchat.client.cli import Settings, parse
 from asyncchat.client.interactive import run_in_terminal
-from asyncchat.client.pipes import complain, run_piped
+from asyncchat.client.pipes import run_piped
+from asyncchat.client.standard import complain
 from asyncchat.vocabulary.errors import ChatError
 from asyncchat.vocabulary.printable import printable
 

@@ -37,7 +37,7 @@ with pipes:
 
 exit status:
   0  all was sent and acknowledged
-  1  something was refused, or the server cannot be reached
+  1  something was refused, output is lost, or the server cannot be reached
   2  the command line is wrong
 
 environment:

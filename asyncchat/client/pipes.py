@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-import sys
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -14,7 +13,7 @@ from asyncchat.client.cli import Settings
 from asyncchat.client.connection import connect
 from asyncchat.client.paint import Painter
 from asyncchat.client.render import Renderer, place_of, same
-from asyncchat.client.standard import Output, Reader, standard_input, standard_output
+from asyncchat.client.standard import Output, Reader, complain, standard_input, standard_output
 from asyncchat.client.state import Resumed
 from asyncchat.client.tokens import TokenStore
 from asyncchat.client.whoami import default_name
@@ -54,12 +53,12 @@ async def run_piped(settings: Settings) -> int:
     ):
         refused = await _refused_rooms(settings.rooms or (), chat)
         printer = Printer(settings, chat, output)
+        sender = Sender(settings, chat, printer)
         if settings.write:
-            sender = Sender(settings, chat, printer)
-            return await _both(printer, sender) or int(refused > 0)
-        if not refused or refused < len(settings.rooms or ()):
+            await _both(printer, sender)
+        elif not refused or refused < len(settings.rooms or ()):
             await printer.run()
-        return int(refused > 0)
+        return int(sender.failed or output.failed or refused > 0)
 
 
 async def _refused_rooms(rooms: Collection[str], chat: ChatClient) -> int:
@@ -76,7 +75,7 @@ async def _refused_rooms(rooms: Collection[str], chat: ChatClient) -> int:
     return refused
 
 
-async def _both(printer: "Printer", sender: "Sender") -> int:
+async def _both(printer: "Printer", sender: "Sender") -> None:
     """Until standard input has ended, all is acknowledged, and what had come until then is printed."""
     async with standard_input() as reader:
         printing = asyncio.create_task(printer.run(), name="asyncchat print")
@@ -91,18 +90,11 @@ async def _both(printer: "Printer", sender: "Sender") -> int:
             for task in (printing, sending):
                 task.cancel()
             await asyncio.wait({printing, sending})
-    return 1 if sender.failed else 0
 
 
 async def _send_and_see(reader: Reader, printer: "Printer", sender: "Sender") -> None:
     await sender.run(reader)
     await printer.printed(sender.last)
-
-
-def complain(text: str) -> None:
-    """A line on standard error; the text must be safe for a terminal."""
-    sys.stderr.write(f"asyncchat: {text}\n")
-    sys.stderr.flush()
 
 
 class InFlight:

@@ -6,6 +6,7 @@ left non-blocking.
 
 import asyncio
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -22,6 +23,9 @@ from aioconsole.stream import (
 )
 
 STDIN, STDOUT = 0, 1
+
+NOBODY_READS = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EINVAL})
+"""What the system says then; the last is what Windows has for pipes."""
 
 
 class Reader(Protocol):
@@ -57,35 +61,54 @@ async def standard_input() -> AsyncIterator[Reader]:
             transport.close()
 
 
+def complain(text: str) -> None:
+    """A line on standard error, if it can be written; the text must be safe for a terminal."""
+    with contextlib.suppress(OSError, AttributeError):  # the latter: there is no standard error at all
+        sys.stderr.write(f"asyncchat: {text}\n")
+        sys.stderr.flush()
+
+
 class Output(asyncio.BaseProtocol):
-    """Standard output, a line at a time, to a reader who may be slow or go. Made by `standard_output`."""
+    """Standard output, a line at a time, to a reader who may be slow or go. Made by `standard_output`.
+
+    ``gone``: no more can be written. ``failed``: though somebody may miss it, as on a full disk.
+    """
 
     def __init__(self) -> None:
         self._transport: asyncio.WriteTransport | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self.gone = asyncio.Event()
+        self.failed = False
 
-    async def line(self, text: str) -> bool:
-        """Write a line and wait until it is out; False if nobody reads any more."""
+    async def line(self, text: str) -> None:
+        """Write a line and wait until it is out, if it can be written at all."""
+        if self.gone.is_set():
+            return
         data = f"{text}\n".encode("utf-8", "backslashreplace")
         if self._transport is None:
-            return self._write(data)
-        if not self.gone.is_set():
+            self._write(data)
+        else:
             self._transport.write(data)
             await self._writable.wait()
-        return not self.gone.is_set()
 
-    def _write(self, data: bytes) -> bool:
+    def _write(self, data: bytes) -> None:
         """For files and terminals, which take what is written."""
         try:
             with _blocking_kept(STDOUT):
                 _block(STDOUT)  # a terminal is one open file for all three streams: our input has set it not to
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
-        except (OSError, AttributeError):  # the latter: there is no standard output at all
-            self.gone.set()
-        return not self.gone.is_set()
+        except AttributeError:  # there is no standard output at all
+            self._end(None)
+        except OSError as error:
+            self._end(error)
+
+    def _end(self, error: Exception | None) -> None:
+        self.gone.set()
+        if isinstance(error, OSError) and error.errno not in NOBODY_READS:
+            self.failed = True
+            complain(f"standard output cannot be written: {error.strerror}")
 
     # --- what asyncio calls -----------------------------------------------------------------------------------------
 
@@ -97,7 +120,7 @@ class Output(asyncio.BaseProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Nobody reads any more."""
-        self.gone.set()
+        self._end(error)
         self._writable.set()
 
     def pause_writing(self) -> None:

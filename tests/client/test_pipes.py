@@ -427,6 +427,20 @@ async def test_a_reader_that_has_enough(address: str, bob: ChatClient, program: 
     assert output.endswith("bob: 3\n")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+async def test_output_that_is_lost(address: str, bob: ChatClient, program: Program) -> None:
+    await bob.say("#lobby", "lost")
+    lost = (1, "", "asyncchat: standard output cannot be written: No space left on device\n")
+    assert await program.shell(f"$CLIENT {address} --name ci -r --history 5 > /dev/full") == lost
+    assert await program.shell(f"printf 'one\\ntwo\\n' | $CLIENT {address} --name ci --json -w > /dev/full") == lost
+    assert await texts(bob, 3) == ["lost", "one", "two"]
+
+
+async def test_no_output_at_all(address: str, bob: ChatClient, program: Program) -> None:
+    await bob.say("#lobby", "not missed")
+    assert await program.shell(f"$CLIENT {address} --name ci -r --history 5 >&-") == (0, "", "")
+
+
 async def test_a_reader_that_goes_does_not_keep_lines_from_being_sent(
     address: str, bob: ChatClient, program: Program
 ) -> None:
