@@ -1,6 +1,7 @@
 """Bans and mutes: on whom they are, how long, and whether they hit somebody."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from asyncchat.vocabulary.records import BanLifted, BanSet
@@ -8,23 +9,28 @@ from asyncchat.vocabulary.records import BanLifted, BanSet
 Target = tuple[int, str, str, bool]
 """What a ban is on: a person's id, a name's key, a network, and whether it is a mute."""
 
+Length = tuple[int, int]
+"""How long a network's prefix is: the IP version, and the bits."""
+
+Mark = int | str | tuple[Length, int]
+"""One thing that gives somebody away: a person's id, a name's key, or the prefix of a network."""
+
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 
 class Bans:
     """The bans and mutes of one room, or of the server. An expired one no longer counts, and is dropped when met.
 
     ``mutes``: how many mutes may be among them. Whom a ban hits is looked up, since it is asked with every message of a
-    room that has mutes; the index is made anew when it is asked first after a change.
+    room that has mutes, and with every login: an address by its prefixes, as long as those of the networks are.
     """
 
-    __slots__ = ("_all", "_index", "_networks", "mutes")
+    __slots__ = ("_all", "_by_mark", "_lengths", "mutes")
 
     def __init__(self) -> None:
         self._all: dict[Target, BanSet] = {}
-        self._index: dict[int | str, list[BanSet]] | None = None
-        self._networks: list[tuple[Network, BanSet]] = []
+        self._by_mark: dict[Mark, dict[Target, BanSet]] = {}
+        self._lengths: Counter[Length] = Counter()
         self.mutes = 0
 
     def __bool__(self) -> bool:
@@ -32,10 +38,14 @@ class Bans:
 
     def add(self, ban: BanSet) -> None:
         """Put a ban in force; it replaces one on the same target."""
-        self._drop(_target(ban))
-        self._all[_target(ban)] = ban
+        target = _target(ban)
+        self._drop(target)
+        self._all[target] = ban
         self.mutes += ban.mute
-        self._index = None
+        for mark in _marks(ban):
+            self._by_mark.setdefault(mark, {})[target] = ban
+            if isinstance(mark, tuple):
+                self._lengths[mark[0]] += 1
 
     def lift(self, like: BanLifted) -> None:
         """Lift the ban on the same target."""
@@ -47,39 +57,55 @@ class Bans:
             self._drop(target)
         return list(self._all.values())
 
+    def others(self, ban: BanSet, now: int) -> int:
+        """How many bans count at a time (Unix ms) beside this one, which may be in force already."""
+        return len(self.active(now)) - (_target(ban) in self._all)
+
     def match(self, now: int, *, person: int, key: str, address: str, mute: bool = False) -> BanSet | None:
         """The ban (or with *mute*, the mute) on a person's id, a name's key, or an IP address (empty: none)."""
         if not self._all:
             return None
-        index = self._index if self._index is not None else self._make_index()
-        for ban in index.get(person, []) + index.get(key, []):
-            if ban.mute is mute and _counts(ban, now):
-                return ban
-        return self._match_address(now, address, mute) if address and self._networks else None
-
-    def _match_address(self, now: int, address: str, mute: bool) -> BanSet | None:
-        ip = parse_address(address)
-        for network, ban in self._networks:
-            if ip is not None and ip in network and ban.mute is mute and _counts(ban, now):
-                return ban
+        for mark in (person, key, *self._prefixes(address)):
+            for ban in self._by_mark.get(mark, {}).values():
+                if ban.mute is mute and _counts(ban, now):
+                    return ban
         return None
+
+    def _prefixes(self, address: str) -> Iterator[Mark]:
+        ip = parse_address(address) if address and self._lengths else None
+        if ip is None:
+            return
+        for length in self._lengths:
+            version, bits = length
+            if version == ip.version:
+                yield length, int(ip) >> (ip.max_prefixlen - bits)
 
     def _drop(self, target: Target) -> None:
         ban = self._all.pop(target, None)
-        if ban is not None:
-            self.mutes -= ban.mute
-            self._index = None
+        if ban is None:
+            return
+        self.mutes -= ban.mute
+        for mark in _marks(ban):
+            alike = self._by_mark[mark]
+            del alike[target]
+            if not alike:
+                del self._by_mark[mark]
+            if isinstance(mark, tuple):
+                self._lengths[mark[0]] -= 1
+                if not self._lengths[mark[0]]:
+                    del self._lengths[mark[0]]
 
-    def _make_index(self) -> dict[int | str, list[BanSet]]:
-        index: dict[int | str, list[BanSet]] = {}
-        for ban in self._all.values():
-            if ban.person:
-                index.setdefault(ban.person, []).append(ban)
-            if ban.key:
-                index.setdefault(ban.key, []).append(ban)
-        self._networks = [(ip_network(ban.address), ban) for ban in self._all.values() if ban.address]
-        self._index = index
-        return index
+
+def _marks(ban: BanSet) -> Iterator[Mark]:
+    """By what those whom a ban hits are known."""
+    if ban.person:
+        yield ban.person
+    if ban.key:
+        yield ban.key
+    if ban.address:
+        network = ip_network(ban.address)
+        length = network.version, network.prefixlen
+        yield length, int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
 
 
 def _target(ban: BanSet | BanLifted) -> Target:

@@ -29,6 +29,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Rooms that a person is in at a time: each costs memory, and work at every login."""
     rooms_in_all: int = 10_000
     """Rooms on the server: those where something was said are kept for good."""
+    bans: int = 500
+    """Bans and mutes of a room: anyone may open one, and each is kept until it ends. The server's own have no limit:
+    they are its administrators'."""
     sessions: int = 32
     """Sessions of a person at a time: each gets every message."""
     rate: float = 20.0

@@ -65,6 +65,13 @@ def _ban(target: _Target, room: int, by: str, now: int, seconds: int | None, rea
     )
 
 
+def _check_one_more(house: House, room: Room, ban: records.BanSet) -> None:
+    """Raise `Refused` 403 in a room that has as many bans and mutes as allowed, unless this one replaces another."""
+    limit = house.limits.bans
+    if limit and room.bans.others(ban, ban.time) >= limit:
+        raise Refused(Code.FORBIDDEN, f"{room.name} has {limit} bans and mutes already: lift one first")
+
+
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
@@ -97,7 +104,9 @@ def ban(house: House, session: Session, person: Person, command: commands.Ban, n
     permissions.check_right(house, person, room, "ban")
     target = _target(house, command.who)
     banned = target.person
-    put: list[records.Record] = [_ban(target, room.id, person.name, now, command.seconds, reason)]
+    wanted = _ban(target, room.id, person.name, now, command.seconds, reason)
+    _check_one_more(house, room, wanted)
+    put: list[records.Record] = [wanted]
     if banned is not None:
         permissions.check_over(house, person, banned, room)
         if room.role(banned) is not Role.MEMBER:  # who has a role is let in
@@ -180,8 +189,9 @@ def mute(house: House, session: Session, person: Person, command: commands.Mute,
     if permissions.role(house, target, room).rank >= Role.OPERATOR.rank:
         raise Refused(Code.CONFLICT, f"{target.name} keeps order in {room.name}: give them another role first")
     reason = house.check_line(command.reason, "a reason")
-    put = _ban(muted, room.id, person.name, now, command.seconds, reason)
-    return Append((structs.replace(put, mute=True),))
+    put = structs.replace(_ban(muted, room.id, person.name, now, command.seconds, reason), mute=True)
+    _check_one_more(house, room, put)
+    return Append((put,))
 
 
 def purge(house: House, session: Session, person: Person, command: commands.Purge, now: int) -> Outcome:

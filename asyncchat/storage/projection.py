@@ -174,6 +174,8 @@ def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
         case r.InviteSet(room=room, person=person):
             yield "DELETE FROM invites WHERE room = ? AND person = ?", (room, person)
         case r.BanSet():
+            # Those that have ended: else a room could fill the disk with short ones.
+            yield "DELETE FROM bans WHERE room = ? AND until <= ?", (record.room, record.time)
             yield (
                 "INSERT OR REPLACE INTO bans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (

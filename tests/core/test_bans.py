@@ -68,6 +68,38 @@ def test_what_was_lifted_is_lifted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("network", "within", "outside"),
+    [
+        ("0.0.0.0/0", "198.51.100.1", "::1"),
+        ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
+        ("192.0.2.7/32", "192.0.2.7", "192.0.2.6"),
+        ("::/0", "2001:db8::1", "192.0.2.7"),
+        ("2001:db8::/32", "2001:db8:ffff::", "2001:db9::"),
+        ("2001:db8::7/128", "2001:db8::7", "2001:db8::6"),
+    ],
+)
+def test_a_network_of_any_length_is_found_among_others(network: str, within: str, outside: str) -> None:
+    bans = Bans()
+    for each in ("203.0.113.0/24", "203.0.113.0/28", network, "2001:db8:1::/48"):
+        bans.add(ban(address=each))
+    assert hits(bans, address=within)
+    assert not hits(bans, address=outside)
+    bans.lift(lifted(address=network))
+    assert not hits(bans, address=within)
+    assert hits(bans, address="203.0.113.1")
+
+
+def test_a_ban_beside_others() -> None:
+    bans = Bans()
+    for each in (ban(person=7), ban(key="eve"), ban(person=8, until=10)):
+        bans.add(each)
+    assert bans.others(ban(person=9), 9) == 3
+    assert bans.others(ban(person=8), 9) == 2
+    assert bans.others(ban(person=8), 10) == 2
+    assert bans.others(ban(person=8, mute=True), 10) == 2
+
+
+@pytest.mark.parametrize(
     ("text", "network"),
     [
         ("192.0.2.1", "192.0.2.1/32"),

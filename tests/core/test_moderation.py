@@ -179,6 +179,29 @@ def test_a_longer_ban_replaces_a_shorter_one(world: World) -> None:
     assert join(bob) == Code.FORBIDDEN
 
 
+def test_a_room_has_so_many_bans_and_mutes() -> None:
+    world = World(limits={"bans": 2})
+    ann, _, _ = tea(world)
+    ban_eve = Ban(id=1, room="#tea", who="eve")
+    full = events.Error(id=1, code=Code.FORBIDDEN, text="#tea has 2 bans and mutes already: lift one first")
+    assert ann.code(Mute(id=1, room="#tea", name="bob", seconds=10)) == Code.OK
+    assert ann.code(Ban(id=1, room="#tea", who="192.0.2.1")) == Code.OK
+    assert ann.do(ban_eve) == full
+    assert ann.do(Mute(id=1, room="#tea", name="carol")) == full
+    assert ann.code(Ban(id=1, room="#tea", who="192.0.2.1", seconds=60)) == Code.OK, "it replaces the other"
+    world.wait(10)
+    assert ann.code(ban_eve) == Code.OK, "a mute has ended"
+    assert ann.do(Mute(id=1, room="#tea", name="carol")) == full
+    assert ann.code(Unban(id=1, room="#tea", who="192.0.2.1")) == Code.OK
+    assert ann.code(Mute(id=1, room="#tea", name="carol")) == Code.OK
+
+
+def test_the_servers_own_bans_have_no_limit() -> None:
+    world = World(limits={"bans": 1})
+    root = world.administrator()
+    assert [root.code(Ban(id=1, who=f"192.0.2.{number}")) for number in range(3)] == [Code.OK] * 3
+
+
 # --- mutes ----------------------------------------------------------------------------------------------------------
 
 

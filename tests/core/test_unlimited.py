@@ -7,7 +7,7 @@ from asyncchat.vocabulary import commands, events, queries
 from asyncchat.vocabulary.terms import Code
 from tests.core.driver import World
 
-TINY = dict.fromkeys(("text", "name", "room_name", "topic", "rooms", "rooms_in_all", "sessions", "nonces"), 2)
+TINY = dict.fromkeys(("text", "name", "room_name", "topic", "rooms", "rooms_in_all", "bans", "sessions", "nonces"), 2)
 
 
 def test_without_limits_nothing_is_too_long_or_too_much() -> None:
@@ -19,6 +19,8 @@ def test_without_limits_nothing_is_too_long_or_too_much() -> None:
     assert alice.code(commands.Nick(id=1, name=long)) == Code.OK
     assert alice.code(commands.Join(id=1, room=f"#{long}")) == Code.CREATED
     assert {alice.code(commands.Join(id=1, room=f"#{n}")) for n in range(Limits().rooms + 1)} == {Code.CREATED}
+    bans = (commands.Ban(id=1, room="#0", who=f"x{n}") for n in range(Limits().bans + 1))
+    assert {alice.code(ban) for ban in bans} == {Code.OK}
     for _ in range(Limits().sessions + 1):
         world.again(alice)
     seqs = [alice.say("#lobby", nonce=str(n)).seq for n in range(Limits().nonces + 200)]
@@ -50,6 +52,7 @@ def test_of_so_little_everything_is_too_much() -> None:
     assert alice.code(commands.Nick(id=1, name="xxx")) == Code.MALFORMED
     assert alice.code(commands.Join(id=1, room="#xxx")) == Code.MALFORMED
     assert [alice.code(commands.Join(id=1, room=f"#{n}")) for n in range(2)] == [Code.CREATED, Code.FORBIDDEN]
+    assert [alice.code(commands.Ban(id=1, room="#0", who=f"x{n}")) for n in range(3)][-1] == Code.FORBIDDEN
     world.again(alice)
     assert isinstance(world.client().login(token=alice.token), events.Error)
 

@@ -1,6 +1,7 @@
 """What a store knows of people and rooms, and gives back at start-up: every record that is not a message."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.queries import FindToken, Person
 from asyncchat.vocabulary.records import KeptRecord
 from asyncchat.vocabulary.terms import Role
-from tests.storage.facts import ALICE, BOB, FIRST, LOBBY, person, put, room, said, whispered
+from tests.storage.facts import ALICE, ATTIC, BOB, FIRST, LOBBY, person, put, room, said, whispered
 
 TOKEN, OTHER = b"t" * 32, b"o" * 32
 
@@ -99,6 +100,20 @@ def test_a_ban_replaces_the_one_on_the_same_target_and_ends_in_time(store: Store
     put(store, short, longer)
     assert loaded(store, now=10)[len(FIRST) :] == [longer]
     assert loaded(store, now=90)[len(FIRST) :] == []
+
+
+def test_bans_that_have_ended_go_with_the_next_ban(store: Store) -> None:
+    def ban(who: str, **fields: Any) -> r.BanSet:
+        return r.BanSet(by="Alice", who=who, key=who, **fields)
+
+    ended = ban("eve", time=1, room=LOBBY, until=50)
+    still = ban("mallory", time=1, room=LOBBY, until=51)
+    elsewhere = ban("eve", time=1, room=ATTIC, until=50)
+    put(store, ended, still, elsewhere)
+    assert loaded(store, now=0)[len(FIRST) :] == [ended, still, elsewhere]
+    last = ban("bob", time=50, room=LOBBY)
+    put(store, last)
+    assert loaded(store, now=0)[len(FIRST) :] == [still, elsewhere, last]
 
 
 def test_a_room_that_was_dropped_is_gone_with_all_that_was_set_in_it(store: Store) -> None:
