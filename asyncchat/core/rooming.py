@@ -55,10 +55,10 @@ def set_room(house: House, session: Session, person: Person, command: commands.S
             time=now,
             room=room.id,
             by=person.id,
-            private=_either(command.private, room.private),
-            moderated=_either(command.moderated, room.moderated),
-            topic_locked=_either(command.topic_locked, room.topic_locked),
-            retention=room.retention if command.retention is None else command.retention,
+            private=command.private,
+            moderated=command.moderated,
+            topic_locked=command.topic_locked,
+            retention=command.retention,
             password=password,
         )
         return Append((options,))
@@ -67,11 +67,7 @@ def set_room(house: House, session: Session, person: Person, command: commands.S
         check_secure(house, session)
         check_password(command.password, shortest=1)
         return Ask(HashPassword(command.password), changed)
-    return changed(room.password if command.password is None else None)
-
-
-def _either(wanted: bool | None, present: bool) -> bool:
-    return present if wanted is None else wanted
+    return changed(command.password)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------

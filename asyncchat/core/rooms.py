@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import TypeVar
 
 from asyncchat.core.bans import Bans
 from asyncchat.core.people import Person
@@ -46,12 +47,19 @@ class Room:
         return self.roles.get(person.id, Role.MEMBER)
 
     def set(self, options: RoomSet) -> None:
-        """Take over a room's options."""
-        self.private = options.private
-        self.moderated = options.moderated
-        self.topic_locked = options.topic_locked
-        self.retention = options.retention
-        self.password = options.password
+        """Take over those of a room's options that are named."""
+        self.private = _either(options.private, self.private)
+        self.moderated = _either(options.moderated, self.moderated)
+        self.topic_locked = _either(options.topic_locked, self.topic_locked)
+        self.retention = _either(options.retention, self.retention)
+        self.password = _either(options.password, self.password) or None
+
+
+T = TypeVar("T")
+
+
+def _either(wanted: T | None, present: T) -> T:
+    return present if wanted is None else wanted
 
 
 class Rooms:

@@ -55,10 +55,10 @@ CREATE TABLE options (
     room INTEGER PRIMARY KEY,
     time INTEGER NOT NULL,
     by INTEGER NOT NULL,
-    private INTEGER NOT NULL,
-    moderated INTEGER NOT NULL,
-    topic_locked INTEGER NOT NULL,
-    retention INTEGER NOT NULL,
+    private INTEGER NOT NULL DEFAULT 0,
+    moderated INTEGER NOT NULL DEFAULT 0,
+    topic_locked INTEGER NOT NULL DEFAULT 0,
+    retention INTEGER NOT NULL DEFAULT 0,
     password TEXT
 );
 CREATE TABLE topics (

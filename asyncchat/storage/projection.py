@@ -156,11 +156,14 @@ def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
             for table in ("options", "topics", "roles", "invites", "bans", "changes"):
                 yield f"DELETE FROM {table} WHERE room = ? AND room > 0", (room,)
         case r.RoomSet():
+            yield "INSERT OR IGNORE INTO options (room, time, by) VALUES (?, 0, 0)", (record.room,)
             yield (
-                "INSERT OR REPLACE INTO options VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "UPDATE options SET time = ?, by = ?, private = ifnull(?, private), moderated = ifnull(?, moderated),"
+                " topic_locked = ifnull(?, topic_locked), retention = ifnull(?, retention),"
+                " password = nullif(ifnull(?, password), '') WHERE room = ?",
                 (
-                    record.room, record.time, record.by, record.private, record.moderated, record.topic_locked,
-                    record.retention, record.password,
+                    record.time, record.by, record.private, record.moderated, record.topic_locked, record.retention,
+                    record.password, record.room,
                 ),
             )  # fmt: skip
         case r.TopicSet(time=time, room=room, to=to, by=by, name=name, text=text):

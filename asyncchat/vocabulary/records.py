@@ -112,14 +112,14 @@ class RoomDropped(Kept, frozen=True, kw_only=True):
 
 
 class RoomSet(Kept, frozen=True, kw_only=True):
-    """A room's options, all of them, as they are now. ``password``: its argon2id hash, or None."""
+    """A room has other options; those that are None stay. ``password``: its argon2id hash, empty if it has none."""
 
     room: int
     by: int
-    private: bool = False
-    moderated: bool = False
-    topic_locked: bool = False
-    retention: int = 0
+    private: bool | None = None
+    moderated: bool | None = None
+    topic_locked: bool | None = None
+    retention: int | None = None
     password: str | None = None
 
 

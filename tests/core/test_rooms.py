@@ -198,6 +198,17 @@ def test_options_stay_unless_named(world: World) -> None:
         assert getattr(again, option) == getattr(room, option)
 
 
+def test_of_options_that_two_set_at_once_none_is_lost(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
+    ann.start(SetRoom(room="#tea", private=True))
+    bob.start(SetRoom(room="#tea", moderated=True, password="sesame"))
+    ann.start(SetRoom(room="#tea", retention=7))
+    world.flush()
+    both = events.RoomChanged(sender="ann", room="#tea", private=True, moderated=True, retention=7, password=True)
+    assert bob.heard(events.RoomChanged)[-1] == both
+
+
 @pytest.mark.parametrize(("password", "code"), [("x", 200), ("x" * 256, 200), ("x" * 257, 413)])
 def test_a_rooms_password_has_a_length(world: World, password: str, code: int) -> None:
     assert world.guest("ann", "#tea").code(SetRoom(id=1, room="#tea", password=password)) == code

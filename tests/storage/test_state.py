@@ -63,7 +63,8 @@ def test_what_comes_later_counts(store: Store) -> None:
         r.RoleSet(time=3, room=LOBBY, person=BOB, role=Role.OWNER),
         r.RoleSet(time=4, room=LOBBY, person=BOB, role=Role.MEMBER),
         r.RoomSet(time=5, room=LOBBY, by=ALICE, private=True),
-        r.RoomSet(time=6, room=LOBBY, by=ALICE, moderated=True),
+        r.RoomSet(time=6, room=LOBBY, by=BOB, moderated=True, password="$2"),
+        r.RoomSet(time=7, room=LOBBY, by=ALICE, retention=7, password=""),
         r.MarkerSet(time=7, person=ALICE, upto=9, room=LOBBY),
         r.MarkerSet(time=8, person=ALICE, upto=5, room=LOBBY),
         r.Seen(time=1000, person=ALICE, upto=3),
@@ -75,7 +76,9 @@ def test_what_comes_later_counts(store: Store) -> None:
         FIRST[0],
         r.Seen(time=1000, person=ALICE, upto=8),
         *FIRST[1:],
-        r.RoomSet(time=6, room=LOBBY, by=ALICE, moderated=True),
+        r.RoomSet(
+            time=7, room=LOBBY, by=ALICE, private=True, moderated=True, topic_locked=False, retention=7, password=None
+        ),
         r.TopicSet(time=2, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="new"),
         r.RoleSet(time=4, room=LOBBY, person=BOB, role=Role.MEMBER),
         r.MarkerSet(time=7, person=ALICE, upto=9, room=LOBBY),
