@@ -73,16 +73,21 @@ def _join(
 
     def verified(fits: bool) -> Outcome:
         judge(house, session, now, room.key, fits and room.password == stored, wrong)
-        permissions.check_join(house, session, person, room, name.text, now)
-        return _entered(house, person, room, now, code)
+        by_password = permissions.check_join(house, session, person, room, name.text, now)
+        return _entered(house, person, room, now, code, by_password=by_password)
 
     stored = room.password
     return Ask(VerifyPassword(stored or house.no_password, command.password), verified)
 
 
-def _entered(house: House, person: Person, room: Room, now: int, code: Code) -> Outcome:
+def _entered(house: House, person: Person, room: Room, now: int, code: Code, *, by_password: bool = False) -> Outcome:
     house.rooms.expect(room, now)
-    return Append((records.PersonJoined(time=now, person=person.id, room=room.id),), code)
+    joined = records.PersonJoined(time=now, person=person.id, room=room.id)
+    if not by_password:
+        return Append((joined,), code)
+    # It is said once: clients that come back by themselves, after a restart or a while, do not have it any more.
+    admission = records.InviteSet(time=now, room=room.id, person=person.id, by=person.id, by_password=True)
+    return Append((admission, joined), code)
 
 
 def _room_name(house: House, person: Person, text: str) -> RoomName:

@@ -49,7 +49,7 @@ def sees(house: House, person: Person, room: Room) -> bool:
 
 def reads(house: House, person: Person, room: Room) -> bool:
     """May this person read the room's messages, members, topic and markers?"""
-    return person in room.members or not (room.private or room.password is not None) or house.is_administrator(person)
+    return person in room.members or not room.closed or house.is_administrator(person)
 
 
 def visible_room(house: House, person: Person, name: str) -> Room:
@@ -196,7 +196,7 @@ def check_right(house: House, person: Person, room: Room, command: str) -> None:
 def check_invite(house: House, person: Person, room: Room) -> None:
     """May this person invite others? Raises `Refused` 403. Where not everybody may enter, operators decide who does."""
     check_member(person, room)
-    if room.private or room.password is not None:
+    if room.closed:
         check_right(house, person, room, "invite")
 
 

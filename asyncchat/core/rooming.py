@@ -1,16 +1,20 @@
 """What a room is: its topic, its options, who is invited, and who has which role."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+
+from msgspec import structs
 
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_password, check_secure
 from asyncchat.core.house import House
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, Together
 from asyncchat.core.people import Person
+from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.queries import HashPassword
+from asyncchat.vocabulary.records import NOBODY
 from asyncchat.vocabulary.terms import Code, rfc3339
 
 
@@ -61,13 +65,31 @@ def set_room(house: House, session: Session, person: Person, command: commands.S
             retention=command.retention,
             password=password,
         )
-        return Append((options,))
+        return Append((*_admissions(room, options), options))
 
     if command.password:
         check_secure(house, session)
         check_password(command.password, shortest=1)
         return Ask(HashPassword(command.password), changed)
     return changed(command.password)
+
+
+def _admissions(room: Room, options: records.RoomSet) -> Iterator[records.InviteSet]:
+    """Who may come back, and who may not, when the options of a room change.
+
+    To be in a room is forgotten with a restart: a room that closes admits its members for good, lest they are locked
+    out. Another password counts for all whom the one before let in, unless they are in the room.
+    """
+    admission = records.InviteSet(time=options.time, room=room.id, person=NOBODY, by=options.by)
+    present = {member.id for member in room.members}
+    if not room.closed and (options.private or options.password):
+        for member in room.members:
+            if member.id not in room.invited:
+                yield structs.replace(admission, person=member.id)
+    if options.password is not None:
+        for id, by_password in room.invited.items():
+            if by_password and id not in present:
+                yield structs.replace(admission, person=id, active=False)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -104,15 +126,15 @@ def room_set(house: House, seq: int, record: records.RoomSet, origin: Session | 
 
 
 def invite_set(house: House, seq: int, record: records.InviteSet, origin: Session | None) -> Sequence[Effect]:
-    """A person may enter, and is told."""
+    """A person may enter, and is told, unless they are in or have found the way themselves."""
     room, guest = house.rooms.by_id.get(record.room), house.people.by_id.get(record.person)
     if room is None:
         return ()
     if not record.active:
-        room.invited.discard(record.person)
+        room.invited.pop(record.person, None)
         return ()
-    room.invited.add(record.person)
-    if guest is None:
+    room.invited[record.person] = record.by_password
+    if guest is None or guest in room.members or record.by_password:
         return ()
     event = events.Invited(sender=_name_of(house, record.by), name=guest.name, room=room.name)
     return (Tell(event, guest.sessions, origin),)

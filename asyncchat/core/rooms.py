@@ -15,6 +15,7 @@ class Room:
     """A room. ``members`` are people, longest first; ``audience`` is the flat set of their sessions, for the broadcast.
 
     ``roles`` and ``invited`` go by person id and outlast membership; ``owners`` are the ids whose role is that.
+    ``invited`` are those who may enter though not everybody may, each with whether the password let them in.
     ``founder``: who opened it, NOBODY for the house's own rooms. ``spoken``: something was said here.
     """
 
@@ -32,7 +33,7 @@ class Room:
         self.audience: dict[Session, None] = {}
         self.roles: dict[int, Role] = {}
         self.owners: set[int] = set()
-        self.invited: set[int] = set()
+        self.invited: dict[int, bool] = {}
         self.bans = Bans()
         self.topic = ""
         self.spoken = False
@@ -41,6 +42,11 @@ class Room:
         self.topic_locked = False
         self.retention = 0
         self.password: str | None = None
+
+    @property
+    def closed(self) -> bool:
+        """May not everybody enter?"""
+        return self.private or self.password is not None
 
     def role(self, person: Person) -> Role:
         """A person's role here; MEMBER if none was given."""

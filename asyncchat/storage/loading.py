@@ -73,8 +73,8 @@ def _rooms(db: sqlite3.Connection) -> Iterator[Placed]:
 def _rights(db: sqlite3.Connection, now: int) -> Iterator[Placed]:
     for room, person, time, role, by in db.execute("SELECT * FROM roles").fetchall():
         yield 0, r.RoleSet(time=time, room=room, person=person, role=Role(role), by=by)
-    for room, person, time, by in db.execute("SELECT * FROM invites").fetchall():
-        yield 0, r.InviteSet(time=time, room=room, person=person, by=by)
+    for room, person, time, by, by_password in db.execute("SELECT * FROM invites").fetchall():
+        yield 0, r.InviteSet(time=time, room=room, person=person, by=by, by_password=bool(by_password))
     bans = db.execute("SELECT * FROM bans WHERE until IS NULL OR until > ? ORDER BY seq", (now,))
     for seq, time, room, person, key, address, mute, by, who, until, reason in bans.fetchall():
         yield (

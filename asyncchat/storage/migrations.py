@@ -83,6 +83,7 @@ CREATE TABLE invites (
     person INTEGER NOT NULL,
     time INTEGER NOT NULL,
     by INTEGER NOT NULL,
+    by_password INTEGER NOT NULL,
     PRIMARY KEY (room, person)
 ) WITHOUT ROWID;
 CREATE TABLE bans (

@@ -143,12 +143,16 @@ class RoleSet(Kept, frozen=True, kw_only=True):
 
 
 class InviteSet(Kept, frozen=True, kw_only=True):
-    """A person may enter a private room, or may no longer."""
+    """A person may enter a room that not everybody may, or may no longer.
+
+    ``by_password``: they have said the room's; else ``by`` lets them in.
+    """
 
     room: int
     person: int
     by: int
     active: bool = True
+    by_password: bool = False
 
 
 class BanSet(Kept, frozen=True, kw_only=True):

@@ -119,10 +119,10 @@ def test_a_room_with_a_password_is_joined_with_it(world: World) -> None:
     assert bob.code(Join(id=1, room="#tea")) == Code.FORBIDDEN
     assert bob.code(Join(id=1, room="#tea", password="simsim")) == Code.WRONG_PASSWORD
     assert bob.code(Join(id=1, room="#tea", password="sesame")) == Code.OK
-    bob.do(Leave(room="#tea"))
-    assert [bob.code(Join(id=1, room="#tea", password="x")) for _ in range(7)] == [402] * 6 + [429]
+    carol = world.guest("carol", address="192.0.2.7")
+    assert [carol.code(Join(id=1, room="#tea", password="x")) for _ in range(7)] == [402] * 6 + [429]
     ann.do(SetRoom(room="#tea", password=""))
-    assert bob.code(Join(id=1, room="#tea")) == Code.OK
+    assert carol.code(Join(id=1, room="#tea")) == Code.OK
 
 
 def test_a_password_that_was_changed_while_it_was_looked_at_opens_no_room(world: World) -> None:
@@ -133,6 +133,59 @@ def test_a_password_that_was_changed_while_it_was_looked_at_opens_no_room(world:
     ticket = world.carry(bob, outcome)
     assert ticket.replies is not None
     assert ticket.replies[0].code == Code.WRONG_PASSWORD  # type: ignore[union-attr]
+
+
+def come_back(world: World, client: Client, room: str = "#tea") -> list[str]:
+    """Log in again by token, into this room and no other; returns the rooms that let the person in."""
+    again = world.client()
+    rooms: list[str] = again.login(token=client.token, rooms=[room]).rooms
+    return rooms
+
+
+def test_members_find_back_into_a_room_that_has_closed(world: World) -> None:
+    ann, bob, carol = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
+    carol.do(Leave(room="#tea"))
+    ann.do(SetRoom(room="#tea", private=True))
+    assert not bob.heard(events.Invited), "nobody has invited them"
+    world.restart()
+    assert [come_back(world, client) for client in (ann, bob, carol)] == [["#tea"], ["#tea"], []]
+
+
+def test_who_has_said_the_password_finds_back_without_it(world: World) -> None:
+    ann, bob, carol = world.guest("ann", "#tea"), world.registered("bob", "#b"), world.guest("carol", "#c")
+    ann.do(SetRoom(room="#tea", password="sesame", private=True))
+    for client in (bob, carol):
+        assert client.code(Join(id=1, room="#tea", password="sesame")) == Code.OK
+        assert not client.heard(events.Invited)
+    bob.vanish()
+    world.wait(100)
+    assert come_back(world, bob) == ["#tea"]
+    world.restart()
+    assert come_back(world, carol) == ["#tea"]
+
+
+def test_who_was_put_out_does_not_find_back(world: World) -> None:
+    ann, bob, carol = world.guest("ann", "#tea"), world.guest("bob", "#tea"), world.guest("carol")
+    ann.do(SetRoom(room="#tea", password="sesame"))
+    carol.do(Join(room="#tea", password="sesame"))
+    for name in ("bob", "carol"):
+        ann.do(commands.Kick(room="#tea", name=name))
+    world.restart()
+    assert [come_back(world, client) for client in (bob, carol)] == [[], []]
+
+
+@pytest.mark.parametrize("password", ["another", "sesame"])
+def test_another_password_counts_for_those_who_are_out(world: World, password: str) -> None:
+    ann, bob, carol, dora = world.guest("ann", "#tea"), *(world.guest(name) for name in ("bob", "carol", "dora"))
+    ann.do(SetRoom(room="#tea", password="sesame"))
+    ann.do(Invite(room="#tea", name="dora"))
+    for client in (bob, carol, dora):
+        client.do(Join(room="#tea", password="sesame"))
+    for client in (bob, dora):
+        client.do(Leave(room="#tea"))
+    ann.do(SetRoom(room="#tea", password=password))
+    world.restart()
+    assert [come_back(world, client) for client in (bob, carol, dora)] == [[], ["#tea"], ["#tea"]]
 
 
 def test_the_list_of_rooms(world: World) -> None:

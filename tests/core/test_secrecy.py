@@ -18,7 +18,7 @@ from asyncchat.vocabulary.terms import Code, Role
 from tests.core.driver import Client, World
 
 SECRET = "#secret"
-MESSAGE = 12
+MESSAGE = 13
 """The seq of a message there."""
 
 WORD = "sesame"

@@ -39,6 +39,7 @@ LASTING: list[KeptRecord] = [
     r.RoleSet(time=5, room=LOBBY, person=BOB, role=Role.VOICE, by=ALICE),
     r.RoleSet(time=5, room=LOBBY, person=ALICE, role=Role.MEMBER, by=BOB),
     r.InviteSet(time=6, room=LOBBY, person=BOB, by=ALICE),
+    r.InviteSet(time=6, room=LOBBY, person=BOB, by=BOB, by_password=True),
     r.BanSet(time=7, room=LOBBY, by="Alice", who="Bob", person=BOB, mute=True, until=10_000, reason="noise"),
     r.BanSet(time=7, room=0, by="Alice", who="192.0.2.0/24", address="192.0.2.0/24"),
     r.BanSet(time=7, room=LOBBY, by="Alice", who="Eve", key="eve"),
