@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_attempt, digest, judge
 from asyncchat.core.house import House
-from asyncchat.core.joining import open_rooms
+from asyncchat.core.joining import kept_out, open_rooms
 from asyncchat.core.naming import check_free, check_not_registered
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply
 from asyncchat.core.people import Person
@@ -165,7 +165,11 @@ class _Arrival:
         def opened(room_ids: Sequence[int], problems: Sequence[str]) -> Outcome:
             arrival: list[records.Record] = [records.Attached(time=now, person=person.id)]
             arrival += [records.PersonJoined(time=now, person=person.id, room=room) for room in room_ids]
-            return Append(tuple(arrival), then=lambda seqs: self._welcome(person, seqs[0], problems))
+
+            def arrived(seqs: Sequence[int]) -> Outcome:
+                return self._welcome(person, seqs[0], [*problems, *kept_out(house, person, room_ids)])
+
+            return Append(tuple(arrival), then=arrived)
 
         wanted = self.command.rooms
         rooms = wanted if wanted is not None else [house.default_room.text]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_attempt, judge
 from asyncchat.core.house import House, echoed
-from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, Together
+from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, Together, done
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
@@ -64,7 +64,7 @@ def _join(
         # A private room without a password must not answer sooner than one that has one.
         needs_password = True
     if not needs_password:
-        return _entered(house, person, room, now, code)
+        return _enter(house, session, person, command, room, now, code)
     wrong = permissions.cannot_be_joined(name.text)
     if command.password is None:
         raise wrong if room.private else Refused(Code.FORBIDDEN, f"{room.name} has a password")
@@ -74,20 +74,36 @@ def _join(
     def verified(fits: bool) -> Outcome:
         judge(house, session, now, room.key, fits and room.password == stored, wrong)
         by_password = permissions.check_join(house, session, person, room, name.text, now)
-        return _entered(house, person, room, now, code, by_password=by_password)
+        return _enter(house, session, person, command, room, now, code, by_password=by_password)
 
     stored = room.password
     return Ask(VerifyPassword(stored or house.no_password, command.password), verified)
 
 
-def _entered(house: House, person: Person, room: Room, now: int, code: Code, *, by_password: bool = False) -> Outcome:
+def _enter(
+    house: House,
+    session: Session,
+    person: Person,
+    command: commands.Join,
+    room: Room,
+    now: int,
+    code: Code,
+    *,
+    by_password: bool = False,
+) -> Outcome:
     house.rooms.expect(room, now)
-    joined = records.PersonJoined(time=now, person=person.id, room=room.id)
-    if not by_password:
-        return Append((joined,), code)
-    # It is said once: clients that come back by themselves, after a restart or a while, do not have it any more.
-    admission = records.InviteSet(time=now, room=room.id, person=person.id, by=person.id, by_password=True)
-    return Append((admission, joined), code)
+    put: list[records.Record] = [records.PersonJoined(time=now, person=person.id, room=room.id)]
+    if by_password:
+        # It is said once: clients that come back by themselves, after a restart or a while, do not have it any more.
+        put.insert(0, records.InviteSet(time=now, room=room.id, person=person.id, by=person.id, by_password=True))
+
+    def entered(seqs: Sequence[int]) -> Outcome:
+        if person in room.members:
+            return done(command.id, code, seqs[-1])
+        # A ban or another option was ahead in the log, or the end of the room: what is so now counts.
+        return join(house, session, person, command, now)
+
+    return Append(tuple(put), then=entered)
 
 
 def _room_name(house: House, person: Person, text: str) -> RoomName:
@@ -212,6 +228,16 @@ def _enterable(
     return ids, problems
 
 
+def kept_out(house: House, person: Person, ids: Sequence[int]) -> list[str]:
+    """What hinders at those rooms that could be entered (these ids), but not any more when it came to that."""
+    rooms = (house.rooms.by_id.get(id) for id in ids)
+    return [
+        permissions.cannot_be_joined(room.name).text
+        for room in rooms
+        if room is not None and person not in room.members
+    ]
+
+
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
@@ -240,11 +266,12 @@ def room_dropped(house: House, seq: int, record: records.RoomDropped, origin: Se
 
 
 def person_joined(house: House, seq: int, record: records.PersonJoined, origin: Session | None) -> Sequence[Effect]:
-    """A person is in a room."""
+    """A person is in a room, unless a fact that was ahead of this one keeps them out."""
     person, room = house.people.by_id.get(record.person), house.rooms.by_id.get(record.room)
-    if room is None:
-        raise Refused(Code.UNAVAILABLE, "that room was closed just now: try again")
-    if person is None or person in room.members:
+    if person is None or room is None or person in room.members:
+        return ()
+    address = origin.address if origin is not None else ""
+    if not permissions.admits(house, person, room, address, record.time):
         return ()
     house.rooms.enter(room, person)
     if house.is_orphaned(room):

@@ -8,7 +8,7 @@ from msgspec import structs
 from asyncchat.core import permissions
 from asyncchat.core.bans import Bans, any_in, parse_network
 from asyncchat.core.house import House
-from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell
+from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell, done
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
@@ -112,11 +112,16 @@ def ban(house: House, session: Session, person: Person, command: commands.Ban, n
         if room.role(banned) is not Role.MEMBER:  # who has a role is let in
             put.append(records.RoleSet(time=now, room=room.id, person=banned.id, role=Role.MEMBER, by=person.id))
         put += _uninvited(room, banned, person, now)
-        if banned in room.members:
-            put.append(_out(room, banned, person, now, reason))
-    else:
-        put += _all_from(house, room, target, person, now, reason)
-    return Append(tuple(put))
+        # Though they are not in the room: they may be on the way in.
+        put.append(_out(room, banned, person, now, reason))
+
+    def in_force(seqs: Sequence[int]) -> Outcome:
+        # From now on nobody comes in from that address: those who are in by now are all.
+        out = tuple(_all_from(house, room, target, person, now, reason))
+        answer = done(command.id, seq=seqs[-1])
+        return Append(out, then=lambda _: answer) if out else answer
+
+    return Append(tuple(put), then=in_force)
 
 
 def _all_from(

@@ -50,9 +50,9 @@ NOTHING = Reply()
 """Done, and nothing to say."""
 
 
-def done(id: Id | None) -> Reply:
-    """Done without a record: said to those who gave their command an ``id``."""
-    return NOTHING if id is None else Reply((Ok(id=id, code=Code.OK),))
+def done(id: Id | None, code: Code = Code.OK, seq: int | None = None) -> Reply:
+    """Done: said to those who gave their command an ``id``. ``seq``: that of its last record, if there was one."""
+    return NOTHING if id is None else Reply((Ok(id=id, code=code, seq=seq),))
 
 
 class Tell(Struct, frozen=True, gc=False):

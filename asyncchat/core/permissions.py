@@ -89,24 +89,29 @@ def check_server(house: House, id: int, key: str, address: str, now: int) -> Non
         raise Refused(Code.FORBIDDEN, "you are banned from this server")
 
 
+def admits(house: House, person: Person, room: Room, address: str, now: int) -> bool:
+    """May this person enter the room from this IP address (empty: none), and without a password?"""
+    if role(house, person, room).rank >= Role.OPERATOR.rank:
+        return True
+    if room.bans.match(now, person=person.id, key=person.key, address=address):
+        return False
+    return person.id in room.invited or not room.closed
+
+
 def check_join(house: House, session: Session, person: Person, room: Room, name: str, now: int) -> bool:
     """May this person enter the room, whose name they typed like this? Raises `Refused` 403.
 
     Returns whether the room's password has to be checked still.
     """
-    if role(house, person, room).rank >= Role.OPERATOR.rank:
+    if admits(house, person, room, session.address, now):
         return False
     if room.bans.match(now, person=person.id, key=person.key, address=session.address):
         if sees(house, person, room):
             raise Refused(Code.FORBIDDEN, f"{room.name}: you are banned")
         raise cannot_be_joined(name)
-    if person.id in room.invited:
-        return False
-    if room.password is not None:
-        return True
-    if room.private:
+    if room.password is None:
         raise cannot_be_joined(name)
-    return False
+    return True
 
 
 def founds(house: House, session: Session, person: Person) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from asyncchat.core.upkeep import EMPTY_ROOM_SECONDS
 from asyncchat.vocabulary import commands, events, records
@@ -211,6 +212,37 @@ def test_a_ban_that_comes_while_a_password_is_looked_at_counts(world: World) -> 
     assert ticket.replies is not None
     assert ticket.replies[0].code == Code.FORBIDDEN  # type: ignore[union-attr]
     assert names(world, "#tea") == ["ann"]
+
+
+BANS = [commands.Ban(room="#tea", who=who) for who in ("bob", "192.0.2.0/24")]
+
+
+@pytest.mark.parametrize("order", [*BANS, SetRoom(room="#tea", private=True), SetRoom(room="#tea", password="sesame")])
+def test_who_comes_while_the_room_closes_to_them_stays_out(world: World, order: commands.Command) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", address="192.0.2.7")
+    late = world.client(address="192.0.2.7")
+    ann.start(order)
+    tickets = [
+        bob.start(Join(id=1, room="#tea")),
+        late.start(commands.Hello(id=1, token=bob.token, rooms=["#lobby", "#tea"])),
+    ]
+    world.flush()
+    assert names(world, "#tea") == ["ann"]
+    joined, (welcome, *told) = (ticket.replies or () for ticket in tickets)
+    assert [reply.code for reply in joined] == [Code.FORBIDDEN]  # type: ignore[union-attr]
+    assert (welcome.rooms, told) == (["#lobby"], [events.Notice(text="#tea cannot be joined")])  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("ban", BANS)
+def test_who_comes_just_before_a_ban_is_put_out(world: World, ban: commands.Ban) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", address="192.0.2.7")
+    bob.start(Join(room="#tea"))
+    ticket = ann.start(structs.replace(ban, id=1))
+    world.flush()
+    assert names(world, "#tea") == ["ann"]
+    assert bob.heard(events.Kicked) == [events.Kicked(sender="ann", name="bob", room="#tea")]
+    assert ticket.replies is not None
+    assert ticket.replies[0].code == Code.OK  # type: ignore[union-attr]
 
 
 # --- topic and options ----------------------------------------------------------------------------------------------
@@ -552,15 +584,14 @@ def test_who_is_in_a_room_that_ends_is_told(world: World) -> None:
     assert rooms(world) == ["#lobby"]
 
 
-def test_who_joins_a_room_that_ends_at_that_moment_is_told_to_try_again(world: World) -> None:
+def test_who_joins_a_room_that_ends_at_that_moment_opens_it_anew(world: World) -> None:
     ann, bob = world.guest("ann", "#tea"), world.guest("bob")
     ann.do(Leave(room="#tea"))
     drop(world, "#tea")
     ticket = bob.start(Join(id=1, room="#tea"))
     world.flush()
-    assert ticket.replies is not None
-    assert ticket.replies[0].code == Code.UNAVAILABLE  # type: ignore[union-attr]
-    assert bob.code(Join(id=1, room="#tea")) == Code.CREATED
+    assert ticket.replies == (events.Ok(id=1, code=Code.CREATED, seq=world.last_seq),)
+    assert world.room("#tea").owners == {bob.person.id}
 
 
 def test_facts_about_a_room_that_has_ended_change_nothing(world: World) -> None:
