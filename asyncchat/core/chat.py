@@ -105,6 +105,7 @@ FACTS: dict[type[records.Record], Fact] = {
     records.RoomDropped: joining.room_dropped,
     records.PersonJoined: joining.person_joined,
     records.PersonLeft: joining.person_left,
+    records.PersonInvited: rooming.person_invited,
     records.TopicSet: rooming.topic_set,
     records.RoomSet: rooming.room_set,
     records.InviteSet: rooming.invite_set,

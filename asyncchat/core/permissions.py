@@ -198,6 +198,11 @@ def check_right(house: House, person: Person, room: Room, command: str) -> None:
         raise Refused(Code.FORBIDDEN, f"{room.name}: {command} needs the role {needed}")
 
 
+def lets_in(house: House, person: Person, room: Room) -> bool:
+    """Does this person's invitation let others into the room when not everybody may enter?"""
+    return role(house, person, room).rank >= NEEDS["invite"].rank
+
+
 def check_invite(house: House, person: Person, room: Room) -> None:
     """May this person invite others? Raises `Refused` 403. Where not everybody may enter, operators decide who does."""
     check_member(person, room)

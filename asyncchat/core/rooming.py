@@ -29,7 +29,7 @@ def topic(house: House, session: Session, person: Person, command: commands.Topi
 
 
 def invite(house: House, session: Session, person: Person, command: commands.Invite, now: int) -> Outcome:
-    """Let a person into a room and tell them; into a private room only operators invite."""
+    """Tell a person of a room. An operator also lets them in for the time when not everybody may enter."""
     room = permissions.visible_room(house, person, command.room)
     permissions.check_invite(house, person, room)
     guest = house.person(command.name)
@@ -37,7 +37,8 @@ def invite(house: House, session: Session, person: Person, command: commands.Inv
         raise Refused(Code.CONFLICT, f"{guest.name} is in {room.name} already")
     if room.bans.match(now, person=guest.id, key=guest.key, address=""):
         raise Refused(Code.CONFLICT, f"{guest.name} is banned from {room.name}: lift the ban first")
-    return Append((records.InviteSet(time=now, room=room.id, person=guest.id, by=person.id),))
+    kind = records.InviteSet if permissions.lets_in(house, person, room) else records.PersonInvited
+    return Append((kind(time=now, room=room.id, person=guest.id, by=person.id),))
 
 
 def set_role(house: House, session: Session, person: Person, command: commands.SetRole, now: int) -> Outcome:
@@ -127,14 +128,27 @@ def room_set(house: House, seq: int, record: records.RoomSet, origin: Session | 
 
 def invite_set(house: House, seq: int, record: records.InviteSet, origin: Session | None) -> Sequence[Effect]:
     """A person may enter, and is told, unless they are in or have found the way themselves."""
-    room, guest = house.rooms.by_id.get(record.room), house.people.by_id.get(record.person)
+    room = house.rooms.by_id.get(record.room)
     if room is None:
         return ()
     if not record.active:
         room.invited.pop(record.person, None)
         return ()
     room.invited[record.person] = record.by_password
-    if guest is None or guest in room.members or record.by_password:
+    return () if record.by_password else _told_of(house, room, record, origin)
+
+
+def person_invited(house: House, seq: int, record: records.PersonInvited, origin: Session | None) -> Sequence[Effect]:
+    """A person is told of a room."""
+    room = house.rooms.by_id.get(record.room)
+    return () if room is None else _told_of(house, room, record, origin)
+
+
+def _told_of(
+    house: House, room: Room, record: records.InviteSet | records.PersonInvited, origin: Session | None
+) -> Sequence[Effect]:
+    guest = house.people.by_id.get(record.person)
+    if guest is None or guest in room.members:
         return ()
     event = events.Invited(sender=_name_of(house, record.by), name=guest.name, room=room.name)
     return (Tell(event, guest.sessions, origin),)

@@ -287,6 +287,14 @@ class PersonLeft(Passing, frozen=True, kw_only=True):
     gone: bool = False
 
 
+class PersonInvited(Passing, frozen=True, kw_only=True):
+    """A person is told of a room by somebody who cannot let them in, if not everybody may enter."""
+
+    person: int
+    room: int
+    by: int
+
+
 class PresenceSet(Passing, frozen=True, kw_only=True):
     """A person is away (``away`` tells why) or back (None); ``offline``: has been without a session for a while."""
 
@@ -322,6 +330,6 @@ KeptRecord = (
     | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet
 )  # fmt: skip
 PassingRecord = (
-    Attached | Detached | PersonJoined | PersonLeft | PresenceSet | PersonTyping | Announced | Fence
+    Attached | Detached | PersonJoined | PersonLeft | PersonInvited | PresenceSet | PersonTyping | Announced | Fence
 )  # fmt: skip
 Record = KeptRecord | PassingRecord

@@ -323,6 +323,20 @@ def test_an_invitation_lets_in_and_is_told_to_the_one_invited(world: World) -> N
     assert ann.code(Invite(id=1, room="#tea", name="nobody_")) == Code.NOT_FOUND
 
 
+def test_only_an_operator_invites_for_the_time_when_a_room_has_closed(world: World) -> None:
+    ann, bob, carol = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
+    eve, friend = world.guest("eve"), world.guest("friend")
+    ann.do(SetRole(room="#tea", name="carol", role=Role.OPERATOR))
+    for inviting, invited in ((bob, eve), (carol, friend)):
+        name = invited.person.name
+        assert inviting.code(Invite(id=1, room="#tea", name=name)) == Code.OK
+        told = events.Invited(sender=inviting.person.name, name=name, room="#tea")
+        assert invited.heard(events.Invited) == [told]
+    ann.do(SetRoom(room="#tea", private=True, password="sesame"))
+    assert eve.code(Join(id=1, room="#tea")) == Code.FORBIDDEN
+    assert friend.code(Join(id=1, room="#tea")) == Code.OK
+
+
 def test_who_is_banned_is_not_invited(world: World) -> None:
     ann, bob = world.guest("ann", "#tea"), world.guest("bob")
     ann.do(SetRoom(room="#tea", private=True))
@@ -595,7 +609,7 @@ def test_who_joins_a_room_that_ends_at_that_moment_opens_it_anew(world: World) -
 
 
 def test_facts_about_a_room_that_has_ended_change_nothing(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    ann, bob, _ = world.guest("ann", "#tea"), world.guest("bob", "#tea"), world.guest("eve")
     drop(world, "#tea")
     for command in (
         Topic(id=1, room="#tea", text="x"),
@@ -603,11 +617,13 @@ def test_facts_about_a_room_that_has_ended_change_nothing(world: World) -> None:
         SetRole(id=1, room="#tea", name="bob", role=Role.VOICE),
         commands.Mute(id=1, room="#tea", name="bob"),
         commands.Kick(id=1, room="#tea", name="bob"),
+        Invite(id=1, room="#tea", name="eve"),
         Leave(id=1, room="#tea"),
     ):
         client: Client = ann
         client.start(command)
     bob.start(commands.Typing(id=1, to="#tea"))
+    bob.start(Invite(id=1, room="#tea", name="eve"))
     world.flush()
     assert rooms(world) == ["#lobby"]
     assert [type(event) for event in bob.told] == [events.Left, events.Left]
