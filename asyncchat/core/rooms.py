@@ -14,7 +14,8 @@ from asyncchat.vocabulary.terms import Role
 class Room:
     """A room. ``members`` are people, longest first; ``audience`` is the flat set of their sessions, for the broadcast.
 
-    ``roles`` and ``invited`` go by person id and outlast membership; ``owners`` are the ids whose role is that.
+    ``roles`` (in the order in which they were given) and ``invited`` go by person id and outlast membership; ``owners``
+    are the ids whose role is that.
     ``invited`` are those who may enter though not everybody may, each with whether the password let them in.
     ``founder``: who opened it, NOBODY for the house's own rooms. ``spoken``: something was said here.
     """
@@ -72,7 +73,7 @@ class Rooms:
     """All rooms, by id and by name.
 
     ``empty``: rooms that nobody is in, each with the time since when (Unix ms), longest first. ``orphaned``: rooms
-    whose owners may all be gone. Both are for `upkeep` to look at.
+    whose owners may all be gone, and not because an administrator wants it so. Both are for `upkeep` to look at.
     """
 
     def __init__(self) -> None:
@@ -127,9 +128,8 @@ class Rooms:
 
     def set_role(self, room: Room, person: int, role: Role) -> None:
         """Give a person (an id) a role in a room."""
-        if role is Role.MEMBER:
-            room.roles.pop(person, None)
-        else:
+        room.roles.pop(person, None)  # else who rises would keep the place of the role before
+        if role is not Role.MEMBER:
             room.roles[person] = role
         if role is Role.OWNER:
             room.owners.add(person)

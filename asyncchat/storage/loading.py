@@ -71,7 +71,7 @@ def _rooms(db: sqlite3.Connection) -> Iterator[Placed]:
 
 
 def _rights(db: sqlite3.Connection, now: int) -> Iterator[Placed]:
-    for room, person, time, role, by in db.execute("SELECT * FROM roles").fetchall():
+    for room, person, time, role, by in db.execute("SELECT * FROM roles ORDER BY time").fetchall():
         yield 0, r.RoleSet(time=time, room=room, person=person, role=Role(role), by=by)
     for room, person, time, by, by_password in db.execute("SELECT * FROM invites").fetchall():
         yield 0, r.InviteSet(time=time, room=room, person=person, by=by, by_password=bool(by_password))

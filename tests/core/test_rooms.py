@@ -408,7 +408,8 @@ def owner_of(world: World, room: str = "#tea") -> list[str]:
 
 def test_the_operator_who_was_made_first_inherits(world: World) -> None:
     ann, *others = (world.guest(name, "#tea") for name in ("ann", "bob", "carol", "dora"))
-    ann.do(SetRole(room="#tea", name="bob", role=Role.VOICE))
+    for name in ("bob", "carol"):
+        ann.do(SetRole(room="#tea", name=name, role=Role.VOICE))
     for name in ("dora", "carol"):
         ann.do(SetRole(room="#tea", name=name, role=Role.OPERATOR))
     for client in others:

@@ -86,6 +86,14 @@ def test_what_comes_later_counts(store: Store) -> None:
     ]
 
 
+def test_roles_come_back_in_the_order_in_which_they_were_given(store: Store) -> None:
+    first = r.RoleSet(time=2, room=LOBBY, person=BOB, role=Role.OPERATOR)
+    put(store, r.RoleSet(time=1, room=LOBBY, person=ALICE, role=Role.VOICE), first)
+    second = r.RoleSet(time=3, room=LOBBY, person=ALICE, role=Role.OPERATOR)
+    put(store, second)
+    assert loaded(store)[len(FIRST) :] == [first, second]
+
+
 def test_what_was_taken_back_is_gone(store: Store) -> None:
     ban = r.BanSet(time=1, room=LOBBY, by="Alice", who="Bob", person=BOB)
     mute = r.BanSet(time=1, room=LOBBY, by="Alice", who="Bob", person=BOB, mute=True)
