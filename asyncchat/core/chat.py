@@ -142,6 +142,7 @@ class Chat:
                 self.apply(at, record, None)
         house.seq = seq
         due: list[records.Record] = []
+        house.rooms.orphaned.clear()  # in between a room may have looked so: only the last role of each is kept
         for person in house.people:
             if not person.registered:
                 house.people.wait_for(person, now)

@@ -12,6 +12,7 @@ from asyncchat.core.rooms import Room, Rooms
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import BadName, Name, RoomName, look_alike_keys, parse_room_name, parse_user_name
+from asyncchat.vocabulary.records import NOBODY
 from asyncchat.vocabulary.terms import Code
 
 LONGEST_NAME = 256
@@ -147,9 +148,9 @@ class House:
         """May this person do everything? Only a registered name can; a guest may borrow any."""
         return person.registered and (person.administrator or person.key in self.administrators)
 
-    def is_orphaned(self, room: Room) -> bool:
-        """Has the room owners, and are all of them gone? One that was left without an owner on purpose has none."""
-        return bool(room.owners) and not any(owner in self.people.by_id for owner in room.owners)
+    def is_owned(self, room: Room, *, besides: int = NOBODY) -> bool:
+        """Has the room an owner, *besides* this one (an id), who is no guest that has gone?"""
+        return any(owner in self.people.by_id for owner in room.owners if owner != besides)
 
     def check_text(self, text: str) -> None:
         """Raise `Refused` for a message's text that is empty or too long."""

@@ -274,7 +274,7 @@ def person_joined(house: House, seq: int, record: records.PersonJoined, origin: 
     if not permissions.admits(house, person, room, address, record.time):
         return ()
     house.rooms.enter(room, person)
-    if house.is_orphaned(room):
+    if room.owners and not house.is_owned(room):
         house.rooms.orphaned[room] = None
     return (Tell(events.Joined(name=person.name, room=room.name, role=room.role(person)), room.audience, origin),)
 

@@ -233,7 +233,7 @@ def check_role(house: House, person: Person, target: Person, room: Room, wanted:
         check_over(house, person, target, room)
     if wanted.rank > role(house, person, room).rank:
         raise Refused(Code.FORBIDDEN, f"{room.name}: {wanted} is above your own role")
-    last = room.owners == {target.id} and wanted is not Role.OWNER
+    last = target.id in room.owners and wanted is not Role.OWNER and not house.is_owned(room, besides=target.id)
     if last and not house.is_administrator(person):
         raise Refused(Code.CONFLICT, f"{room.name}: make somebody else owner first")
 

@@ -159,7 +159,11 @@ def role_set(house: House, seq: int, record: records.RoleSet, origin: Session | 
     room = house.rooms.by_id.get(record.room)
     if room is None:
         return ()
+    was_owned = house.is_owned(room)
     house.rooms.set_role(room, record.person, record.role)
+    if was_owned and not house.is_owned(room) and not _is_by_administrator(house, record):
+        # Two owners laid down their role at the same moment, each leaving the room to the other.
+        house.rooms.orphaned[room] = None
     person = house.people.by_id.get(record.person)
     if person is None:
         return ()
@@ -168,6 +172,12 @@ def role_set(house: House, seq: int, record: records.RoleSet, origin: Session | 
     if person not in room.members and permissions.sees(house, person, room):
         to = Together(room.audience, person.sessions)
     return (Tell(event, to, origin),)
+
+
+def _is_by_administrator(house: House, record: records.RoleSet) -> bool:
+    """Was it the operator's console (nobody), or an administrator? They may leave a room without an owner."""
+    by = house.people.by_id.get(record.by)
+    return by is None or house.is_administrator(by)
 
 
 def _name_of(house: House, id: int) -> str:

@@ -113,7 +113,7 @@ def _inheritances(house: House, now: int) -> list[records.Record]:
     orphaned, house.rooms.orphaned = house.rooms.orphaned, {}
     due: list[records.Record] = []
     for room in orphaned:
-        heir = _heir(house, room) if house.is_orphaned(room) else None
+        heir = _heir(house, room) if not house.is_owned(room) else None
         if heir is not None:
             due.append(records.RoleSet(time=now, room=room.id, person=heir.id, role=Role.OWNER))
             due += [

@@ -399,6 +399,37 @@ def test_ones_own_role_can_be_laid_down_but_by_the_last_owner(world: World) -> N
     assert not world.room("#tea").owners, "what an administrator decides stays so"
 
 
+def test_the_last_owner_who_is_still_there_stays(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
+    ann.quit()
+    assert bob.code(SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER)) == Code.CONFLICT
+
+
+def test_a_room_whose_two_owners_lay_down_their_role_at_once_gets_a_new_one(world: World) -> None:
+    ann, bob, _ = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
+    for name, role in (("bob", Role.OWNER), ("carol", Role.OPERATOR)):
+        ann.do(SetRole(room="#tea", name=name, role=role))
+    for client, name in ((ann, "ann"), (bob, "bob")):
+        client.start(SetRole(room="#tea", name=name, role=Role.MEMBER))
+    world.flush()
+    world.wait(1)
+    assert owner_of(world) == ["carol"]
+
+
+def test_a_room_that_an_administrator_leaves_without_an_owner_has_none_after_a_restart_either(world: World) -> None:
+    ann, bob, root = world.guest("ann", "#tea"), world.guest("bob", "#tea"), world.administrator()
+    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
+    ann.do(SetRole(room="#tea", name="ann", role=Role.MEMBER))
+    assert root.code(SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER)) == Code.OK
+    # As storage gives them back: the last role of each.
+    world.memory.facts = [fact for fact in world.memory.facts if getattr(fact[1], "role", None) is not Role.OWNER]
+    world.restart()
+    world.again(bob).do(Join(room="#tea"))
+    world.wait(2)
+    assert owner_of(world) == []
+
+
 # --- owners who are gone --------------------------------------------------------------------------------------------
 
 
