@@ -245,5 +245,5 @@ def attached(house: House, seq: int, record: records.Attached, origin: Session |
         room.audience[origin] = None
     if person.told_offline:
         person.told_offline = False
-        return (tell_presence(person, origin),)
+        return tell_presence(house, person, origin, record.time)
     return ()

@@ -142,6 +142,8 @@ def leave(house: House, session: Session, person: Person, command: commands.Leav
     if person not in room.members:
         raise Refused(Code.CONFLICT, f"you are not in {room.name}")
     reason = house.check_line(command.reason, "a reason")
+    if not permissions.has_voice(house, person, room, now):
+        reason = None
     return Append((records.PersonLeft(time=now, person=person.id, room=room.id, reason=reason),))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from asyncchat.core import permissions
 from asyncchat.core.house import House
 from asyncchat.core.outcomes import NOTHING, Append, Close, Effect, Outcome
 from asyncchat.core.people import Person
@@ -14,6 +15,10 @@ def quit_(house: House, session: Session, person: Person | None, command: comman
     """Goodbye: the session ends, and with the person's last one they leave for good."""
     reason = house.check_line(command.reason, "a reason")
     bye = events.Bye(code=Code.OK, reason=reason or "goodbye")
+    if person is not None and not all(
+        permissions.has_voice(house, person, room, now) for room in person.rooms.values()
+    ):
+        reason = None  # it is told in all of them
     return detach(house, session, now, quit=True, reason=reason, last=Close((bye,)))
 
 

@@ -147,13 +147,23 @@ def room_to_speak_in(house: House, session: Session, person: Person, name: str, 
 
 def check_voice(house: House, session: Session, person: Person, room: Room, now: int) -> None:
     """May this member speak? Raises `Refused` 403 in a moderated room, and for one who is muted."""
+    why = _why_silent(house, person, room, session.address, now)
+    if why is not None:
+        raise Refused(Code.FORBIDDEN, why)
+
+
+def has_voice(house: House, person: Person, room: Room, now: int) -> bool:
+    """May this member speak? What they say as they leave, or of being away, is told to the room only then."""
+    return _why_silent(house, person, room, "", now) is None
+
+
+def _why_silent(house: House, person: Person, room: Room, address: str, now: int) -> str | None:
     rank = role(house, person, room).rank
     if room.moderated and rank < Role.VOICE.rank:
-        raise Refused(Code.FORBIDDEN, f"{room.name} is moderated: you may listen")
-    if rank < Role.OPERATOR.rank and room.bans.match(
-        now, person=person.id, key=person.key, address=session.address, mute=True
-    ):
-        raise Refused(Code.FORBIDDEN, f"{room.name}: you are muted")
+        return f"{room.name} is moderated: you may listen"
+    if rank < Role.OPERATOR.rank and room.bans.match(now, person=person.id, key=person.key, address=address, mute=True):
+        return f"{room.name}: you are muted"
+    return None
 
 
 def check_change(house: House, session: Session, person: Person, message: StoredMessage, now: int) -> None:

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
+from asyncchat.core import permissions
 from asyncchat.core.house import House, neighbours
 from asyncchat.core.outcomes import Append, Effect, Outcome, Tell, done
 from asyncchat.core.people import Person
@@ -29,11 +32,20 @@ def presence_set(house: House, seq: int, record: records.PresenceSet, origin: Se
         return ()
     else:
         person.told_offline = True
-    return (tell_presence(person, origin),)
+    return tell_presence(house, person, origin, record.time)
 
 
-def tell_presence(person: Person, origin: Session | None) -> Tell:
-    """Tell all who share a room with a person how they are."""
-    state = person.state
-    event = events.Presence(name=person.name, state=state, text=person.away if state is State.AWAY else None)
-    return Tell(event, neighbours(person), origin)
+def tell_presence(house: House, person: Person, origin: Session | None, now: int) -> Sequence[Tell]:
+    """Tell all who share a room with a person how they are, and why they are away where they may speak."""
+    silent = events.Presence(name=person.name, state=person.state)
+    if person.state is not State.AWAY:
+        return (Tell(silent, neighbours(person), origin),)
+    event = structs.replace(silent, text=person.away)
+    heard_in = [room for room in person.rooms.values() if permissions.has_voice(house, person, room, now)]
+    if len(heard_in) == len(person.rooms):
+        return (Tell(event, neighbours(person), origin),)
+    told = dict(person.sessions)
+    for room in heard_in:
+        told.update(room.audience)
+    others = [session for session in neighbours(person) if session not in told]
+    return Tell(event, told, origin), Tell(silent, others, origin)

@@ -6,7 +6,7 @@ import pytest
 
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.commands import Ban, Bans, Join, Kick, Mute, Nick, Purge, SetRole, SetRoom, Unban
-from asyncchat.vocabulary.terms import Code, Role
+from asyncchat.vocabulary.terms import Code, Role, State
 from tests.core.driver import Client, World
 
 
@@ -221,6 +221,28 @@ def test_who_is_muted_listens(world: World) -> None:
     assert bob.heard(events.Said)
     world.wait(10)
     assert bob.say("#tea").code == Code.OK
+
+
+def test_who_may_not_speak_says_nothing_by_going_either(world: World) -> None:
+    ann, bob, carol = tea(world)
+    dora = world.guest("dora", "#tea", "#lobby")
+    eve = world.guest("eve")
+    for client in (bob, carol):
+        client.do(Join(room="#lobby"))
+    ann.do(Mute(room="#tea", name="bob"))
+    ann.do(Mute(room="#tea", name="dora"))
+    for client in (ann, carol, dora, eve):
+        client.forget()
+    bob.do(commands.Away(text="spam"))
+    silent, away = (events.Presence(name="bob", state=State.AWAY, text=text) for text in (None, "spam"))
+    assert (ann.told, carol.told, eve.told) == ([silent], [away], [away])
+    assert away in bob.told
+    assert silent not in bob.told
+    bob.do(commands.Leave(room="#lobby", reason="lunch"))
+    assert eve.heard(events.Left) == [events.Left(name="bob", room="#lobby", reason="lunch")]
+    bob.do(commands.Leave(room="#tea", reason="spam"))
+    assert dora.do(commands.Quit(reason="spam")) == events.Bye(code=Code.OK, reason="spam")
+    assert ann.heard(events.Left) == [events.Left(name="bob", room="#tea"), events.Left(name="dora", room="#tea")]
 
 
 def test_a_mute_is_lifted_with_0_seconds(world: World) -> None:
