@@ -1,6 +1,6 @@
 """Opening rooms, entering and leaving them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_attempt, judge
@@ -92,10 +92,12 @@ def _enter(
     by_password: bool = False,
 ) -> Outcome:
     house.rooms.expect(room, now)
-    put: list[records.Record] = [records.PersonJoined(time=now, person=person.id, room=room.id)]
+    put: list[records.Record] = []
     if by_password:
         # It is said once: clients that come back by themselves, after a restart or a while, do not have it any more.
-        put.insert(0, records.InviteSet(time=now, room=room.id, person=person.id, by=person.id, by_password=True))
+        put += _forgotten(house, room, person, now)
+        put.append(records.InviteSet(time=now, room=room.id, person=person.id, by=person.id, by_password=True))
+    put.append(records.PersonJoined(time=now, person=person.id, room=room.id))
 
     def entered(seqs: Sequence[int]) -> Outcome:
         if person in room.members:
@@ -104,6 +106,18 @@ def _enter(
         return join(house, session, person, command, now)
 
     return Append(tuple(put), then=entered)
+
+
+REMEMBERED = 1_000
+"""People that a room remembers to have said its password; beyond it, guests who have gone have to say it anew."""
+
+
+def _forgotten(house: House, room: Room, by: Person, now: int) -> Iterator[records.InviteSet]:
+    if len(room.invited) < REMEMBERED:
+        return
+    for id, by_password in room.invited.items():
+        if by_password and id not in house.people.by_id:
+            yield records.InviteSet(time=now, room=room.id, person=id, by=by.id, active=False)
 
 
 def _room_name(house: House, person: Person, text: str) -> RoomName:

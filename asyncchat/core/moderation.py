@@ -81,12 +81,12 @@ def kick(house: House, session: Session, person: Person, command: commands.Kick,
     if target not in room.members:
         raise Refused(Code.NOT_FOUND, f"{target.name} is not in {room.name}")
     reason = house.check_line(command.reason, "a reason")
-    return Append((*_uninvited(room, target, person, now), _out(room, target, person, now, reason)))
+    out = _out(room, target, person, now, reason)
+    return Append((_uninvited(room, target, person, now), out) if target.id in room.invited else (out,))
 
 
-def _uninvited(room: Room, target: Person, by: Person, now: int) -> Iterable[records.Record]:
-    if target.id in room.invited:
-        yield records.InviteSet(time=now, room=room.id, person=target.id, by=by.id, active=False)
+def _uninvited(room: Room, target: Person, by: Person, now: int) -> records.Record:
+    return records.InviteSet(time=now, room=room.id, person=target.id, by=by.id, active=False)
 
 
 def _out(room: Room, target: Person, by: Person, now: int, reason: str | None) -> records.Record:
@@ -111,9 +111,8 @@ def ban(house: House, session: Session, person: Person, command: commands.Ban, n
         permissions.check_over(house, person, banned, room)
         if room.role(banned) is not Role.MEMBER:  # who has a role is let in
             put.append(records.RoleSet(time=now, room=room.id, person=banned.id, role=Role.MEMBER, by=person.id))
-        put += _uninvited(room, banned, person, now)
-        # Though they are not in the room: they may be on the way in.
-        put.append(_out(room, banned, person, now, reason))
+        # Though they are neither invited nor in: they may be on the way in.
+        put += [_uninvited(room, banned, person, now), _out(room, banned, person, now, reason)]
 
     def in_force(seqs: Sequence[int]) -> Outcome:
         # From now on nobody comes in from that address: those who are in by now are all.

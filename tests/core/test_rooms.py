@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from asyncchat.core import joining
 from asyncchat.core.upkeep import EMPTY_ROOM_SECONDS
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.commands import Invite, Join, Leave, SetRole, SetRoom, Topic
@@ -187,6 +188,32 @@ def test_another_password_counts_for_those_who_are_out(world: World, password: s
     ann.do(SetRoom(room="#tea", password=password))
     world.restart()
     assert [come_back(world, client) for client in (bob, carol, dora)] == [[], ["#tea"], ["#tea"]]
+
+
+def test_of_those_who_said_the_password_guests_who_have_gone_are_forgotten_one_day(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "REMEMBERED", 3)
+    ann, bob = world.guest("ann", "#tea"), world.registered("bob")
+    dora, *guests = (world.guest(f"guest{number}") for number in range(6))
+    ann.do(SetRoom(room="#tea", password="sesame"))
+    ann.do(Invite(room="#tea", name="guest0"))
+    for client in (dora, bob, *guests):
+        client.do(Join(room="#tea", password="sesame"))
+        client.quit()
+        assert len(world.room("#tea").invited) <= 4
+    world.restart()
+    assert [come_back(world, client) for client in (dora, bob, guests[0])] == [["#tea"], ["#tea"], []]
+
+
+def test_who_is_banned_while_the_password_is_on_its_way_is_not_let_in_by_it_later(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.do(SetRoom(room="#tea", password="sesame"))
+    bob.start(Join(room="#tea", password="sesame"))
+    ann.start(commands.Ban(room="#tea", who="bob"))
+    world.flush()
+    ann.do(commands.Unban(room="#tea", who="bob"))
+    assert bob.code(Join(id=1, room="#tea")) == Code.FORBIDDEN
 
 
 def test_the_list_of_rooms(world: World) -> None:
