@@ -85,6 +85,8 @@ def test_a_room_whose_messages_are_all_gone_is_one_where_something_was_said(path
 
 def spoken(store: Store) -> dict[str, bool]:
     return {record.name: record.spoken for _, record in store.load() if isinstance(record, r.RoomCreated)}
+
+
 def test_messages_of_a_clock_that_was_ahead_are_not_in_the_way(store: Store) -> None:
     put(store, *(said(f"ahead {number}", time=1_000_000) for number in range(300)))
     put(store, *(said(f"old {number}", time=1) for number in range(5)), said("new", time=100))
