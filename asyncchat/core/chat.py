@@ -128,12 +128,14 @@ class Chat:
     def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:
         self.house = House(settings, epoch=epoch, new_token=new_token, no_password=no_password)
 
-    def restore(self, facts: Iterable[tuple[int, records.Record]], *, seq: int, now: int) -> list[records.Record]:
+    def restore(
+        self, facts: Iterable[tuple[int, records.Record]], *, seq: int, arrived: int | None = None, now: int
+    ) -> list[records.Record]:
         """Take over what storage kept, before anyone is served.
 
-        People who were online when the server died have been sent all up to *seq*; guests who still hold a name are
-        waited for. Returns the records that are due at a start: the default room, if it is new, and who is not online
-        any more.
+        People who were online when the server died got all up to *arrived* (None: *seq*), and are sent the rest, rather
+        twice than never; guests who still hold a name are waited for. Returns the records that are due at a start: the
+        default room, if it is new, and who is not online any more.
         """
         house = self.house
         for at, record in facts:
@@ -147,8 +149,8 @@ class Chat:
             if not person.registered:
                 house.people.wait_for(person, now)
             if person.seen is None:
-                person.seen = seq
-                due.append(records.Seen(time=now, person=person.id, upto=seq))
+                person.seen = seq if arrived is None else min(arrived, seq)
+                due.append(records.Seen(time=now, person=person.id, upto=person.seen))
         for room in house.rooms:
             house.rooms.expect(room, now)
         lobby = house.default_room
@@ -174,9 +176,13 @@ class Chat:
         """A record that `handle` wanted, or that was `overdue`, did not get into the log."""
         upkeep.failed(self.house, record)
 
-    def vanish(self, session: Session, now: int, reason: str) -> Outcome:
-        """A connection ended without a goodbye."""
-        return leaving.detach(self.house, session, now, quit=not session.resumable, reason=reason)
+    def vanish(self, session: Session, now: int, reason: str, received: int | None = None) -> Outcome:
+        """A connection ended without a goodbye.
+
+        *received*: the ``seq`` up to which its client surely got what it was told; None: all of it.
+        """
+        gone = not session.resumable
+        return leaving.detach(self.house, session, now, quit=gone, reason=reason, received=received)
 
     def overdue(self, now: int) -> list[records.Record]:
         """What mere time has made true, and what follows from other facts; ask about once a second."""

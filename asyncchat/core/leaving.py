@@ -23,7 +23,14 @@ def quit_(house: House, session: Session, person: Person | None, command: comman
 
 
 def detach(
-    house: House, session: Session, now: int, *, quit: bool, reason: str | None, last: Outcome = NOTHING
+    house: House,
+    session: Session,
+    now: int,
+    *,
+    quit: bool,
+    reason: str | None,
+    received: int | None = None,
+    last: Outcome = NOTHING,
 ) -> Outcome:
     """A session ends, said or not. Whoever said goodbye, or cannot come back as the same person, leaves at once."""
     person = session.person
@@ -40,7 +47,8 @@ def detach(
             farewell += departure(person, now, reason)
         return Append(tuple(farewell), then=lambda _: last)
 
-    return Append((records.Detached(time=now, person=person.id, quit=quit, reason=reason),), then=detached)
+    over = records.Detached(time=now, person=person.id, quit=quit, reason=reason, received=received)
+    return Append((over,), then=detached)
 
 
 def departure(person: Person, now: int, reason: str | None) -> list[records.Record]:
@@ -67,7 +75,7 @@ def detached(house: House, seq: int, record: records.Detached, origin: Session |
     for room in person.rooms.values():
         room.audience.pop(origin, None)
     if not person.sessions:
-        person.seen = seq
+        person.seen = seq if record.received is None else min(record.received, seq)
         house.people.wait_for(person, record.time)
     return ()
 

@@ -114,7 +114,7 @@ class ChatServer:
         self.chat = Chat(
             self._settings, epoch=storage.epoch, new_token=lambda: secrets.token_urlsafe(32), no_password=NO_PASSWORD
         )
-        due = self.chat.restore(storage.load(), seq=storage.last_seq, now=now_ms())
+        due = self.chat.restore(storage.load(), seq=storage.last_seq, arrived=storage.arrived(), now=now_ms())
         self._writers = Writers(lambda: self.chat.house.seq)
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)

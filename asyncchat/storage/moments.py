@@ -5,6 +5,12 @@ import sqlite3
 CLOCK_SLACK = 3_600_000
 """Milliseconds by which the clock may have been set back; so much more is looked at."""
 
+IN_DOUBT = 60_000
+"""Milliseconds before a crash in which nobody was asked whether they are there: a message may not have arrived."""
+
+IN_DOUBT_AT_MOST = 10_000
+"""Messages that are looked at for that: some milliseconds of a start."""
+
 # Bisection in one statement: a statement for each step would give the GIL away each time.
 _BEFORE = "ifnull((SELECT time FROM messages WHERE seq >= (low + high) / 2 ORDER BY seq LIMIT 1) < :time, 0)"
 _FIRST_SINCE = f"""
@@ -22,3 +28,15 @@ def first_since(db: sqlite3.Connection, time: int | None) -> int:
         return 0
     seq: int = db.execute(_FIRST_SINCE, {"time": time - CLOCK_SLACK}).fetchone()[0]
     return seq
+
+
+_ARRIVED = f"""
+SELECT max(iif(time < (SELECT max(time) FROM latest) - {IN_DOUBT}, seq, low))
+FROM latest, (SELECT ifnull(min(seq), 1) - 1 AS low FROM latest)"""
+
+
+def arrived(db: sqlite3.Connection) -> int:
+    """The seq up to which messages have surely arrived at whoever was online when the server died."""
+    latest = f"WITH latest AS (SELECT seq, time FROM messages ORDER BY seq DESC LIMIT {IN_DOUBT_AT_MOST})"
+    seq: int | None = db.execute(latest + _ARRIVED).fetchone()[0]
+    return seq or 0

@@ -92,6 +92,10 @@ class Storage:
         """The records that make the chat's state; before ``log.start``. See `loading.load`."""
         return self._store.load(_now())
 
+    def arrived(self) -> int:
+        """Up to which seq whoever was online at a crash surely got everything; before ``log.start``."""
+        return self._store.arrived()
+
     async def ask(self, query: StoreQuery) -> Any:
         """The answer to a query, which sees all that was applied before; raises `StorageError`."""
         return await self._read(lambda db: ask(db, query))

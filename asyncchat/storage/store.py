@@ -11,6 +11,7 @@ from asyncchat.storage import loading, opening, pruning
 from asyncchat.storage.answers import answer
 from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, renew
 from asyncchat.storage.loading import Placed
+from asyncchat.storage.moments import arrived
 from asyncchat.storage.migrations import new_epoch
 from asyncchat.storage.projection import project
 from asyncchat.storage.readers import Reader
@@ -200,6 +201,10 @@ class Store:
             yield from loading.load(self.connection, now=now)
         except sqlite3.Error as error:
             raise StorageError(f"the database cannot be read: {error}") from error
+
+    def arrived(self) -> int:
+        """See `moments.arrived`."""
+        return arrived(self.connection)
 
     def reader(self) -> sqlite3.Connection:
         """One more connection for `ask`, for a thread beside this one's. Not for a database in memory."""

@@ -260,11 +260,15 @@ class Attached(Passing, frozen=True, kw_only=True):
 
 
 class Detached(Passing, frozen=True, kw_only=True):
-    """One session less of a person; ``quit``: they said goodbye, and are not waited for if it was the last."""
+    """One session less of a person; ``quit``: they said goodbye, and are not waited for if it was the last.
+
+    ``received``: the ``seq`` up to which that session surely got everything; None: all that it was told.
+    """
 
     person: int
     quit: bool = False
     reason: str | None = None
+    received: int | None = None
 
 
 class PersonJoined(Passing, frozen=True, kw_only=True):

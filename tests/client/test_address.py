@@ -29,7 +29,7 @@ def test_addresses(text: str, address: Address) -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("", "not an address"),
+        ("", "an empty address"),
         ("tcp://", "not an address"),
         ("http://host", "unknown kind of address 'http'"),
         ("host:port", "not a port"),

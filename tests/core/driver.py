@@ -85,9 +85,9 @@ class Client:
             self.token = reply.token or self.token
         return reply
 
-    def vanish(self) -> None:
-        """The connection is lost."""
-        self.world.drop(self)
+    def vanish(self, received: int | None = None) -> None:
+        """The connection is lost, after what was told up to this seq (None: all of it) had come through."""
+        self.world.drop(self, received=received)
         self.world.flush()
 
     def quit(self) -> None:
@@ -126,10 +126,10 @@ class World:
             no_password=NO_PASSWORD,
         )
 
-    def _restore(self) -> None:
+    def _restore(self, arrived: int | None = None) -> None:
         # As the storage does it: people first, and then what stays with them though they may have gone and come back.
         facts = sorted(self.memory.current(), key=lambda fact: isinstance(fact[1], records.MarkerSet))
-        due = self.chat.restore(facts, seq=self.last_seq, now=self.now)
+        due = self.chat.restore(facts, seq=self.last_seq, arrived=arrived, now=self.now)
         self.pending += [(record, None) for record in due]
         self.flush()
 
@@ -177,10 +177,10 @@ class World:
         self.append(records.AdministratorSet(time=self.now, person=client.person.id))
         return client
 
-    def drop(self, client: Client, reason: str = "connection lost") -> None:
+    def drop(self, client: Client, reason: str = "connection lost", received: int | None = None) -> None:
         """A connection ends; what follows is in the log."""
         if client.session.phase is not Phase.OVER:
-            self.drive(Ticket(client, None), lambda: self.chat.vanish(client.session, self.now, reason))
+            self.drive(Ticket(client, None), lambda: self.chat.vanish(client.session, self.now, reason, received))
 
     def carry(self, client: Client, outcome: Outcome) -> Ticket:
         """Go on with an outcome that was held back."""
@@ -299,8 +299,8 @@ class World:
         self.pending += [(record, None) for record in self.chat.overdue(self.now)]
         self.flush()
 
-    def restart(self) -> None:
-        """The server is killed, and started again with what was kept."""
+    def restart(self, arrived: int | None = None) -> None:
+        """The server is killed, and started again with what was kept; see `Chat.restore`."""
         self.pending.clear()
         self.chat = self._new_chat()
-        self._restore()
+        self._restore(arrived)

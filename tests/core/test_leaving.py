@@ -257,6 +257,39 @@ def test_direct_messages_that_came_while_away_follow_the_welcome(world: World) -
     assert said_at_login(world, token=alice.token) == [], "only to the first session"
 
 
+def test_direct_messages_that_did_not_come_through_follow_the_next_welcome(world: World) -> None:
+    """A cable was pulled, or nothing was read: what was told after the last word of the client may be lost."""
+    alice, bob = world.registered("alice"), world.guest("bob")
+    heard = bob.say("alice", "one").seq
+    assert bob.say("alice", "two").code == Code.OK
+    alice.vanish(received=heard)
+    bob.say("alice", "three")
+    world.restart()
+    assert said_at_login(world, token=alice.token) == ["two", "three"]
+
+
+def test_what_one_session_missed_another_may_have_got(world: World) -> None:
+    alice, bob = world.registered("alice"), world.guest("bob")
+    other = world.client()
+    other.login(token=alice.token)
+    heard = bob.say("alice", "one").seq
+    bob.say("alice", "two")
+    alice.vanish(received=heard)
+    other.vanish()
+    assert said_at_login(world, token=alice.token) == []
+
+
+def test_after_a_kill_what_is_in_doubt_is_sent_again_to_those_who_were_online(world: World) -> None:
+    alice, carol, bob = world.registered("alice"), world.registered("carol"), world.guest("bob")
+    arrived = bob.say("alice", "one").seq
+    bob.say("carol", "to carol")
+    carol.vanish()
+    bob.say("alice", "two")
+    world.restart(arrived)
+    assert said_at_login(world, token=alice.token) == ["two"]
+    assert said_at_login(world, token=carol.token) == []
+
+
 def said_at_login(world: World, **hello: object) -> list[str]:
     client = world.client()
     ticket = client.start(commands.Hello(id=1, **hello))  # type: ignore[arg-type]
