@@ -106,9 +106,13 @@ def connect(
             await client.start()
             return client
         # Whoever comes second under the same name waits for the first one's token, and is the same person.
-        async with _lock(token_store, where.key, name):
-            login.token = await asyncio.to_thread(token_store.load, where.key, name)
-            await client.start()
+        try:
+            async with _lock(token_store, where.key, name):
+                login.token = await asyncio.to_thread(token_store.load, where.key, name)
+                await client.start()
+        except BaseException:
+            await client.aclose()  # logged in already, and cancelled while the lock was given back
+            raise
         return client
 
     return Connecting(start)

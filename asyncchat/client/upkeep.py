@@ -1,6 +1,7 @@
 """Keeping a client connected: the first connection, what ends it, and the way back."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -88,28 +89,35 @@ class Upkeep:
         self._task = asyncio.create_task(self._run(link), name="asyncchat client upkeep")
 
     async def stop(self, goodbye: commands.Quit | None) -> None:
-        """Close for good, with a last word to the server if there is one. Idempotent."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        link, online = self._current, self.state is ConnectionState.ONLINE
+        """Close for good, with a last word to the server if there is one. Idempotent.
+
+        Cancelled, it waits for nobody any more, and leaves nothing open either.
+        """
+        link, task = self._current, self._task
+        if self.state is not ConnectionState.ONLINE:
+            goodbye = None
+        if task is not None:
+            task.cancel()
         self._over(None)
-        if link is None:
-            return
         try:
-            if goodbye is not None and online and not link.done.is_set():
-                link.send(goodbye)
-                async with asyncio.timeout(FLUSH_SECONDS):
-                    await link.done.wait()  # the server has closed: it knows that we are gone
-        except TimeoutError:
-            pass
+            if link is not None:
+                if goodbye is not None:
+                    await _part(link, goodbye)
+                await link.close()
+            if task is not None:
+                await asyncio.wait([task])
         finally:
-            await link.close()
+            if link is not None:
+                link.abort()
 
     def tell(self, text: str) -> None:
         """Say something about the state that is."""
-        if self._on_state is not None:
+        if self._on_state is None:
+            return
+        try:
             self._on_state(self.state, text)
+        except Exception:  # whoever listens is the application, and must not stop what it listens to
+            logger.exception("on_state failed")
 
     # --- one link after the other -----------------------------------------------------------------------------------
 
@@ -191,3 +199,11 @@ class Upkeep:
     def _set(self, state: ConnectionState, text: str) -> None:
         self.state = state
         self.tell(text)
+
+
+async def _part(link: Link, goodbye: commands.Quit) -> None:
+    """Say goodbye, and wait until the server has closed: then it knows that we are gone."""
+    link.send(goodbye)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await link.done.wait()

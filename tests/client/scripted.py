@@ -93,6 +93,11 @@ class ScriptedServer:
         for peer in list(self.peers):
             peer.cut()
 
+    async def empty(self) -> None:
+        """Wait until nobody is connected."""
+        while self._handlers:
+            await asyncio.wait(self._handlers)
+
     def tell(self, *told: Told) -> None:
         for peer in self.peers:
             peer.tell(*told)
