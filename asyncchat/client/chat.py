@@ -185,14 +185,20 @@ class ChatClient(Methods):
         try:
             if self._upkeep.state is ConnectionState.CLOSED:
                 raise self._error or ConnectionLost("the connection is closed")
+            self._send_due()
             link = self._upkeep.link
             if link is not None:
-                pending.sent = True
-                link.send(pending.command)
                 await link.drained()
             return await pending.future
         finally:
             self._requests.discard(pending)
+
+    def _send_due(self) -> None:
+        """Send what may be sent now."""
+        link = self._upkeep.link
+        if link is not None:
+            for command in self._requests.due():
+                link.send(command)
 
     async def _kept(self, seq: int) -> events.Said:
         """A message that was kept by an earlier connection, so that only its ``seq`` came."""
@@ -275,6 +281,7 @@ class ChatClient(Methods):
             ):  # fmt: skip
                 if not self._requests.resolve(told) and isinstance(told, events.Error):
                     logger.warning("the server reports: %s (%d)", told.text, told.code)
+                self._send_due()
             case _:
                 self._note(told)
                 if not self._entrance.take(told):
@@ -292,11 +299,8 @@ class ChatClient(Methods):
 
     def online(self) -> None:
         """There is a connection: send what waits for one."""
-        link = self._upkeep.link
-        assert link is not None
-        for pending in self._requests.unsent():
-            pending.sent = True
-            link.send(pending.command)
+        self._requests.known_again(int(self.welcome.limits.get("nonces", 0)))
+        self._send_due()
 
     def cut(self, error: ChatError) -> None:
         """There is no connection for now."""

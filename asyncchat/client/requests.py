@@ -1,6 +1,7 @@
 """Commands on their way: which reply belongs to which, what is sent again after a cut, and what cannot be."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from msgspec import structs
@@ -27,6 +28,9 @@ SENT_AGAIN = (
 )
 """Commands that do no harm when they are done twice, so that a cut before their reply need not concern the caller."""
 
+SHARED_BY = 4
+"""Sessions of one person that may say as much as they can at once: the server's memory of nonces is for all of them."""
+
 
 class Pending:
     """A command that waits for its reply.
@@ -46,22 +50,35 @@ class Pending:
 
 
 class Requests:
-    """The commands of one client that have no reply yet, in the order in which they were given."""
+    """The commands of one client that have no reply yet, in the order in which they were given.
+
+    Messages are sent a window at a time: a server knows a nonce again for so many messages only, and what is sent
+    again beyond that would be kept twice.
+    """
 
     def __init__(self) -> None:
         self._last_id = 0
         self._pending: dict[int, Pending] = {}
         self._nonces: dict[str, Pending] = {}
+        self._unsent: OrderedDict[int, Pending] = OrderedDict()
+        self._window: int | None = None
+        # Messages on their way, by id; also those for whose reply nobody waits: the server remembers them all the same.
+        self._in_flight: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._pending)
 
     def add(self, command: Command, *, bound: bool = False) -> Pending:
-        """A command gets its ``id`` and waits from now on; `discard` it when nobody waits any more."""
+        """A command gets its ``id`` and waits from now on; `discard` it when nobody waits any more.
+
+        What is *bound* to a connection is sent by whoever adds it; the rest is, when its turn comes, in `due`.
+        """
         self._last_id += 1
         command = structs.replace(command, id=self._last_id)
         pending = Pending(command, asyncio.get_running_loop().create_future(), bound)
         self._pending[self._last_id] = pending
+        if not bound:
+            self._unsent[self._last_id] = pending
         if isinstance(command, commands.Say) and command.nonce is not None:
             self._nonces[command.nonce] = pending
         return pending
@@ -71,6 +88,7 @@ class Requests:
         command = pending.command
         assert isinstance(command.id, int)
         self._pending.pop(command.id, None)
+        self._unsent.pop(command.id, None)
         if isinstance(command, commands.Say) and command.nonce is not None:
             self._nonces.pop(command.nonce, None)
         if pending.future.done() and not pending.future.cancelled():
@@ -80,7 +98,10 @@ class Requests:
 
     def resolve(self, result: Result) -> bool:
         """A reply came; False if nothing waits for it."""
-        pending = self._pending.get(result.id) if isinstance(result.id, int) else None
+        if not isinstance(result.id, int):
+            return False
+        self._in_flight.discard(result.id)
+        pending = self._pending.get(result.id)
         if pending is None or pending.future.done():
             return False
         if isinstance(result, Error):
@@ -105,10 +126,31 @@ class Requests:
                 text = f"the connection was lost before the reply to {name!r}: it may have been done or not"
                 self._fail(pending, ConnectionLost(text))
             pending.sent = False
+        self._in_flight.clear()
+        self._unsent = OrderedDict(item for item in self._pending.items() if not item[1].future.done())
 
-    def unsent(self) -> Iterator[Pending]:
-        """What is to be sent (again) now that there is a connection, in order."""
-        return (pending for pending in list(self._pending.values()) if not pending.sent and not pending.future.done())
+    def known_again(self, nonces: int) -> None:
+        """How many messages of a person the server knows again by their nonces; 0: all."""
+        self._window = max(nonces // SHARED_BY, 1) if nonces else None
+
+    def due(self) -> Iterator[Command]:
+        """What is to be sent (again) now that there is a connection, in order; the rest when replies have come."""
+        while self._unsent:
+            id, pending = next(iter(self._unsent.items()))
+            wanted = not pending.future.done()
+            if wanted and isinstance(pending.command, commands.Say) and not self._take_place(id):
+                return
+            del self._unsent[id]
+            if wanted:
+                pending.sent = True
+                yield pending.command
+
+    def _take_place(self, id: int) -> bool:
+        """Take a place in the window; False: there is none for now."""
+        if self._window is not None and len(self._in_flight) >= self._window:
+            return False
+        self._in_flight.add(id)
+        return True
 
     def close(self, error: ChatError) -> None:
         """There will be no more replies."""

@@ -48,6 +48,7 @@ class ScriptedServer:
         self.seq = 100
         self.epoch = "first"
         self.token: str | None = "secret-token"
+        self.limits: dict[str, int | float] = {}
         self.peers: list[Peer] = []
         self.received: list[Command] = []
         self.port = 0
@@ -205,7 +206,7 @@ class ScriptedServer:
             time=rfc3339(self.seq),
             rooms=hello.rooms if hello.rooms is not None else ["#lobby"],
             token=self.token if hello.token is None else None,
-            limits={},
+            limits=self.limits,
         )
 
     def page(self, sync: commands.Sync) -> events.History:
