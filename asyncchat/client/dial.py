@@ -4,12 +4,12 @@ import asyncio
 import hashlib
 import hmac
 import os
-import re
 import socket
 import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from asyncchat.client.address import Address
 from asyncchat.vocabulary.errors import ConnectionLost
@@ -19,8 +19,8 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 CONNECT_SECONDS = 15.0
 """For one attempt to connect, all addresses of the name and the TLS handshake included."""
 
-HAPPY_EYEBALLS_SECONDS = 0.25
-"""Head start of one address family over the other (RFC 8305, section 5)."""
+ADDRESS_SECONDS = 3.0
+"""For one address of several: behind one that swallows everything (often IPv6 without a way out) another may work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +76,44 @@ async def _open(address: Address, tls: TLS) -> Streams:
             return await asyncio.open_unix_connection(address.path)
         raise OSError("asyncio has no unix sockets on this system")
     if address.scheme == "tcp":
-        return await asyncio.open_connection(address.host, address.port, happy_eyeballs_delay=HAPPY_EYEBALLS_SECONDS)
+        return await asyncio.open_connection(sock=await _connected(address))
     context = await asyncio.to_thread(_context, tls)  # reads files
-    streams = await asyncio.open_connection(
-        address.host, address.port, ssl=context, happy_eyeballs_delay=HAPPY_EYEBALLS_SECONDS
-    )
+    sock = await _connected(address)
+    streams = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=address.host)
     if tls.fingerprint is not None:
         _check_fingerprint(streams[1], parse_fingerprint(tls.fingerprint), address)
     return streams
+
+
+async def _connected(address: Address) -> socket.socket:
+    """A socket that is connected to the first address of the name that works.
+
+    Raises OSError with what went wrong at each. Event loops differ in how they do this, so it is done here: uvloop
+    knows no "happy eyeballs", and those of asyncio lose sockets when they are cancelled.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    seconds = min(ADDRESS_SECONDS, CONNECT_SECONDS / len(found))
+    failed = list[str]()
+    for number, (family, kind, protocol, _, where) in enumerate(found, 1):
+        try:
+            # The last one has all the time that is left.
+            async with asyncio.timeout(seconds if number < len(found) else None):
+                return await _connect(socket.socket(family, kind, protocol), where)
+        except TimeoutError as error:
+            failed.append(_reason(error) if error.errno else f"no answer in {seconds:.0f} s")
+        except OSError as error:
+            failed.append(_reason(error))
+    raise OSError("; ".join(dict.fromkeys(failed)))
+
+
+async def _connect(sock: socket.socket, where: tuple[Any, ...]) -> socket.socket:
+    try:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _context(tls: TLS) -> ssl.SSLContext:
@@ -108,9 +138,7 @@ def _check_fingerprint(writer: asyncio.StreamWriter, wanted: bytes, address: Add
 
 
 def _reason(error: OSError) -> str:
-    """The system's own words for the error, without the addresses that asyncio puts around them."""
+    """The system's own words for the error, without the address that asyncio puts behind them."""
     if isinstance(error, socket.gaierror | ssl.SSLError) or not error.errno:
-        numbers = dict.fromkeys(re.findall(r"\[Errno (\d+)\]", str(error)))  # one for each address of the name
-        words = [os.strerror(int(number)) for number in numbers]
-        return "; ".join(words) or error.strerror or str(error) or type(error).__name__
+        return error.strerror or str(error) or type(error).__name__
     return os.strerror(error.errno)
