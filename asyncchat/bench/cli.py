@@ -17,7 +17,7 @@ import msgspec
 from asyncchat import __version__
 from asyncchat.bench import plan as bounds
 from asyncchat.bench import plot, report
-from asyncchat.bench.measure import Job, Measured, run_job
+from asyncchat.bench.measure import Ended, Job, Measured, run_job
 from asyncchat.bench.plan import Plan, Run
 from asyncchat.bench.server import MEMORY
 from asyncchat.bench.workers import BenchError
@@ -28,7 +28,8 @@ if sys.platform != "win32":
     import resource
 
 FAULTY = 1
-INTERRUPTED = 128 + signal.SIGINT
+SIGNALLED = 128
+"""A program that ends by a signal has this and the signal's number as its status, by the shells' convention."""
 
 SECONDS = 10.0
 """Length of a run, if not told."""
@@ -92,7 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULTY
     except KeyboardInterrupt:
         bar.clear()
-        return INTERRUPTED
+        return SIGNALLED + signal.SIGINT
+    except Ended as ended:
+        bar.clear()
+        return SIGNALLED + ended.number
     return 0 if measured.faultless else FAULTY
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -172,5 +174,37 @@ def _difference(before: int | None, after: int | None) -> int | None:
 
 
 def run_job(job: Job, progress: OnProgress) -> Measured:
-    """`measure` for programs without a loop."""
-    return asyncio.run(measure(job, progress))
+    """`measure` for programs without a loop.
+
+    Ended by a signal it leaves no process and no file behind; it raises `Ended` then, KeyboardInterrupt for Ctrl+C.
+    """
+    return asyncio.run(_until_signal(job, progress))
+
+
+class Ended(Exception):  # noqa: N818 - nothing went wrong
+    """The system asked the program to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+async def _until_signal(job: Job, progress: OnProgress) -> Measured:
+    task = asyncio.ensure_future(measure(job, progress))
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        if not received:
+            task.cancel()  # once: a second time it would cut short what is cleared away
+        received.append(number)
+
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+                asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if received:
+            raise Ended(received[0]) from None
+        raise

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from asyncchat import ChatServer, Limits
 from asyncchat.core.house import Settings
 from tests.bench.faulty import Fault, Server, drop, duplicate, faultless, serve, swap
+from tests.programs import python, running
 
 SECONDS = 40.0  # for the program to end: a busy machine starts processes slowly
 
@@ -51,6 +55,27 @@ async def test_a_server_of_its_own_is_measured_with_rooms_and_processes() -> Non
     assert told["limits"]["rate"] == 0
     if sys.platform == "linux":
         assert run["server_cpu_us"] > 0
+
+
+# The program, which gets a signal as soon as people log in to its server.
+SIGNALLED = """
+import os, signal, sys
+from asyncchat.bench import cli, report
+number = signal.Signals[sys.argv[1]]
+report.Bar.show = lambda *_: os.kill(os.getpid(), number)
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+async def test_ended_by_a_signal_it_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    async with running(*python("-c", SIGNALLED, name, "--data", tmp_path, "--clients", "2")) as program:
+        status, errors = await program.end()
+        assert (status, errors) == (128 + signal.Signals[name], "")
+        with pytest.raises(ProcessLookupError):  # its server and its workers were in its group
+            os.killpg(program.process.pid, 0)
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
 
 
 async def test_one_room_in_several_processes_is_in_one_order() -> None:
