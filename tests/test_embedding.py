@@ -15,8 +15,9 @@ from typing import Any, get_args
 import pytest
 
 import asyncchat
-from asyncchat import Backoff, ChatClient, ChatServer, Code, Refused, connect, events
+from asyncchat import Backoff, ChatClient, ChatServer, Code, Refused, commands, connect, events
 from asyncchat.client.methods import Methods
+from asyncchat.core.session import Session
 from asyncchat.server.operator import Operator
 from tests.markdown import ROOT, blocks
 from tests.programs import python, run, running
@@ -184,6 +185,21 @@ def test_the_members_that_are_listed_are_all_there_are() -> None:
     assert listed == public - {"start", "aclose", "connect", "handle_client"} | {"operator"}
     offered = {name for name in vars(Operator) if not name.startswith("_")} - {"arrived", "part"}
     assert offered <= set(re.findall(r"`(\w+)`", section))
+
+
+def refused(session: Session, command: type) -> bool:
+    try:
+        session.require(command)
+    except Refused:
+        return True
+    return False
+
+
+async def test_the_commands_that_are_not_for_the_operator_are_listed(server: ChatServer) -> None:
+    sentence = TEXT.partition("is refused with code 403: ")[2].partition(". ")[0]
+    session = server.operator.session
+    found = {kind.__name__ for kind in get_args(commands.Command) if refused(session, kind)}
+    assert set(re.findall(r"`(\w+)`", sentence)) == found - {"Hello", "Quit", "Pong"}  # which belong to a connection
 
 
 async def test_what_a_start_raises(server: ChatServer, tmp_path: Path) -> None:

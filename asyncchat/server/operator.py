@@ -44,7 +44,10 @@ class Operator:
         self.session = operator_session(services.chat.house)
 
     async def do(self, command: Command) -> Sequence[Result | Event]:
-        """Do what a client could ask for, as an administrator would; returns the results."""
+        """Do what a client could ask for, as an administrator would; returns the results.
+
+        What people ask for themselves (to join, to be away, …) is refused with 403: the operator is no person.
+        """
         self.session = operator_session(self._services.chat.house)  # the server's name may be another by now
         return await self._settle(self._services.chat.handle(self.session, command, now_ms()))
 
