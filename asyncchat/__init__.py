@@ -6,16 +6,17 @@
 Events are in `asyncchat.events`, commands in `asyncchat.commands`.
 """
 
+from asyncchat import commands, events
 from asyncchat._version import __version__
 from asyncchat.client import Backoff, ChatClient, ConnectionState, Cursor, Resumed, TokenStore, connect
 from asyncchat.core.house import Settings
 from asyncchat.core.limits import Limits
-from asyncchat.server import ChatServer, serve
-from asyncchat.vocabulary import commands, events
-from asyncchat.vocabulary.errors import ChatError, ConnectionLost, ProtocolError, Refused, StorageError
-from asyncchat.vocabulary.terms import Code, Role, State
+from asyncchat.server import Account, ChatServer, Operator, Stats, serve
+from asyncchat.vocabulary.errors import ChatError, ConnectionLost, DatabaseInUse, ProtocolError, Refused, StorageError
+from asyncchat.vocabulary.terms import Code, Kind, Role, State
 
 __all__ = [
+    "Account",
     "Backoff",
     "ChatClient",
     "ChatError",
@@ -24,13 +25,17 @@ __all__ = [
     "ConnectionLost",
     "ConnectionState",
     "Cursor",
+    "DatabaseInUse",
+    "Kind",
     "Limits",
+    "Operator",
     "ProtocolError",
     "Refused",
     "Resumed",
     "Role",
     "Settings",
     "State",
+    "Stats",
     "StorageError",
     "TokenStore",
     "__version__",

@@ -181,6 +181,7 @@ def test_a_package_loads_no_other_than_it_may(package: str) -> None:
         ("core/chat.py", "from datetime import datetime\nnow = datetime.now()"),
         ("core/chat.py", "import datetime\nnow = datetime.datetime.now(datetime.UTC)"),
         ("core/chat.py", "import asyncchat"),
+        ("core/chat.py", "from asyncchat import events"),
         ("wire/irc/parser.py", "import socket"),
         ("wire/native.py", "from asyncchat.core.chat import Chat"),
         ("storage/store.py", "from asyncchat.core.chat import Chat"),
@@ -229,13 +230,31 @@ def public(module: ModuleType) -> set[str]:
     return {name for name in names if not isinstance(getattr(module, name), ModuleType)} | {"__version__"}
 
 
-OFFERED_MODULES = {"commands", "events"}  # so that `events.Joined` is what happened and `commands.Join` what is asked
+OFFERED_MODULES = ("commands", "events")  # so that `events.Joined` is what happened and `commands.Join` what is asked
 
 
 def test_the_public_interface_is_what_all_says() -> None:
     module = import_module(PACKAGE)
     assert len(set(module.__all__)) == len(module.__all__)
-    assert public(module) == set(module.__all__) - OFFERED_MODULES
+    assert public(module) == set(module.__all__) - set(OFFERED_MODULES)
+
+
+def defined(source: str) -> set[str]:
+    """The names that a module defines at its top and does not hide with an underscore."""
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return {name for name in found if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", OFFERED_MODULES)
+def test_an_offered_module_offers_its_whole_vocabulary(name: str) -> None:
+    offered, vocabulary = import_module(f"{PACKAGE}.{name}"), import_module(f"{PACKAGE}.vocabulary.{name}")
+    assert set(offered.__all__) == defined((ROOT / PACKAGE / "vocabulary" / f"{name}.py").read_text(encoding="utf-8"))
+    assert all(getattr(offered, word) is getattr(vocabulary, word) for word in offered.__all__)
 
 
 def test_a_name_that_all_forgets_is_found() -> None:

@@ -3,5 +3,6 @@
 from asyncchat.core.house import Settings
 from asyncchat.core.limits import Limits
 from asyncchat.server.app import ChatServer, serve
+from asyncchat.server.operator import Account, Operator, Stats
 
-__all__ = ["ChatServer", "Limits", "Settings", "serve"]
+__all__ = ["Account", "ChatServer", "Limits", "Operator", "Settings", "Stats", "serve"]
