@@ -9,14 +9,14 @@ from msgspec import Struct
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.events import Event, Ok, Result
 from asyncchat.vocabulary.queries import Query
-from asyncchat.vocabulary.records import Record
+from asyncchat.vocabulary.records import Kept, Record
 from asyncchat.vocabulary.terms import Code, Id
 
 
 class Append(Struct, frozen=True, gc=False):
     """Put these records (at least one) into the log; when all are applied, go on with ``then`` (given their ``seq`` s).
 
-    Without a ``then`` the command is done: it is answered with `ok`, ``code`` and the last ``seq``.
+    Without a ``then`` the command is done, and `answer` is what it gets.
     """
 
     records: tuple[Record, ...]
@@ -53,6 +53,11 @@ NOTHING = Reply()
 def done(id: Id | None, code: Code = Code.OK, seq: int | None = None) -> Reply:
     """Done: said to those who gave their command an ``id``. ``seq``: that of its last record, if there was one."""
     return NOTHING if id is None else Reply((Ok(id=id, code=code, seq=seq),))
+
+
+def answer(append: Append, id: Id | None, seqs: Sequence[int]) -> Ok:
+    """What is said to a command whose records are applied: the last one's ``seq``, if the log keeps it."""
+    return Ok(id=id, code=append.code, seq=seqs[-1] if isinstance(append.records[-1], Kept) else None)
 
 
 class Tell(Struct, frozen=True, gc=False):

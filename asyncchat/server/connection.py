@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from asyncchat.core.chat import Chat
 from asyncchat.core.limits import Limits
-from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply
+from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply, answer
 from asyncchat.core.session import Phase, Session
 from asyncchat.server.pace import Pace
 from asyncchat.server.pipeline import Pipeline, Ticket
@@ -308,7 +308,7 @@ class Connection:
 
     def _done(self, id: Id | None, append: Append, seqs: Sequence[int]) -> None:
         if id is not None:
-            self._send((events.Ok(id=id, code=append.code, seq=seqs[-1]),))
+            self._send((answer(append, id, seqs),))
 
     async def _settled(self) -> None:
         """Wait until all records of this connection are through the log."""

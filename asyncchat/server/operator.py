@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from asyncchat.core.operator import announce, create_account, operator_session, reset_password, set_administrator
-from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply
+from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply, answer
 from asyncchat.server.connection import Services, now_ms
 from asyncchat.server.pipeline import Ticket
 from asyncchat.vocabulary.commands import Command
-from asyncchat.vocabulary.events import Event, Ok, Result
+from asyncchat.vocabulary.events import Event, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +93,13 @@ class Operator:
             match outcome:
                 case Ask(query, then):
                     outcome = then(await self._services.answer(query, self.session.address))
-                case Append(_, code, then):
+                case Append():
                     future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
                     self._services.pipeline.append(Ticket(self, outcome, len(outcome.records), None, future))
                     seqs = await future
-                    if then is None:
-                        return (Ok(code=code, seq=seqs[-1]),)
-                    outcome = then(seqs)
+                    if outcome.then is None:
+                        return (answer(outcome, None, seqs),)
+                    outcome = outcome.then(seqs)
                 case Reply(results) | Close(results):
                     return results
                 case _:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from asyncchat.core.chat import Chat
 from asyncchat.core.house import House, Settings
 from asyncchat.core.limits import Limits
-from asyncchat.core.outcomes import Append, Ask, Close, Effect, Outcome, Part, Reply, Tell
+from asyncchat.core.outcomes import Append, Ask, Close, Effect, Outcome, Part, Reply, Tell, answer
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
@@ -277,7 +277,7 @@ class World:
             self.drive(ticket, lambda: then(ticket.seqs))
         else:
             id = ticket.command.id if ticket.command is not None else None
-            ticket.done((events.Ok(id=id, code=append.code, seq=ticket.seqs[-1]),))
+            ticket.done((answer(append, id, ticket.seqs),))
 
     def _refuse(self, ticket: Ticket, error: ChatError) -> None:
         assert isinstance(error, Refused | NotStored)

@@ -40,6 +40,14 @@ def test_the_reply_names_the_place_of_the_message(world: World) -> None:
     assert alice.say("#lobby") == events.Ok(id=1, code=Code.OK, seq=world.last_seq)
 
 
+@pytest.mark.parametrize(
+    "command", [Typing(id=1, to="#lobby"), commands.Away(id=1, text="tea"), commands.Leave(id=1, room="#lobby")]
+)
+def test_what_passes_has_no_place_to_be_named(world: World, command: commands.Command) -> None:
+    alice, _ = world.guest("alice"), world.guest("bob")
+    assert alice.do(command) == events.Ok(id=1, code=Code.OK)
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\t \u3000"])
 def test_nothing_is_no_message(world: World, text: str) -> None:
     assert world.guest("alice").say("#lobby", text).code == Code.MALFORMED
