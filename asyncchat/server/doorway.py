@@ -11,6 +11,7 @@ from collections.abc import Callable
 from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection, Services, now_ms
 from asyncchat.server.deadlines import overdue
+from asyncchat.server.keepalive import keep_alive
 from asyncchat.server.tls import HandshakeFailed, shake_hands
 from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.events import Bye
@@ -66,6 +67,7 @@ class Doorway:
         self._by_address[place] += 1
         log.info("Connected %s", name)
         reason, person = "connection lost", ""
+        keep_alive(stream.get_extra_info("socket"), self._services.limits_in_force)
         try:
             if tls is not None:
                 # Here, where the client is counted: a handshake that stalls holds a descriptor too.
