@@ -4,6 +4,7 @@ The names are those of ``--limit NAME=VALUE``, of the configuration file's ``[li
 the documents.
 """
 
+import math
 from ipaddress import ip_network
 
 from msgspec import Struct, structs
@@ -143,7 +144,7 @@ class Failures:
         failing = self._by_address.get(household(address))
         if failing is not None and now < failing.until:
             wait = (failing.until - now) / 1000
-            raise Refused(Code.TOO_FAST, f"too many wrong passwords: try again in {wait:.0f} s", wait=wait)
+            raise Refused(Code.TOO_FAST, f"too many wrong passwords: try again in {math.ceil(wait)} s", wait=wait)
 
     def lately(self, address: str, now: int) -> int:
         """How many wrong passwords are held against this address."""

@@ -30,10 +30,10 @@ class Question(enum.Enum):
 class PlainLogin:
     """The lines and answers of one peer until it is welcomed. Passwords are kept no longer than that."""
 
-    __slots__ = ("_name", "_offer", "_question", "_server_password")
+    __slots__ = ("_answered", "_name", "_offer", "_question", "_server_password")
 
     def __init__(self) -> None:
-        self._question = Question.NAME
+        self._question = self._answered = Question.NAME
         self._name = ""
         self._offer = ""
         self._server_password: str | None = None
@@ -73,6 +73,7 @@ class PlainLogin:
 
     def _hello(self, password: str | None) -> Iterator[Command | Problem]:
         # Back to the name, whatever the answer is, unless it asks for more: a password is not tried over and over.
+        self._answered = self._question
         self._question, self._offer = Question.NAME, ""
         yield Hello(
             id=HELLO,
@@ -97,6 +98,9 @@ class PlainLogin:
                 self._question = Question.PASSWORD
             case Code.LOGIN_FIRST:
                 self._question = Question.SERVER_PASSWORD
+            case Code.TOO_FAST:
+                # Whoever waits says the same again: a password must not be taken for a name, which all can read.
+                self._question = self._answered
         return [f"! {error.text}", *self.asked()]
 
 

@@ -71,6 +71,14 @@ def test_the_wait_doubles_up_to_its_longest() -> None:
     assert waits(failures, LONGEST_WAIT) == 0
 
 
+def test_the_wait_that_is_told_is_long_enough() -> None:
+    failures = Failures(1)
+    for _ in range(2):
+        failures.count(FAR, "x", 0)
+    with pytest.raises(Refused, match="try again in 1 s"):
+        failures.check(FAR, 600)
+
+
 def test_what_is_held_against_an_address() -> None:
     failures = Failures(3)
     assert failures.lately(FAR, 0) == 0

@@ -89,6 +89,21 @@ def test_a_server_with_a_password_asks_for_it() -> None:
     assert talk.asks("mine") == commands.Hello(name="carol", password="mine", server_password="sesame", client="plain")
 
 
+def test_after_too_many_wrong_passwords_the_password_is_asked_for_again() -> None:
+    """What is typed next is a password: it must not become a name that everyone reads."""
+    talk = Talk()
+    talk.types("carol")
+    too_fast = events.Error(id="hello", code=Code.TOO_FAST, text="too many wrong passwords", wait=1.0)
+    talk.reads(events.Error(id="hello", code=Code.LOGIN_FIRST, text="this server has a password"))
+    talk.types("sesam")
+    assert talk.reads(too_fast) == ["! too many wrong passwords", "The password of this server?"]
+    assert talk.asks("sesame") == commands.Hello(name="carol", server_password="sesame", client="plain")
+    talk.reads(events.Error(id="hello", code=Code.WRONG_PASSWORD, text="carol is registered"))
+    talk.types("mnie")
+    assert talk.reads(too_fast)[1].startswith("Password?")
+    assert talk.asks("mine") == commands.Hello(name="carol", password="mine", server_password="sesame", client="plain")
+
+
 def test_a_bad_name_is_explained_and_asked_for_again() -> None:
     talk = Talk()
     talk.types("no name")
