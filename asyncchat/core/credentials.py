@@ -39,10 +39,15 @@ def check_attempt(house: House, session: Session, now: int) -> None:
     house.wrong_passwords.check(session.address, now)
 
 
-def check_secure(house: House, session: Session) -> None:
-    """Raise `Refused` 403 when a password would travel where others can read it."""
+def check_secure(
+    house: House, session: Session, why: str = "passwords only over TLS: connect to the tls:// address"
+) -> None:
+    """Raise `Refused` 403 when a password would travel where others can read it.
+
+    Also before one is asked for: what is refused only when it comes has been read on the way.
+    """
     if not (session.secure or house.settings.insecure_passwords):
-        raise Refused(Code.FORBIDDEN, "passwords only over TLS: connect to the tls:// address")
+        raise Refused(Code.FORBIDDEN, why)
 
 
 def judge(house: House, session: Session, now: int, what: str, fits: bool, wrong: Refused) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asyncchat.core import permissions
-from asyncchat.core.credentials import check_attempt, digest, judge
+from asyncchat.core.credentials import check_attempt, check_secure, digest, judge
 from asyncchat.core.house import House
 from asyncchat.core.joining import kept_out, open_rooms
 from asyncchat.core.naming import check_free, check_not_registered
@@ -58,9 +58,11 @@ class _Arrival:
             check_attempt(self.house, self.session, self.now)
         if wanted is None:
             return
-        wrong = Refused(Code.LOGIN_FIRST, "this server has a password: server_password is missing or wrong")
         if given is None:
-            raise wrong
+            asking = "this server asks everyone for a password"
+            check_secure(self.house, self.session, f"{asking}: log in over TLS")
+            raise Refused(Code.LOGIN_FIRST, asking)
+        wrong = Refused(Code.LOGIN_FIRST, "that is not this server's password")
         fits = hmac.compare_digest(wanted.encode(), given.encode("utf-8", "surrogatepass"))
         judge(self.house, self.session, self.now, "", fits, wrong)
 
@@ -72,7 +74,7 @@ class _Arrival:
         if self.session.inside and holder is not None and not holder.sessions:
             return self._enter(holder)
         permissions.check_server(house, records.NOBODY, name.key, self.session.address, now)
-        check_not_registered(house, name, None)
+        check_not_registered(house, self.session, name, None)
         self._check_guests()
         check_free(house, self.session, name, None)
         self._new_token()
@@ -120,7 +122,7 @@ class _Arrival:
                 return self._enter(person)
         name = name or Name(stored.name, stored.key)
         permissions.check_server(house, stored.id, name.key, self.session.address, self.now)
-        check_not_registered(house, name, person)
+        check_not_registered(house, self.session, name, person)
         check_free(house, self.session, name, person)
         taken = records.NameTaken(time=self.now, person=stored.id, name=name.text, key=name.key)
         return Append((taken,), then=lambda _: self._remember(self._known(stored.id)))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from asyncchat.core.bans import parse_address
+from asyncchat.core.credentials import check_secure
 from asyncchat.core.house import House, neighbours
 from asyncchat.core.outcomes import Append, Effect, Outcome, Tell, done
 from asyncchat.core.people import Person
@@ -49,10 +50,11 @@ def check_administrators_name(session: Session, name: Name) -> None:
         raise Refused(Code.CONFLICT, f"{name.text} is kept for an administrator")
 
 
-def check_not_registered(house: House, name: Name, person: Person | None) -> None:
-    """Raise `Refused` 402 for a name that needs a proof."""
+def check_not_registered(house: House, session: Session, name: Name, person: Person | None) -> None:
+    """Raise `Refused` 402 for a name that needs a proof, or 403 where its password could be read on the way."""
     holder = house.people.by_key.get(name.key)
     if holder is not None and holder is not person and holder.registered:
+        check_secure(house, session, f"{holder.name} is registered: log in over TLS")
         raise Refused(Code.WRONG_PASSWORD, f"{holder.name} is registered: log in with its password or token")
 
 

@@ -226,6 +226,26 @@ def test_passwords_travel_only_where_others_cannot_read_them(world: World) -> No
     assert world.client(secure=False).login("alice", password="long enough").code == Code.ACCEPTED
 
 
+def test_no_password_is_asked_for_where_others_could_read_it(world: World) -> None:
+    world.registered("alice")
+    refused = world.client(secure=False).login("Alice")
+    assert (refused.code, refused.text) == (Code.FORBIDDEN, "alice is registered: log in over TLS")
+    assert world.client().login("Alice").code == Code.WRONG_PASSWORD
+    closed = World(server_password="sesame")
+    refused = closed.client(secure=False).login("bob")
+    assert (refused.code, refused.text) == (
+        Code.FORBIDDEN, "this server asks everyone for a password: log in over TLS"
+    )  # fmt: skip
+    open_hearted = World(server_password="sesame", insecure_passwords=True)
+    assert open_hearted.client(secure=False).login("bob").code == Code.LOGIN_FIRST
+
+
+def test_a_server_password_that_is_missing_is_asked_for_and_a_wrong_one_is_told() -> None:
+    alice = World(server_password="sesame").client()
+    assert alice.login("alice").text == "this server asks everyone for a password"
+    assert alice.login("alice", server_password="simsim").text == "that is not this server's password"
+
+
 def test_a_server_password_is_asked_of_everybody() -> None:
     world = World(server_password="sesame")
     alice = world.client()
