@@ -66,8 +66,6 @@ async def dial(address: Address, tls: TLS) -> Streams:
         raise ConnectionLost(f"cannot trust {address}: {error.verify_message}") from error
     except OSError as error:
         raise ConnectionLost(f"cannot connect to {address}: {_reason(error)}") from error
-    except ValueError as error:  # what no look-up can be made of: IDNA does not encode it, or it has a NUL
-        raise ConnectionLost(f"cannot connect to {address}: not a host name") from error
 
 
 async def _open(address: Address, tls: TLS) -> Streams:

@@ -113,5 +113,5 @@ def read_config(file: str) -> dict[str, object]:
         return tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError("config", f"cannot read {file}: {error.strerror or os.strerror(error.errno or 0)}") from None
-    except (UnicodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:  # a number of thousands of digits is none that tomllib itself refuses
         raise ConfigError("config", f"{file} is no TOML: {error}") from None

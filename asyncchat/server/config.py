@@ -1,7 +1,6 @@
 """The settings of the server program, from the configuration file and the flags: checked once, frozen then."""
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,9 @@ MOTD_BYTES = 16_384
 
 SERVER_NAME = 64
 """Characters of the server's name: it stands in lines of text, and in every IRC reply."""
+
+LARGEST_LIMIT = 2**53 - 1
+"""Of any limit: clients are told the limits, and larger numbers are not exact in JSON everywhere (RFC 8259, 6)."""
 
 FIXED_LIMITS = ("hashes",)
 """Limits that only a restart changes; the others count from a reload on."""
@@ -132,7 +134,12 @@ def _path(option: Option, text: str, folder: Path) -> Path | str:
         raise ConfigError(option.name, "an empty path")
     if option.name == "data" and text == MEMORY:
         return MEMORY
-    return folder / Path(text).expanduser()
+    if "\0" in text:
+        raise ConfigError(option.name, f"{text!r} is no path: it contains U+0000")
+    try:
+        return folder / Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(option.name, f"{text!r}: there is no such user") from None
 
 
 def _choice(option: Option, text: str) -> str:
@@ -170,8 +177,8 @@ def _limit(setting: str, name: str, value: object) -> int | float:
         raise ConfigError(setting, f"there is no such limit{_nearest(name, kinds)}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(setting, f"a number is expected, not {value!r}")
-    if not (math.isfinite(value) and value >= 0):
-        raise ConfigError(setting, f"{value} is below 0 or no number; 0 is unlimited")
+    if not 0 <= value <= LARGEST_LIMIT:  # nor is what is no number, and it may be too long to be shown
+        raise ConfigError(setting, f"a number from 0 to {LARGEST_LIMIT} is expected; 0 is unlimited")
     if kinds[name] is float:
         return float(value)
     if isinstance(value, float):

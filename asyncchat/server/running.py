@@ -76,9 +76,10 @@ class Running:
         if not self._started:
             return False  # they are being read just now
         notify(reloading(time.monotonic_ns()))
-        done = self._reload()
-        notify("READY=1")
-        return done
+        try:
+            return self._reload()
+        finally:
+            notify("READY=1")  # or the manager would wait for it, and kill us in the end
 
     def _reload(self) -> bool:
         try:

@@ -54,6 +54,8 @@ def parse_address(text: str, *, listening: bool = False) -> Address:
         path = text.removeprefix("unix:").removeprefix("//")
         if not path:
             raise ValueError(f"no path in {text!r}: write unix:PATH")
+        if "\0" in path:
+            raise ValueError(f"not a path: {path!r}: it contains U+0000")
         return Address("unix", path=path)
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -80,7 +82,17 @@ def _host_port(scheme: Scheme, rest: str, whole: str, listening: bool) -> Addres
         host, _, port = rest.partition(":")
     if not (host or listening) or any(character.isspace() or character in "/@?#" for character in host):
         raise ValueError(f"not an address: {whole!r}: write tcp://HOST:PORT")
+    if host and not _can_be_looked_up(host):
+        raise ValueError(f"not a host: {host!r} in {whole!r}")
     return Address(scheme, host=host, port=_port(port, whole, listening))
+
+
+def _can_be_looked_up(host: str) -> bool:
+    """Will the resolver take it? Python encodes names for it so; its labels have 1 to 63 bytes (RFC 1035, 2.3.4)."""
+    try:
+        return b"\0" not in host.encode("idna")
+    except UnicodeError:
+        return False
 
 
 def _port(text: str, whole: str, listening: bool) -> int:

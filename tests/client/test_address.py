@@ -42,6 +42,11 @@ def test_addresses(text: str, address: Address) -> None:
         ("host name", "not an address"),
         ("tcp://host/path", "not an address"),
         ("unix:", "no path"),
+        ("unix:\0abc", "not a path"),
+        ("tcp://a\0b:1", "not a host"),
+        ("tcp://..:1", "not a host"),
+        ("tcp://" + "x" * 64, "not a host"),
+        ("tcp://\udc80", "not a host"),
     ],
 )
 def test_what_is_no_address_is_said_to_be_none(text: str, part: str) -> None:

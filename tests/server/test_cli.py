@@ -261,6 +261,7 @@ def test_a_configuration_file_that_is_wrong_is_named(tmp_path: Path) -> None:
     path = tmp_path / "chat.toml"
     for text, problem in [
         ("name = ", f"config: {path} is no TOML: "),
+        ("limits.text = 1" + "0" * 5000, f"config: {path} is no TOML: "),
         ("nmae = 'x'", "nmae: there is no such setting; is name meant?"),
         ("[limits]\ntext = 'long'", "limits.text: a number is expected, not 'long'"),
     ]:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from asyncchat import commands, events
+from asyncchat.server.config import Config, configure
 from asyncchat.server.options import parser
+from asyncchat.server.running import Running
 from asyncchat.server.systemd import handed_over, notify
 from tests.server.certificates import Authority
 from tests.server.peers import Native, Plain
@@ -134,6 +136,21 @@ def test_the_service_manager_is_told(tmp_path: Path) -> None:
             assert manager.recv(100) == b"READY=1"
             assert server.stop() == 0
             assert manager.recv(100) == b"STOPPING=1"
+
+
+def test_a_reload_that_hits_a_fault_is_over_for_the_service_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would wait for the end of it, and kill the server when its patience is over."""
+    told: list[str] = []
+    monkeypatch.setattr("asyncchat.server.running.notify", told.append)
+
+    def fault() -> Config:
+        raise RuntimeError("a fault")
+
+    running = Running(configure({}, {}, folder=Path(), data=Path(), read=Path.read_text), fault)
+    running._started = True
+    with pytest.raises(RuntimeError, match="a fault"):
+        running.reload()
+    assert [text.partition("=")[0] for text in told] == ["RELOADING", "READY"]
 
 
 def test_a_manager_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
