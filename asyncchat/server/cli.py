@@ -31,6 +31,9 @@ log = logging.getLogger("asyncchat.server")
 FAILED = 1
 MISUSED = 2
 
+DUMB = ("dumb", "unknown")
+"""Terminals (``TERM``) that cannot move their cursor: the log and a line that is typed cannot share them."""
+
 
 def main(arguments: Sequence[str] | None = None, terminal: Callable[[], Any] | None = None) -> int:
     """Run the program; *arguments* are the command line's. Returns the exit status.
@@ -75,8 +78,8 @@ def main(arguments: Sequence[str] | None = None, terminal: Callable[[], Any] | N
 
 
 def _screen() -> TextIO | None:
-    """Where an operator reads what was typed: None when nobody sits at standard input."""
-    if not _is_terminal(sys.stdin) or not _in_foreground():
+    """Where an operator reads what was typed: None when nobody sits at standard input, or no line can be edited."""
+    if not _is_terminal(sys.stdin) or not _in_foreground() or os.environ.get("TERM", "").lower() in DUMB:
         return None
     return next((stream for stream in (sys.stdout, sys.stderr) if _is_terminal(stream)), None)
 

@@ -411,6 +411,20 @@ async def test_a_terminal_that_takes_nothing_stops_nothing() -> None:
 
 
 @in_a_terminal
+@pytest.mark.parametrize("kind", ["dumb", "unknown"])
+async def test_a_terminal_that_cannot_edit_a_line_has_no_console(kind: str) -> None:
+    async with terminal(COMMAND, {"TERM": kind}) as screen:
+        await screen.shows("Listening on")
+        async with await Native.open(address(screen), "alice") as alice:
+            screen.press(CTRL_C)
+            await alice.event(events.Bye)
+            await alice.end()
+        assert await screen.ended() == 0
+        await screen.shows("Stopped")
+        assert "Traceback" not in screen.text
+
+
+@in_a_terminal
 async def test_in_the_background_no_terminal_is_taken() -> None:
     """As a job of the shell: whoever reads from the terminal there is stopped by the system."""
     script = f"set -m; {shlex.join(COMMAND)} & echo job=$!; wait"
