@@ -58,6 +58,9 @@ def main(arguments: Sequence[str], load: Load) -> int:
         # Whoever read our output has enough; Python would complain once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _complain(Failed(f"{where}{error.strerror or error}"), FAILED)
     return 0
 
 

@@ -194,6 +194,12 @@ def test_no_database_is_made_by_looking_for_one(admin: Admin, words: list[str]) 
     assert not admin.data.exists()
 
 
+@pytest.mark.parametrize("words", [["accounts", "list"], ["check"]])
+def test_a_place_that_the_system_refuses_is_told_in_a_line(tmp_path: Path, words: list[str]) -> None:
+    place = tmp_path / ("x" * 300)  # longer than any name of a file
+    assert str(place) in Admin(place).fails(*words)
+
+
 @pytest.mark.parametrize("words", [[], ["accounts"], ["explode"], ["accounts", "create"], ["--colour", "check"]])
 def test_bad_usage_is_status_2(words: list[str]) -> None:
     result = run("admin", *words)
