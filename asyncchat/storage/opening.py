@@ -209,10 +209,21 @@ def connect(path: Path | str) -> sqlite3.Connection:
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         migrations.migrate(db)
+        _try_to_write(db)
         return db
     except BaseException:
         db.close()
         raise
+
+
+def _try_to_write(db: sqlite3.Connection) -> None:
+    """Raise `sqlite3.OperationalError` for a file that can only be read; a full disk is left to those who commit.
+
+    Nothing else before the first record would find out: a write-ahead log begins transactions on such a file.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    db.execute(f"PRAGMA user_version = {migrations.VERSION}")
+    db.execute("ROLLBACK")
 
 
 @contextlib.contextmanager

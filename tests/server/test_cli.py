@@ -19,7 +19,8 @@ from asyncchat import __version__, commands, events
 from asyncchat.client import connect
 from asyncchat.server.options import OPTIONS
 from tests.server.peers import Native, Plain, Raw
-from tests.server.process import ROOT, ServerProcess, run
+from tests.server.process import PROGRAM, ROOT, ServerProcess, run
+from tests.tools import requires_tool
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends servers with the signals of POSIX")
 
@@ -232,6 +233,21 @@ def test_a_newer_database_is_one_line(tmp_path: Path) -> None:
     db.execute("PRAGMA user_version = 9999")
     db.close()
     one_line(run("--data", str(tmp_path), "--listen", "tcp://127.0.0.1:0"), "newer version of this program")
+
+
+@requires_tool("setpriv")
+def test_a_database_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with ServerProcess(data=tmp_path).started() as server:
+        assert server.stop() == 0
+    database = tmp_path / "asyncchat.db"
+    database.chmod(0o400)
+    # Root without its capabilities minds the mode of a file as everybody else does.
+    before = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    result = subprocess.run(
+        [*before, *PROGRAM, "--data", str(tmp_path), "--listen", "tcp://127.0.0.1:0"],
+        capture_output=True, encoding="utf-8", timeout=20, check=False, cwd=ROOT,
+    )  # fmt: skip
+    one_line(result, f"{database} cannot be opened: attempt to write a readonly database")
 
 
 def test_a_data_directory_that_cannot_be_is_one_line(tmp_path: Path) -> None:
