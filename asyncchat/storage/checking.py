@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asyncchat.storage import opening
-from asyncchat.vocabulary.errors import StorageError
+from asyncchat.vocabulary.errors import NewerDatabase, StorageError
 
 PROBLEMS = 100
 """No more of a kind are listed: who has so many wants a backup, not a longer list."""
@@ -33,12 +33,17 @@ _ORPHANS = {
 
 
 def check(path: Path | str) -> list[str]:
-    """The problems of a database file, each a line for people; empty when it is sound. Changes nothing."""
+    """The problems of a database file, each a line for people; empty when it is sound. Changes nothing.
+
+    Raises `NewerDatabase`: this program does not know what is sound there.
+    """
     path = Path(path)
     try:
         opening.inspect(path)
         with contextlib.closing(opening.connect_inspector(path)) as db:
             return list(_problems(db))
+    except NewerDatabase:
+        raise
     except (StorageError, sqlite3.Error) as error:
         return [str(error)]
 

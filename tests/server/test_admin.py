@@ -282,6 +282,14 @@ def test_lines_that_are_no_export_make_no_database(admin: Admin) -> None:
     assert not admin.database.exists()
 
 
+def test_a_newer_database_is_not_called_damaged(talked: Admin) -> None:
+    with closing(sqlite3.connect(talked.database)) as db:
+        db.execute("PRAGMA user_version = 9999")
+    result = run("admin", "--data", str(talked.data), "check")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "newer version of this program" in result.stderr
+
+
 def test_a_damaged_database_is_told(talked: Admin) -> None:
     assert talked("check") == f"{talked.database} is sound\n"
     with closing(sqlite3.connect(talked.database)) as db:
