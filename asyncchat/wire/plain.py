@@ -14,13 +14,14 @@ import msgspec
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Told
-from asyncchat.vocabulary.names import BadName, parse_room_name
+from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire import plain_text, slash
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.lines import LineBuffer, TooLong
 from asyncchat.wire.plain_login import HELLO, LEAVING, PROMPT, PlainLogin
+from asyncchat.wire.plain_places import Places, place_of
 from asyncchat.wire.telnet import TelnetFilter
 
 QUIET = 0.5
@@ -31,9 +32,6 @@ LINES_SHOWN = 10
 
 MEMBERS_SHOWN = 50
 """People who are listed to whoever comes in; ``/who`` lists them all."""
-
-PLACES_KEPT = 1000
-"""Messages found by searches of which the room is remembered, for ``/context``."""
 
 HINT = "* /help lists the commands, exit leaves"
 
@@ -62,7 +60,7 @@ class PlainDialect:
     pings = False
 
     __slots__ = (
-        "_by_sends", "_ends_lines", "_here", "_joining", "_last", "_lines", "_live_from", "_login", "_name", "_own",
+        "_by_sends", "_ends_lines", "_here", "_joining", "_lines", "_live_from", "_login", "_name", "_own",
         "_partner", "_places", "_rooms", "_telnet", "_welcomed", "_wishes", "variant",
     )  # fmt: skip
 
@@ -78,11 +76,10 @@ class PlainDialect:
         self._here: str | None = None
         self._partner: str | None = None
         self._own: int | None = None
-        self._last: int | None = None
         self._live_from: int | None = None
         self._joining = False
         self._rooms: dict[str, None] = {}
-        self._places: dict[int, str] = {}
+        self._places = Places()
         self._wishes: list[Command] = []
 
     # --- bytes in -----------------------------------------------------------------------------------------------------
@@ -142,7 +139,8 @@ class PlainDialect:
             line = "/quit"
         if slash.recalls(line):
             yield commands.Ping(id="settled")  # by its reply all before it is kept, and the last message is known
-        context = slash.Context(self._here, self._partner, self._own, self._last, self._places)
+        last = self._places.last(self._here)
+        context = slash.Context(self._here, self._partner, self._own, last, self._places.past)
         parsed = slash.parse(line, context)
         match parsed:
             case slash.Usage(text):
@@ -172,11 +170,8 @@ class PlainDialect:
 
     def _known(self, room: str) -> str | None:
         """The name of a room that the person is in, however it is typed."""
-        try:
-            key = parse_room_name(room, 0).key
-        except BadName:
-            return None
-        return next((known for known in self._rooms if parse_room_name(known, 0).key == key), None)
+        key = name_key(room)
+        return next((known for known in self._rooms if name_key(known) == key), None)
 
     # --- bytes out ----------------------------------------------------------------------------------------------------
 
@@ -204,10 +199,10 @@ class PlainDialect:
             if not self._welcomed:
                 return []  # it will be among the last messages
             if event.to == self._here:
-                self._last = event.seq
                 self._live_from = self._live_from or event.seq
         elif event.sender != self._name:
             self._partner = event.sender
+        self._places.heard(place_of(event, self._name), event.seq)
         return plain_text.said(event, self._name, self._here)
 
     def _happened(self, event: Any) -> list[str]:
@@ -234,18 +229,19 @@ class PlainDialect:
 
     def _renamed(self, event: events.Renamed) -> list[str]:
         lines = self._happened(event)
+        self._places.renamed(event.name, event.to)
         if event.name == self._name:
             self._name = event.to
             lines = [f"* you are {event.to} now"]
         if event.name == self._partner:
             self._partner = event.to
-        if event.name == self._here:
+        if self._here is not None and name_key(event.name) == name_key(self._here):
             self._here = event.to
         return lines
 
     def _go(self, place: str | None) -> list[str]:
         """From now on lines go to this room or person."""
-        self._here, self._last, self._live_from = place, None, None
+        self._here, self._live_from = place, None
         return ["* you are in no room: /join #room"] if place is None else [f"* you write to {place} now"]
 
     # --- results ------------------------------------------------------------------------------------------------------
@@ -288,8 +284,7 @@ class PlainDialect:
                 return slash.help_lines(about)
             case "say" | "direct" if event.seq is not None:
                 self._own = event.seq
-                if about == self._here:
-                    self._last = event.seq
+                self._places.heard(about, event.seq)
                 return [f"* {about} is not here now, and will read it later"] if event.code == Code.ACCEPTED else []
             case "join" | "switch":
                 return self._entered(mark, about, event.code)
@@ -318,11 +313,9 @@ class PlainDialect:
             kept = [each for each in kept if each.seq < self._live_from]
         for each in kept:
             if isinstance(each, events.Said):
-                self._places[each.seq] = each.to if each.to != self._name else each.sender
-                while len(self._places) > PLACES_KEPT:
-                    del self._places[next(iter(self._places))]
+                self._places.keep(each, self._name)
                 if not asked:
-                    self._last = max(self._last or 0, each.seq)
+                    self._places.heard(place_of(each, self._name), each.seq)
         lines = plain_text.page(kept, self._name, self._here if event.to else None, numbered=asked)
         if event.id == "asked" and not kept:
             lines = ["* nothing was found"]

@@ -189,6 +189,22 @@ def test_ones_own_last_message_can_be_changed(talk: Talk) -> None:
     assert settled(talk, "/react 👍") == commands.React(id="asked", seq=31, reaction="👍")
 
 
+def test_a_reaction_is_to_the_last_message_of_the_conversation(talk: Talk) -> None:
+    talk.reply("/msg Bob")
+    talk.reply("hi bob", seq=30)
+    talk.reads(said("hi carol", to="carol", seq=31), said("elsewhere", sender="dave", to="carol", seq=32))
+    assert settled(talk, "/react 👍") == commands.React(id="asked", seq=31, reaction="👍")
+    talk.reads(events.Renamed(name="bob", to="rob"))
+    assert settled(talk, "/react 👍") == commands.React(id="asked", seq=31, reaction="👍")
+
+
+def test_a_reaction_is_to_what_was_said_before_one_came_back(talk: Talk) -> None:
+    talk.reply("/msg bob")
+    talk.reads(said(seq=30), said("to the others", to="#ops", seq=31))
+    talk.reply("/join #Lobby")
+    assert settled(talk, "/react +1") == commands.React(id="asked", seq=30, reaction="+1")
+
+
 def test_the_last_message_is_the_one_before_though_it_is_still_under_way(talk: Talk) -> None:
     """Both lines come at once: only the reply to the first one tells which message it is."""
     talk.reply("first", seq=30)

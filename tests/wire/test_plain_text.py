@@ -4,7 +4,7 @@ from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.events import KeptEvent, Told
 from asyncchat.vocabulary.terms import Code, Role, State
 from asyncchat.wire.dialect import Problem
-from asyncchat.wire.plain import PLACES_KEPT
+from asyncchat.wire.plain_places import PLACES_KEPT
 from asyncchat.wire.slash import help_lines
 from tests.wire.talk import TIME, Talk, said
 
