@@ -121,7 +121,7 @@ class Doorway:
             self._greeting.discard(stream)
         if not first:
             return "said nothing", ""
-        refusal = sniff.REFUSALS.get(kind)
+        refusal = sniff.refusal(kind, first)
         if refusal is not None:
             stream.write(refusal)
             return f"speaks {kind.value}, which is not served here", ""

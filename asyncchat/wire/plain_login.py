@@ -8,6 +8,7 @@ from asyncchat.vocabulary.events import Error
 from asyncchat.vocabulary.names import NAME_LIMIT
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire.dialect import Problem
+from asyncchat.wire.sniff import REQUEST_LINE
 
 HELLO = "hello"
 """The ``id`` of the commands that log in."""
@@ -55,6 +56,10 @@ class PlainLogin:
             word = argument.strip()
         name = word or self._offer
         if name.lower() in LEAVING:
+            yield Quit()
+        elif REQUEST_LINE.match(name.encode()):
+            # It came in pieces. A browser must not be able to post into the chat: nothing of what follows is read.
+            yield Problem(Code.MALFORMED, "this is a chat server, not a web server")
             yield Quit()
         elif name.startswith("/"):
             yield Problem(Code.LOGIN_FIRST, "first a name, then the commands")

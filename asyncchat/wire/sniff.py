@@ -1,11 +1,12 @@
-"""The first bytes that a client sends tell which dialect it speaks. `OPENINGS` alone decides.
+"""The first bytes that a client sends tell which dialect it speaks, by the table `OPENINGS`.
 
-Everything that a table entry does not claim is plain text. That is unambiguous because a plain peer's first
-line is a name, and no name holds a space or a ``{``: ``Nick`` and ``Getting`` are names, ``NICK alice`` is
-IRC, ``GET /`` is HTTP, and ``GET me a coffee`` is just no name.
+Everything that a table entry does not claim is plain text, unless its first line is one of HTTP and came whole. That
+is unambiguous because a plain peer's first line is a name, and no name holds a space or a ``{``: ``Nick`` and
+``Getting`` are names, ``NICK alice`` is IRC, ``GET /`` is HTTP, and ``GET me a coffee`` is just no name.
 """
 
 import enum
+import re
 from typing import Literal, overload
 
 SILENCE = 1.0
@@ -53,6 +54,9 @@ OPENINGS: dict[bytes, Kind] = {
 _ANY_CASE = frozenset({Kind.IRC})
 """IRC commands are case-insensitive; HTTP methods are not (RFC 9110, 9.1)."""
 
+REQUEST_LINE = re.compile(rb"\S+ \S+ HTTP/\d")
+"""A line of HTTP whatever its method is: there are more than the table has, and anybody may make up others."""
+
 LONGEST = max(map(len, OPENINGS))
 """Bytes that decide in any case."""
 
@@ -74,6 +78,8 @@ def sniff(first: bytes, *, last: bool = False) -> Kind | None:
         if start.startswith(opening):
             return kind
         undecided = undecided or opening.startswith(start)
+    if REQUEST_LINE.match(first.lstrip(b"\r\n")):  # after empty lines too (RFC 9112, 2.2)
+        return Kind.REFUSED_HTTP
     return None if undecided and not last else Kind.PLAIN
 
 
@@ -94,3 +100,12 @@ REFUSALS: dict[Kind, bytes] = {
     Kind.TLS: b"This address is without TLS: connect without it, or to the server's tls:// address.\r\n",
 }
 """What a client of a kind that is not served is sent before it is closed."""
+
+
+def refusal(kind: Kind, first: bytes) -> bytes | None:
+    """What a client is sent before it is closed that spoke so; None: its kind is served."""
+    answer = REFUSALS.get(kind)
+    if answer is not None and first.lstrip(b"\r\n").startswith(b"HEAD "):
+        head, blank, _ = answer.partition(b"\r\n\r\n")
+        return head + blank  # such an answer has no body (RFC 9110, 9.3.2)
+    return answer

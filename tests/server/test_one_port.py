@@ -13,7 +13,7 @@ from tests.server.peers import Native, Plain, Raw
 HELLO = encode_command(commands.Hello(id=1, name="alice"))
 
 
-@pytest.mark.parametrize("verb", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT"])
+@pytest.mark.parametrize("verb", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "PROPFIND", "QUERY"])
 async def test_http_is_refused_with_405(server: ChatServer, verb: str) -> None:
     """A browser must not be able to post into the chat."""
     async with await Raw.open(server) as browser:
@@ -51,6 +51,17 @@ async def test_a_slow_program_is_greeted_and_served_in_its_own_dialect(server: C
         alice.raw.send(HELLO[3:])
         assert isinstance(await alice.reply(1), events.Welcome)
         assert await alice.say("served")
+
+
+@pytest.mark.parametrize("pieces", [["\r\n", "GET / HTTP/1.1\r\n"], ["LINK", " / HTTP/1.1\r\n"]])
+async def test_http_in_pieces_posts_nothing_either(server: ChatServer, pieces: list[str]) -> None:
+    async with await Raw.open(server) as browser, await Native.open(server, "bob") as bob:
+        for piece in pieces:
+            browser.send(piece)
+            await bob.get(commands.Ping(), events.Ok)  # they are read one by one
+        browser.send("Host: example.org\r\n\r\nmallory\nhi\n")
+        assert "not a web server" in await browser.end()
+        assert not (await bob.get(commands.History(to="#lobby"), events.History)).events
 
 
 async def test_an_http_client_that_is_slow_is_still_refused(server: ChatServer) -> None:

@@ -114,6 +114,14 @@ def test_a_bad_name_is_explained_and_asked_for_again() -> None:
     assert talk.asks("/nick carol") == commands.Hello(name="carol", client="plain")
 
 
+def test_http_that_comes_in_pieces_posts_nothing() -> None:
+    talk = Talk()
+    list(talk.dialect.receive(b"\r\nPRO"))
+    problem, quit_ = talk.dialect.receive(b"PFIND / HTTP/1.1\r\n")
+    assert isinstance(problem, Problem)
+    assert isinstance(quit_, commands.Quit)
+
+
 def test_before_the_name_there_are_no_commands() -> None:
     talk = Talk()
     assert talk.types("/join #b") == Problem(Code.LOGIN_FIRST, "first a name, then the commands")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.wire.sniff import LONGEST, OPENINGS, REFUSALS, Kind, sniff
+from asyncchat.wire.sniff import LONGEST, OPENINGS, REFUSALS, Kind, refusal, sniff
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,24 @@ def test_too_few_bytes_wait_and_are_plain_if_no_more_come(first: bytes) -> None:
     assert sniff(first, last=True) is Kind.PLAIN
 
 
+@pytest.mark.parametrize("method", [b"PROPFIND", b"LINK", b"QUERY", b"M-SEARCH", b"foo", b"\r\nGET", b"\n\r\nPOST"])
+def test_a_whole_line_of_http_is_refused_whatever_the_method(method: bytes) -> None:
+    assert sniff(method + b" / HTTP/1.1\r\nHost: x\r\n\r\n") is Kind.REFUSED_HTTP
+    assert sniff(method + b" / HTTP/1.1", last=True) is Kind.REFUSED_HTTP
+    assert sniff(method + b" about HTTP/1.1", last=True) is Kind.REFUSED_HTTP
+    assert sniff(method + b" about\nHTTP/1.1\n", last=True) is Kind.PLAIN
+
+
 def test_no_opening_hides_another() -> None:
     for one, other in itertools.permutations(OPENINGS, 2):
         assert not one.startswith(other)
+
+
+def test_a_refusal_of_head_has_no_body() -> None:
+    whole = REFUSALS[Kind.HTTP]
+    assert refusal(Kind.HTTP, b"GET / HTTP/1.1\r\n") == whole
+    assert refusal(Kind.HTTP, b"HEAD / HTTP/1.1\r\n") == whole[: whole.index(b"\r\n\r\n") + 4]
+    assert refusal(Kind.PLAIN, b"HEAD of state\n") is None
 
 
 def test_who_is_refused_is_told_so() -> None:
