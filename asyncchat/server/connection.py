@@ -180,7 +180,8 @@ class Connection:
                 break
             if isinstance(item, Problem):
                 await self._settled()
-                self._refuse(item.id, Refused(item.code, item.text))
+                # Its text may repeat what was typed, and a slip in front of a password makes it no command.
+                self._refuse(item.id, Refused(item.code, item.text), logged="no command")
             elif type(item) in TALK:
                 if (looking := self._talk(item)) is not None:
                     await looking
@@ -237,9 +238,9 @@ class Connection:
             error = Refused(Code.SERVER_FAULT, "a fault of the server")
         self._refuse(id, error)
 
-    def _refuse(self, id: Id | None, error: Refused | StorageError) -> None:
+    def _refuse(self, id: Id | None, error: Refused | StorageError, *, logged: str | None = None) -> None:
         name = self.session.person.name if self.session.person is not None else self.session.address or "a client"
-        log.info("Refused %s: %d %s", name, error.code, printable(error.text))
+        log.info("Refused %s: %d %s", name, error.code, printable(logged or error.text))
         wait = error.wait if isinstance(error, Refused) else None
         self._send((events.Error(id=id, code=error.code, text=error.text, wait=wait),))
 

@@ -104,6 +104,17 @@ async def test_what_is_in_the_log_drives_no_terminal() -> None:
         assert "no such user: ␛]0;owned␇\ufffd2J␊2026 ERROR forged" in refused
 
 
+async def test_a_slip_in_front_of_a_password_does_not_put_it_into_the_log() -> None:
+    with ServerProcess().started() as server:
+        async with await Plain.enter(server.addresses[0], "alice") as alice:
+            alice.send("/passwdhunter22\n")
+            assert "/passwdhunter22" in await alice.line()
+        server.wait_for("Disconnected")
+        assert server.stop() == 0
+        assert "hunter22" not in "".join(server.lines)
+        assert [line for line in server.lines if line.endswith("Refused alice: 400 no command")]
+
+
 # --- the end --------------------------------------------------------------------------------------------------------
 
 
