@@ -142,6 +142,13 @@ def parse_network(text: str) -> str:
     return str(network)
 
 
+def is_meant_as_address(text: str) -> bool:
+    """Would whoever types this mean an IP address or network, be it one or not?"""
+    if ":" in text or "/" in text:
+        return True
+    return "." in text and set(text) <= set("0123456789.")
+
+
 def any_in(addresses: Iterable[str], network: str) -> bool:
     """Is one of these IP addresses in the network? Empty ones, of peers that have none, are not."""
     if not network:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from asyncchat.core import permissions
-from asyncchat.core.bans import Bans, any_in, parse_network
-from asyncchat.core.house import House
+from asyncchat.core.bans import Bans, any_in, is_meant_as_address, parse_network
+from asyncchat.core.house import House, echoed
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell, done
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
@@ -47,6 +47,13 @@ def _target(house: House, who: str) -> _Target:
     name = house.any_user_name(who)
     person = house.people.by_key.get(name.key)
     return _Target(person.name if person is not None else name.text, person, name.key)
+
+
+def _new_target(house: House, who: str) -> _Target:
+    """As `_target`, for a new ban: a mistyped address is refused (400), and not taken for a name that nobody has."""
+    if not parse_network(who) and is_meant_as_address(who) and house.people.by_key.get(who) is None:
+        raise Refused(Code.MALFORMED, f"no such address: {echoed(who)}")
+    return _target(house, who)
 
 
 def _ban(target: _Target, room: int, by: str, now: int, seconds: int | None, reason: str | None) -> records.BanSet:
@@ -102,7 +109,7 @@ def ban(house: House, session: Session, person: Person, command: commands.Ban, n
         return _ban_from_server(house, person, command, now, reason)
     room = permissions.visible_room(house, person, command.room)
     permissions.check_right(house, person, room, "ban")
-    target = _target(house, command.who)
+    target = _new_target(house, command.who)
     banned = target.person
     wanted = _ban(target, room.id, person.name, now, command.seconds, reason)
     _check_one_more(house, room, wanted)
@@ -138,7 +145,7 @@ def _all_from(
 
 def _ban_from_server(house: House, person: Person, command: commands.Ban, now: int, reason: str | None) -> Outcome:
     permissions.check_administrator(house, person)
-    target = _target(house, command.who)
+    target = _new_target(house, command.who)
     if target.person is not None and house.is_administrator(target.person):
         raise Refused(Code.FORBIDDEN, f"{target.person.name} is an administrator")
     return Append((_ban(target, NOBODY, person.name, now, command.seconds, reason),))

@@ -132,6 +132,21 @@ def test_a_name_that_nobody_has_can_be_banned(world: World) -> None:
     assert ann.code(Unban(id=1, room="#tea", who="MALLORY")) == Code.OK
 
 
+@pytest.mark.parametrize("who", ["999.1.1.1", "1.2.3", "10.0.0.0/99", "::g", "10.0.0.256/8", "2001:db8::/200"])
+def test_a_mistyped_address_is_not_taken_for_a_name(world: World, who: str) -> None:
+    alice, root = world.guest("alice", "#tea"), world.administrator()
+    for client, room in ((alice, "#tea"), (root, None)):
+        refused = client.do(commands.Ban(id=1, room=room, who=who))
+        assert (refused.code, refused.text) == (Code.MALFORMED, f"no such address: {who}")
+    assert client.code(commands.Ban(id=1, who="7")) == Code.OK, "a number is a name"
+
+
+def test_a_name_that_looks_like_a_mistyped_address_can_be_banned_while_somebody_has_it(world: World) -> None:
+    odd, root = world.guest("1.2.3"), world.administrator()
+    assert root.code(commands.Ban(id=1, who="1.2.3")) == Code.OK
+    assert odd.heard(events.Bye)
+
+
 def test_a_banned_operator_is_one_no_more(world: World) -> None:
     ann, bob, _ = tea(world)
     ann.do(SetRole(room="#tea", name="bob", role=Role.OPERATOR))
