@@ -25,6 +25,8 @@ def said(event: events.Said, own: str, here: str | None) -> list[str]:
     first, *more = event.text.splitlines() or [""]
     if event.deleted:
         first = "(deleted)"
+    if event.reply_to is not None:
+        first = f"(to ^{event.reply_to}) {first}"
     if event.edited is not None:
         first += " (edited)"
     for reaction, names in (event.reactions or {}).items():

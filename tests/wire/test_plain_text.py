@@ -30,6 +30,7 @@ def talk() -> Talk:
         (said("waves", to="carol", kind="action"), "[bob] * bob waves"),
         (said("psst", sender="carol", to="bob"), "[to bob] psst"),
         (said(sender="carol"), "carol: hi"),
+        (said(reply_to=5), "bob: (to ^5) hi"),
         (said("\x1b]0;x\x07\u202e"), "bob: ␛]0;x␇\ufffd"),
         (events.Joined(name="bob", room="#lobby"), "* bob joined"),
         (events.Joined(name="bob", room="#ops"), "#ops * bob joined"),
