@@ -1,6 +1,7 @@
 """What people type after a slash: one table for the plain dialect and the console client, its help included."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -128,11 +129,22 @@ def _checked(parsed: Command | tuple[Command, ...]) -> tuple[Command, ...]:
         for command in found:
             _decode(_encode(command))
     except msgspec.ValidationError as error:
-        raise BadUsage(str(error).partition(" - at ")[0].replace("`", "")) from None
+        raise BadUsage(_bound(str(error))) from None
     except UnicodeEncodeError:
         raise BadUsage("that is no text") from None
     return found
 
+
+def _bound(error: str) -> str:
+    """A bound of the vocabulary for people: msgspec says ``Expected `str` of length <= 32 - at `$.reaction` ``."""
+    found = _BOUND.search(error)
+    if found is None:
+        return "that cannot be"
+    kind, sign, number = found.groups()
+    return f"{'at least' if sign == '>=' else 'at most'} {number}{' characters' if kind == 'str' else ''}"
+
+
+_BOUND = re.compile(r"`(int|str)`.* ([<>]=) (\d+)")
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Command).decode

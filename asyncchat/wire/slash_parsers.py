@@ -167,12 +167,17 @@ def search(words: Words) -> Command:
     )
 
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(T.*)?", re.ASCII)
 
 
 def _day(text: str | None) -> str | None:
-    """A day is its first moment, UTC; what is more exact goes to the server as it is."""
-    return f"{text}T00:00:00Z" if text is not None and _DAY.fullmatch(text) else text
+    """A day is its first moment, UTC; what is more exact goes to the server as it is. Raises `BadUsage`."""
+    if text is None:
+        return None
+    found = _DAY.fullmatch(text)
+    if found is None:
+        raise BadUsage("a day is written 2026-01-31")
+    return text if found[2] else f"{text}T00:00:00Z"
 
 
 # --- oneself --------------------------------------------------------------------------------------------------

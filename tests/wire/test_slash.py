@@ -145,9 +145,14 @@ def test_every_command_is_in_the_table_above() -> None:
         ("/edit ^x text", "^x is no message number; usage: /edit [^N] TEXT"),
         ("/context", "usage: /context ^N"),
         ("/history #b many", "many is no message number; usage: /history [#ROOM|NAME] [COUNT] [^N]"),
-        ("/history 0", "Expected int >= 1; usage: /history [#ROOM|NAME] [COUNT] [^N]"),
+        ("/history 0", "at least 1; usage: /history [#ROOM|NAME] [COUNT] [^N]"),
         ("/purge carol yesterday", "how long back? 10m, 2h, 7d; usage: /purge [#ROOM] NAME [DURATION]"),
-        ("/react " + "x" * 33, "Expected str of length <= 32; usage: /react [^N] [-]REACTION"),
+        ("/react " + "x" * 33, "at most 32 characters; usage: /react [^N] [-]REACTION"),
+        (
+            "/search x since:yesterday",
+            "a day is written 2026-01-31; usage: /search WORDS [in:#ROOM] [from:NAME] [since:DAY] [until:DAY] "
+            "[before:N]",
+        ),
         ("/search in:#b", None),
         ("/set private maybe", None),
         ("/set retention 12h", None),
