@@ -75,7 +75,7 @@ def whois(house: House, session: Session, person: Person, command: commands.Whoi
         away=other.away if other.state is State.AWAY else None,
         rooms=shared,
         sessions=len(other.sessions),
-        idle=(now - other.spoke_at) // 1000 if other.spoke_at is not None else None,
+        idle=max(0, now - other.spoke_at) // 1000 if other.spoke_at is not None else None,  # the clock may be set back
         since=rfc3339(first.since) if first is not None else None,
         address=first.address if full and first is not None else None,
     )
@@ -163,7 +163,7 @@ def _time(text: str | None) -> int | None:
     try:
         moment: datetime = from_rfc3339(text)
     except ValueError:
-        raise Refused(Code.MALFORMED, f"no time in RFC 3339 form: {echoed(text)}") from None
+        raise Refused(Code.MALFORMED, f"no such time: {echoed(text)}") from None
     if moment.tzinfo is None:
         raise Refused(Code.MALFORMED, f"a time needs its offset from UTC, as in 2026-01-02T03:04:05Z: {echoed(text)}")
     return int(moment.timestamp() * 1000)

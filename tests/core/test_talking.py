@@ -501,3 +501,11 @@ def test_a_search_is_checked(world: World, fields: dict[str, Any], code: int) ->
     reply = world.guest("alice").do(commands.Search(id=1, **fields))
     assert getattr(reply, "code", 200) == code
     assert len(getattr(reply, "text", "")) < 200
+
+
+def test_nobody_is_silent_since_later_than_now() -> None:
+    world = World()
+    alice = world.guest("alice")
+    alice.say("#lobby")
+    world.now -= 7_200_000  # the clock is set back
+    assert alice.do(commands.Whois(name="alice")).idle == 0
