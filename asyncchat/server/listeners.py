@@ -41,6 +41,7 @@ class Listener:
                 same.listen(BACKLOG)  # for asyncio it is one number with the next
         self._server = server
         self._path = path
+        self._file = _file_at(path) if path is not None else None
         self.address = address
 
     async def close(self) -> None:
@@ -55,12 +56,19 @@ class Listener:
         self._server.close()
         if self._path is not None:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path)
+                if _file_at(self._path) == self._file:  # and not the socket of another server, which came after us
+                    os.unlink(self._path)
             self._path = None
 
     async def wait_closed(self) -> None:
         """Wait until it is closed; from Python 3.12 on, until its clients are gone as well: close them first."""
         await self._server.wait_closed()
+
+
+def _file_at(path: str) -> tuple[int, int]:
+    """Which file it is: its device and its number there."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
 
 
 async def listen(address: Address, handler: Handler) -> Listener:

@@ -355,3 +355,15 @@ async def test_a_client_inside_the_process_that_is_refused() -> None:
     with pytest.raises(ConnectionLost):
         async with server.connect("late"):
             pass
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+async def test_a_server_that_ends_leaves_the_socket_of_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "chat"
+    async with ChatServer(listen=[f"unix:{path}"]) as old:
+        path.rename(tmp_path / "old")  # and not removed, or its number could be given again
+        async with ChatServer(listen=[f"unix:{path}"]) as new:
+            await old.aclose()
+            async with await Native.open(new, "alice") as alice:
+                assert await alice.say("served")
+        assert not path.exists()
