@@ -114,7 +114,7 @@ class Connection:
         try:
             reason = await self._serve(first)
         except (ConnectionError, TimeoutError) as error:
-            reason = str(error) or reason
+            reason = error.strerror or str(error) or reason
         finally:
             await self._end(self.leaving or reason)
             if self._abort is not None:

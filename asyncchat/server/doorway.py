@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection, Services, now_ms
@@ -19,7 +20,7 @@ from asyncchat.vocabulary.terms import Code
 from asyncchat.wire import sniff
 from asyncchat.wire.dialect import Dialect
 from asyncchat.wire.native import NativeDialect
-from asyncchat.wire.plain import PlainDialect, greeting
+from asyncchat.wire.plain import PlainDialect, farewell, greeting
 
 log = logging.getLogger("asyncchat.server")
 
@@ -39,7 +40,7 @@ class Doorway:
         self._keys = itertools.count(1)
         self._count = 0
         self._by_address: Counter[str] = Counter()
-        self._greeting: set[asyncio.StreamWriter] = set()
+        self._greeting: dict[asyncio.StreamWriter, bool] = {}  # who has said nothing yet: were they asked for a name?
         self.connections: dict[Connection, None] = {}
         self.open = True
 
@@ -66,24 +67,24 @@ class Doorway:
         self._count += 1
         self._by_address[place] += 1
         log.info("Connected %s", name)
-        reason, person = "connection lost", ""
+        visit = _Visit()
         keep_alive(stream.get_extra_info("socket"), self._services.limits_in_force)
         try:
             if tls is not None:
                 # Here, where the client is counted: a handshake that stalls holds a descriptor too.
                 reader, stream = await self._secured(stream, tls)
             try:
-                reason, person = await self._serve(reader, stream, address, inside)
+                await self._serve(reader, stream, address, inside, visit)
             finally:
                 await _close(stream, self._services.limits_in_force.flush_seconds)
         except HandshakeFailed as failed:
-            reason = f"no TLS: {failed}"
+            visit.reason = f"no TLS: {failed}"
         finally:
             self._count -= 1
             self._by_address[place] -= 1
             if not self._by_address[place]:
                 del self._by_address[place]
-            log.info("Disconnected %s%s: %s", name, person and f" ({person})", reason)
+            log.info("Disconnected %s%s: %s", name, visit.person and f" ({visit.person})", visit.reason)
 
     def _room_for(self, place: str) -> bool:
         limits = self._services.limits_in_force
@@ -99,32 +100,35 @@ class Doorway:
         self, stream: asyncio.StreamWriter, tls: ssl.SSLContext
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         limits = self._services.limits_in_force
-        self._greeting.add(stream)
+        self._greeting[stream] = False
         try:
             return await shake_hands(stream, tls, handshake=limits.handshake_seconds, closing=limits.flush_seconds)
         finally:
-            self._greeting.discard(stream)
+            del self._greeting[stream]
 
     async def _serve(
-        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str, inside: bool
-    ) -> tuple[str, str]:
-        """Serve a client whose bytes are what they say; returns why it ended, and who it was (empty: no login)."""
-        self._greeting.add(stream)
+        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str, inside: bool, visit: "_Visit"
+    ) -> None:
+        """Serve a client whose bytes are what they say; *visit* tells in the end why that was, and who it was."""
+        self._greeting[stream] = False
         try:
             async with asyncio.timeout(self._services.limits_in_force.login_seconds or None):
                 first, kind = await self._first_bytes(reader, stream)
         except TimeoutError:
-            return "said nothing", ""
+            visit.reason = "said nothing"
+            return
         except OSError:
-            return "connection lost", ""
+            return
         finally:
-            self._greeting.discard(stream)
+            del self._greeting[stream]
         if not first:
-            return "said nothing", ""
+            visit.reason = "said nothing"
+            return
         refusal = sniff.refusal(kind, first)
         if refusal is not None:
             stream.write(refusal)
-            return f"speaks {kind.value}, which is not served here", ""
+            visit.reason = f"speaks {kind.value}, which is not served here"
+            return
         dialect = self._dialect(kind)
         session = Session(
             key=next(self._keys),
@@ -139,9 +143,11 @@ class Doorway:
         self.connections[connection] = None
         self._services.writers.all.add(connection.writer)
         try:
-            reason = await connection.run(first)
-            return reason, session.person.name if session.person is not None else ""
+            visit.reason = await connection.run(first)
         finally:
+            # Also for those that are cut off, as they did not read the goodbye.
+            visit.reason = connection.leaving or visit.reason
+            visit.person = session.person.name if session.person is not None else ""
             self._services.writers.flush_replies()
             self._services.writers.all.discard(connection.writer)
             del self.connections[connection]
@@ -168,6 +174,7 @@ class Doorway:
             greet.cancel()
 
     def _greet(self, stream: asyncio.StreamWriter) -> None:
+        self._greeting[stream] = True
         stream.write(greeting(self._services.chat.house.settings.name))
 
     def _dialect(self, kind: sniff.Kind) -> Dialect:
@@ -192,8 +199,12 @@ class Doorway:
     def close(self, bye: Callable[[], Bye], reason: str) -> None:
         """Let nobody in any more, and say goodbye to everyone."""
         self.open = False
-        for stream in list(self._greeting):
-            stream.transport.abort()  # they were told nothing that they need
+        for stream, asked in list(self._greeting.items()):
+            if asked:
+                stream.write(farewell(bye()))
+                stream.close()
+            else:
+                stream.transport.abort()  # they were told nothing that they need
         for connection in list(self.connections):
             connection.close(bye(), reason)
 
@@ -201,6 +212,14 @@ class Doorway:
         """End all connections, whatever waits to be sent."""
         for connection in list(self.connections):
             connection.writer.transport.abort()
+
+
+@dataclass(slots=True)
+class _Visit:
+    """How a client's time here ended, for the log: why, and who it was (empty: it did not log in)."""
+
+    reason: str = "connection lost"
+    person: str = ""
 
 
 def peer_of(stream: asyncio.StreamWriter) -> tuple[str, str]:

@@ -52,6 +52,11 @@ def greeting(server_name: str) -> bytes:
     return printable(f"Welcome to {server_name}. What is your name?").encode() + b"\r\n"
 
 
+def farewell(bye: events.Bye) -> bytes:
+    """What a client is sent that was greeted, and has said nothing since."""
+    return plain_text.safe(tuple(plain_text.happened(bye, None)), "\r\n")
+
+
 class PlainDialect:
     """One connection of a person with nc or telnet; ``limit`` bytes a line (0: unlimited)."""
 
