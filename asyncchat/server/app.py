@@ -133,7 +133,7 @@ class ChatServer:
         for text in self._listen:
             address = parse_address(text, listening=True)
             self._listeners.append(await listen(address, self._handler(address)))
-            log.info("Listening on %s", self._listeners[-1].address)
+            log.info("Listening on %s", self._listeners[-1].name)
 
     def reload(self, settings: Settings) -> None:
         """Other settings from now on, for all who are here as well.

@@ -33,16 +33,20 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 class Listener:
-    """One address that is listened on."""
+    """One address that is listened on.
 
-    def __init__(self, server: asyncio.Server, address: str, path: str | None = None) -> None:
+    ``address``: one by which it is reached; ``name``: what the log calls it, which may be several.
+    """
+
+    def __init__(self, server: asyncio.Server, *addresses: str, path: str | None = None) -> None:
         for listening in server.sockets:
             with listening.dup() as same:
                 same.listen(BACKLOG)  # for asyncio it is one number with the next
         self._server = server
         self._path = path
         self._file = _file_at(path) if path is not None else None
-        self.address = address
+        self.address = addresses[0]
+        self.name = " and ".join(addresses)
 
     async def close(self) -> None:
         """Accept nobody any more; who was accepted before has reached the handler."""
@@ -89,13 +93,13 @@ async def _listen(address: Address, handler: Handler) -> Listener:
             server = await asyncio.start_server(
                 handler, host or None, address.port, backlog=ACCEPTED_AT_ONCE, reuse_address=os.name == "posix"
             )
-            return Listener(server, str(_bound(address, server)))
+            return Listener(server, *_bound(address, server))
         case "unix":
             if sys.platform == "win32":
                 raise OSError(errno.EAFNOSUPPORT, "no unix sockets")
             _remove_stale(address.path)
             server = await asyncio.start_unix_server(handler, address.path, backlog=ACCEPTED_AT_ONCE)
-            return Listener(server, str(address), address.path)
+            return Listener(server, str(address), path=address.path)
         case "fd" | "tls+fd":
             inherited = _inherited(address.port)
             server = await asyncio.start_server(handler, sock=inherited, backlog=ACCEPTED_AT_ONCE)
@@ -131,10 +135,12 @@ async def _one_of(host: str) -> str:
     return str(infos[0][4][0])
 
 
-def _bound(address: Address, server: asyncio.Server) -> Address:
-    """The address with the port that it got."""
-    port = server.sockets[0].getsockname()[1]
-    return Address(address.scheme, host=address.host or "0.0.0.0", port=port)
+def _bound(address: Address, server: asyncio.Server) -> list[str]:
+    """The address with the port that it got; without a host, those of all interfaces in IPv4 and IPv6."""
+    names = sorted(listening.getsockname()[:2] for listening in server.sockets)  # IPv4 first: most can reach it
+    if address.host:
+        names = [(address.host, names[0][1])]
+    return [str(Address(address.scheme, host=host, port=port)) for host, port in names]
 
 
 def _remove_stale(path: str) -> None:

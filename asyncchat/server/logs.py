@@ -53,7 +53,7 @@ class LineWriter(logging.Handler):
             self.handleError(record)
             return
         if self._left_out:
-            line = f"({self._left_out} lines were left out)\n{line}"
+            line = f"{self.format(_left_out(self._left_out))}\n{line}"
         self._left_out = 0 if self._outlet.put(line + "\n") else self._left_out + 1
 
     def _pass_on(self, text: str) -> None:
@@ -63,6 +63,12 @@ class LineWriter(logging.Handler):
         """Write what waits, for a moment at most. Idempotent."""
         self._outlet.close()
         super().close()
+
+
+def _left_out(count: int) -> logging.LogRecord:
+    return logging.LogRecord(
+        f"{PACKAGE}server", logging.WARNING, __file__, 0, "Left out %d lines here: nobody read them", (count,), None
+    )
 
 
 def start(level: str) -> LineWriter:

@@ -367,3 +367,13 @@ async def test_a_server_that_ends_leaves_the_socket_of_the_next_one(tmp_path: Pa
             async with await Native.open(new, "alice") as alice:
                 assert await alice.say("served")
         assert not path.exists()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6")
+async def test_all_addresses_that_are_listened_on_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as free:
+        port = free.getsockname()[1]
+    async with ChatServer(listen=[f"tcp://:{port}"]) as server:
+        assert server.addresses == [f"tcp://0.0.0.0:{port}"]
+    assert f"Listening on tcp://0.0.0.0:{port} and tcp://[::]:{port}" in caplog.messages
