@@ -202,6 +202,8 @@ def _addresses(values: Mapping[str, Any], inherited: Sequence[str]) -> tuple[str
     listen: tuple[str, ...] = values.get("listen", () if inherited else (DEFAULT_LISTEN,))
     named = {text.partition(":")[2] for text in listen if text.startswith(("fd:", "tls+fd:"))}
     listen += tuple(text for text in inherited if text.partition(":")[2] not in named)
+    if not listen:
+        raise ConfigError("listen", "no address")
     for text in listen:
         try:
             address = parse_address(text, listening=True)

@@ -144,6 +144,7 @@ def test_sockets_handed_over_are_listened_on() -> None:
         ({"name": "a\x1b[2J"}, "name: a name of 1 to 64 printable characters is expected"),
         ({"guests": "yes"}, "guests: true or false is expected, not 'yes'"),
         ({"listen": "tcp://:1"}, "listen: a list of texts is expected, not 'tcp://:1'"),
+        ({"listen": []}, "listen: no address"),
         ({"listen": ["tcp://:1", 5]}, "listen: a list of texts is expected, not ['tcp://:1', 5]"),
         ({"listen": ["tcp://:99999"]}, "listen: not a port: '99999'"),
         ({"listen": ["ftp://x"]}, "listen: unknown kind of address 'ftp'"),
