@@ -18,6 +18,9 @@ from asyncchat.vocabulary.queries import FindRecent
 from asyncchat.vocabulary.records import NOBODY
 from asyncchat.vocabulary.terms import Code, Role, rfc3339
 
+KICK_SECONDS = 60
+"""Seconds of a ban that is to put somebody off the server and no more: without one their program is back at once."""
+
 PURGE_AT_ONCE = 10_000
 """Messages that one `purge` deletes; more need a second one."""
 
@@ -299,8 +302,11 @@ def _off_the_server(house: House, ban: records.BanSet) -> Sequence[Effect]:
         return ()
     for session in hit:
         session.phase = Phase.PARTED
-    reason = f"banned from this server: {ban.reason}" if ban.reason else "banned from this server"
-    return (Part(hit, events.Bye(code=Code.FORBIDDEN, reason=reason), reason="banned"),)
+    seconds = (ban.until - ban.time) // 1000 if ban.until is not None else None
+    kicked = seconds is not None and seconds <= KICK_SECONDS
+    told = f"put off this server for {seconds} seconds" if kicked else "banned from this server"
+    reason = f"{told}: {ban.reason}" if ban.reason else told
+    return (Part(hit, events.Bye(code=Code.FORBIDDEN, reason=reason), reason="kicked" if kicked else "banned"),)
 
 
 def _is_off(house: House, session: Session, ban: records.BanSet) -> bool:

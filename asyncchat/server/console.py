@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from asyncchat.core.moderation import KICK_SECONDS
 from asyncchat.server.app import ChatServer
 from asyncchat.server.countdown import Countdown, spoken
 from asyncchat.server.measure import megabytes, memory_used
@@ -18,9 +19,6 @@ from asyncchat.vocabulary.names import is_room
 from asyncchat.vocabulary.printable import printable
 from asyncchat.wire import plain_text, slash
 from asyncchat.wire.slash_arguments import duration
-
-KICK_SECONDS = 60
-"""For which somebody who is put off the server has to stay away: else their program is back at once."""
 
 LONGEST_COUNTDOWN = 86_400
 """Seconds."""

@@ -353,6 +353,17 @@ def test_what_a_banned_session_has_sent_already_counts_no_more(world: World) -> 
     assert bob.session not in world.house.sessions
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(60, "put off this server for 60 seconds: spam"), (61, "banned from this server: spam"),
+     (None, "banned from this server: spam")],
+)  # fmt: skip
+def test_a_ban_of_a_minute_is_no_ban_in_words(world: World, seconds: int | None, told: str) -> None:
+    root, bob = world.administrator(), world.guest("bob")
+    assert root.code(commands.Ban(id=1, who="bob", seconds=seconds, reason="spam")) == Code.OK
+    assert bob.heard(events.Bye)[0].reason == told
+
+
 def test_an_address_is_put_off_the_server(world: World) -> None:
     root = world.administrator()
     bob = world.guest("bob", address="192.0.2.7")

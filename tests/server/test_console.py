@@ -116,7 +116,7 @@ async def test_kick_off_the_server_for_a_minute(desk: Desk, alice: Native, bob: 
     assert await desk.type("kick bob be kind") == ["* done", "* bob may come back in 1 minute"] or desk.shown == [
         "* bob may come back in 1 minute"
     ]
-    assert (await bob.event(events.Bye)).reason == "banned from this server: be kind"
+    assert (await bob.event(events.Bye)).reason == "put off this server for 60 seconds: be kind"
     await bob.end()
     assert await desk.type("kick nobody") == ["refused: no such user: nobody (404)"]
     async with await Native.open(desk.server) as again:
