@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from asyncchat.server.app import DATABASE, MEMORY, ChatServer
 from asyncchat.server.config import Config, ConfigError
-from asyncchat.server.operator import Operator
+from asyncchat.server.operator import Operator, account_lines
 from asyncchat.storage import opening
 from asyncchat.storage.backup import backup
 from asyncchat.storage.checking import check
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str], load: Load) -> int:
     except ConfigError as error:
         return _complain(error, MISUSED)
     except DatabaseInUse as error:
-        return _complain(Failed(f"{error}: end the server first, or type the command there"), FAILED)
+        return _complain(Failed(f"{error}: end the server first, or see whether its console can do it"), FAILED)
     except (Failed, Refused, StorageError) as error:
         return _complain(error, FAILED)
     except BrokenPipeError:
@@ -151,11 +151,8 @@ class _Desk:
 def _list(said: argparse.Namespace, desk: _Desk) -> None:
     accounts = desk.do(lambda operator: operator.accounts())
     assert isinstance(accounts, list)
-    width = max((len(account.name) for account in accounts), default=0)
-    for account in accounts:
-        about = ["administrator"] if account.administrator else []
-        about.append("password" if account.password else "token only")
-        _say(f"{account.name:<{width}}  {', '.join(about)}")
+    for line in account_lines(accounts):
+        _say(line)
 
 
 def _create(said: argparse.Namespace, desk: _Desk) -> None:

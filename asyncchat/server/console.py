@@ -12,6 +12,7 @@ from asyncchat.core.moderation import KICK_SECONDS
 from asyncchat.server.app import ChatServer
 from asyncchat.server.countdown import Countdown, spoken
 from asyncchat.server.measure import megabytes, memory_used
+from asyncchat.server.operator import account_lines
 from asyncchat.server.options import LOG_LEVELS
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import Refused, StorageError
@@ -167,6 +168,11 @@ class Console:
         await self._host.server.operator.set_administrator(name, change == "on")
         self._say(f"* {name} is {'an administrator' if change == 'on' else 'no administrator any more'}")
 
+    async def accounts(self, arguments: str) -> None:
+        """Everybody who is registered."""
+        for line in account_lines(self._host.server.operator.accounts()) or ["* nobody is registered"]:
+            self._say(line)
+
     async def stats(self, arguments: str) -> None:
         """The server in numbers."""
         server = self._host.server
@@ -234,6 +240,7 @@ ENTRIES = {
     for entry in (
         Entry("help", "[COMMAND]", "what can be typed here", Console.help),
         Entry("say", "TEXT", "tell everyone who is connected", Console.say),
+        Entry("accounts", "", "who is registered", Console.accounts),
         Entry("administrator", "NAME [on|off]", "give a registered person all rights", Console.administrator),
         Entry("stats", "", "the server in numbers", Console.stats),
         Entry("log", f"[{'|'.join(LOG_LEVELS)}]", "show or set what is logged", Console.log),

@@ -35,6 +35,16 @@ class Account:
     administrator: bool
 
 
+def account_lines(accounts: Sequence[Account]) -> list[str]:
+    """The accounts, a line each."""
+    width = max((len(account.name) for account in accounts), default=0)
+    return [f"{account.name:<{width}}  {', '.join(_rights(account))}" for account in accounts]
+
+
+def _rights(account: Account) -> list[str]:
+    return [*(["administrator"] if account.administrator else []), "password" if account.password else "token only"]
+
+
 class Operator:
     """Acts on a running server, of which it shares the services. Every method raises `Refused` and `StorageError`."""
 

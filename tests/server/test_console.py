@@ -123,6 +123,14 @@ async def test_kick_off_the_server_for_a_minute(desk: Desk, alice: Native, bob: 
         assert await again.refusal(commands.Hello(token=bob.welcome.token)) == 403
 
 
+async def test_accounts_are_listed(desk: Desk, alice: Native, bob: Native) -> None:
+    assert await desk.type("accounts") == ["* nobody is registered"]
+    await alice.get(commands.Register(), events.Ok)
+    await bob.get(commands.Register(password="correct horse"), events.Ok)
+    await desk.type("administrator bob")
+    assert await desk.type("accounts") == ["alice  token only", "bob    administrator, password"]
+
+
 async def test_ban_and_unban(desk: Desk, alice: Native, bob: Native) -> None:
     assert await desk.type("ban bob 1h too loud") == ["* done"]
     assert (await bob.event(events.Bye)).code == 403
