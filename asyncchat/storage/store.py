@@ -11,8 +11,8 @@ from asyncchat.storage import loading, opening, pruning
 from asyncchat.storage.answers import answer
 from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, renew
 from asyncchat.storage.loading import Placed
-from asyncchat.storage.moments import arrived
 from asyncchat.storage.migrations import new_epoch
+from asyncchat.storage.moments import arrived
 from asyncchat.storage.projection import project
 from asyncchat.storage.readers import Reader
 from asyncchat.vocabulary.errors import NotStored, StorageError
