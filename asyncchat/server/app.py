@@ -20,12 +20,12 @@ from asyncchat.core.chat import Chat
 from asyncchat.core.house import Settings
 from asyncchat.core.limits import household
 from asyncchat.server.caretaker import Caretaker
-from asyncchat.server.connection import Services, now_ms
 from asyncchat.server.doorway import Doorway
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
 from asyncchat.server.operator import Operator
 from asyncchat.server.passwords import NO_PASSWORD, Passwords
 from asyncchat.server.pipeline import Pipeline
+from asyncchat.server.services import Services, now_ms
 from asyncchat.server.writers import Writers
 from asyncchat.storage.storage import Storage
 from asyncchat.vocabulary import queries

@@ -6,9 +6,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 from asyncchat.core.chat import Chat
-from asyncchat.server.connection import now_ms
 from asyncchat.server.doorway import Doorway
 from asyncchat.server.pipeline import Pipeline
+from asyncchat.server.services import now_ms
 from asyncchat.storage.storage import Storage
 from asyncchat.vocabulary.errors import StorageError
 

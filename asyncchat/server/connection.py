@@ -2,21 +2,18 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, assert_never
 
-from asyncchat.core.chat import Chat
-from asyncchat.core.limits import Limits
 from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply, answer
 from asyncchat.core.session import Phase, Session
 from asyncchat.server.pace import Pace
-from asyncchat.server.pipeline import Pipeline, Ticket
-from asyncchat.server.writers import ClientWriter, Writers
+from asyncchat.server.pipeline import Ticket
+from asyncchat.server.services import Services, now_ms
+from asyncchat.server.writers import ClientWriter
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ChatError, Refused, StorageError
 from asyncchat.vocabulary.printable import printable
-from asyncchat.vocabulary.queries import Query
 from asyncchat.vocabulary.terms import Code, Id
 from asyncchat.wire.dialect import Dialect, Problem
 
@@ -37,46 +34,19 @@ TALK: frozenset[type] = frozenset(commands.Talk.__args__)
 """The commands that do not wait for one another."""
 
 
-class Services:
-    """What all connections of a server share. ``answer`` looks up what a command from an address asks for."""
-
-    __slots__ = ("answer", "chat", "pipeline", "writers")
-
-    def __init__(
-        self,
-        chat: Chat,
-        pipeline: Pipeline,
-        writers: Writers,
-        answer: Callable[[Query, str], Awaitable[Any]],
-    ) -> None:
-        self.chat = chat
-        self.pipeline = pipeline
-        self.writers = writers
-        self.answer = answer
-
-    @property
-    def limits_in_force(self) -> Limits:
-        """The limits as they are now."""
-        return self.chat.house.limits
-
-
-def now_ms() -> int:
-    """Unix time in milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
 class Connection:
     """One client that has shown which dialect it speaks.
 
     ``heard``: when (the loop's time) the read that is under way began; ``reading``: it is being read, and not made to
     wait; ``partial_since``: when the line began that is not complete yet; ``pinged``: it was asked
     whether it is there; ``unread``: bytes that it had not taken at the last look, if it lags. ``in_flight``: its
-    records on their way through the log. ``leaving``: why the connection is being closed, or None.
+    records on their way through the log. ``leaving``: why the connection is being closed, or None. ``_received``: the
+    ``seq`` up to which it surely got what it was told; ``_lost``: the end of its stream says nothing about that.
     """
 
     __slots__ = (
-        "_abort", "_dialect", "_idle", "_pace", "_reader", "_services", "heard", "in_flight", "leaving",
-        "partial_since", "pinged", "reading", "session", "since", "unread", "writer",
+        "_abort", "_dialect", "_idle", "_lost", "_pace", "_reader", "_received", "_services", "heard", "in_flight",
+        "leaving", "partial_since", "pinged", "reading", "session", "since", "unread", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +63,8 @@ class Connection:
         self._reader = reader
         self._abort: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
+        self._lost = False
+        self._received = services.chat.house.seq
         self.since = self.heard = asyncio.get_running_loop().time()
         paced = limits.rate and limits.burst and not session.inside
         self._pace = Pace(limits, self.heard) if paced else None
@@ -153,6 +125,9 @@ class Connection:
 
     def _hear(self, data: bytes) -> bytes:
         self.reading = self.pinged = False
+        if data or not (self._lost or self.writer.unsent):
+            # Who still speaks, or hangs up, has got what was sent before: a word that takes longer than ours is rare.
+            self._received = self._services.chat.house.seq
         return data
 
     async def _end(self, reason: str) -> None:
@@ -160,7 +135,8 @@ class Connection:
         try:
             await self._settled()
             if self.session.phase is not Phase.OVER:
-                await self._settle(self._services.chat.vanish(self.session, now_ms(), reason), None)
+                received = min(self._received, self.writer.lagging_since or self._received)
+                await self._settle(self._services.chat.vanish(self.session, now_ms(), reason, received), None)
         except ChatError as error:
             log.warning("a session ended with an error: %s", error)
 
@@ -342,4 +318,14 @@ class Connection:
             self._services.writers.flush_replies()
             self.writer.transport.close()
             if limit := self._services.limits_in_force.flush_seconds:
-                self._abort = asyncio.get_running_loop().call_later(limit, self.writer.transport.abort)
+                self._abort = asyncio.get_running_loop().call_later(limit, self.abort)
+
+    def drop(self, event: events.Event, reason: str) -> None:
+        """The same, for a client that may be gone: what it was told since it was heard last may be lost."""
+        self._lost = True
+        self.close(event, reason)
+
+    def abort(self) -> None:
+        """End the connection at once, whatever waits to be sent."""
+        self._lost = True
+        self.writer.transport.abort()

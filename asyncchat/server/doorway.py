@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from asyncchat.core.session import Session
-from asyncchat.server.connection import READ_SIZE, Connection, Services, now_ms
+from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.deadlines import overdue
 from asyncchat.server.keepalive import keep_alive
+from asyncchat.server.services import Services, now_ms
 from asyncchat.server.tls import HandshakeFailed, shake_hands
 from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.events import Bye
@@ -194,7 +195,7 @@ class Doorway:
                 # Who was silent may have been asleep, a laptop or a program that was stopped: it may come back.
                 known = connection.session.person is not None
                 bye = Bye(code=Code.UNAVAILABLE, reason=reason, reconnect=0.0 if known else None)
-                connection.close(bye, reason)
+                connection.drop(bye, reason)
 
     def close(self, bye: Callable[[], Bye], reason: str) -> None:
         """Let nobody in any more, and say goodbye to everyone."""
@@ -211,7 +212,7 @@ class Doorway:
     def abort(self) -> None:
         """End all connections, whatever waits to be sent."""
         for connection in list(self.connections):
-            connection.writer.transport.abort()
+            connection.abort()
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from typing import assert_never
 
 from asyncchat.core.operator import announce, create_account, operator_session, reset_password, set_administrator
 from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply, answer
-from asyncchat.server.connection import Services, now_ms
 from asyncchat.server.pipeline import Ticket
+from asyncchat.server.services import Services, now_ms
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Event, Result
 

@@ -47,6 +47,11 @@ class ClientWriter:
             # The transport pauses its protocol above `high`, which is what `drain` waits for.
             self.transport.set_write_buffer_limits(high=buffer, low=buffer // 4)
 
+    @property
+    def unsent(self) -> bool:
+        """Something waits that the system has not taken yet."""
+        return bool(self.pending or self.transport.get_write_buffer_size())
+
 
 class Writers:
     """All clients' writers; ``seq()`` tells the last ``seq`` applied."""
