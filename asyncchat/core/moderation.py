@@ -8,7 +8,7 @@ from msgspec import structs
 from asyncchat.core import permissions
 from asyncchat.core.bans import Bans, any_in, is_meant_as_address, parse_network
 from asyncchat.core.house import House, echoed
-from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell, done
+from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
@@ -123,12 +123,12 @@ def ban(house: House, session: Session, person: Person, command: commands.Ban, n
             put.append(records.RoleSet(time=now, room=room.id, person=banned.id, role=Role.MEMBER, by=person.id))
         # Though they are neither invited nor in: they may be on the way in.
         put += [_uninvited(room, banned, person, now), _out(room, banned, person, now, reason)]
+    if not target.address:
+        return Append(tuple(put))
 
-    def in_force(seqs: Sequence[int]) -> Outcome:
-        # From now on nobody comes in from that address: those who are in by now are all.
-        out = tuple(_all_from(house, room, target, person, now, reason))
-        answer = done(command.id, seq=seqs[-1])
-        return Append(out, then=lambda _: answer) if out else answer
+    def in_force(_: Sequence[int]) -> Outcome:
+        # From now on nobody comes in from that address: those who are in by now are all, and there may be none.
+        return Append((*_all_from(house, room, target, person, now, reason), records.Fence(time=now)))
 
     return Append(tuple(put), then=in_force)
 
@@ -137,8 +137,6 @@ def _all_from(
     house: House, room: Room, target: _Target, by: Person, now: int, reason: str | None
 ) -> Iterable[records.Record]:
     """Those in the room whom a ban of an address puts out: they are below the one who bans."""
-    if not target.address:
-        return
     mine = permissions.role(house, by, room).rank
     for member in room.members:
         addresses = (session.address for session in member.sessions)

@@ -50,9 +50,9 @@ NOTHING = Reply()
 """Done, and nothing to say."""
 
 
-def done(id: Id | None, code: Code = Code.OK, seq: int | None = None) -> Reply:
-    """Done: said to those who gave their command an ``id``. ``seq``: that of its last record, if there was one."""
-    return NOTHING if id is None else Reply((Ok(id=id, code=code, seq=seq),))
+def done(id: Id | None, code: Code = Code.OK) -> Reply:
+    """Done without a kept record: said to those who gave their command an ``id``."""
+    return NOTHING if id is None else Reply((Ok(id=id, code=code),))
 
 
 def answer(append: Append, id: Id | None, seqs: Sequence[int]) -> Ok:

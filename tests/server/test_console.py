@@ -141,6 +141,7 @@ async def test_ban_and_unban(desk: Desk, alice: Native, bob: Native) -> None:
     async with await Native.open(desk.server, token=bob.welcome.token) as again:
         assert again.welcome.name == "bob"
     assert await desk.type("ban #lobby alice") == ["* done"]
+    assert await desk.type("ban #lobby 192.0.2.1") == ["* done"]
     assert (await desk.type("bans #lobby"))[0].startswith("  alice: banned")
 
 
