@@ -42,8 +42,8 @@ class ChatClient(Methods):
     """A logged-in client. Made by `connect`; to be closed with `aclose` or ``async with``.
 
     Iterate over it for all events, in the order of the log; it goes on across reconnects, with nothing twice
-    and nothing missing, and raises `ConnectionLost` (or the `Refused` of a login) when it is over, after all
-    that had come. It may be iterated again; by one task at a time.
+    and nothing missing. After all that had come it ends quietly when you closed it, else with `ConnectionLost` (or the
+    `Refused` of a login). It may be iterated again; by one task at a time.
 
     A task of its own reads and never waits for the application, so methods may be called from within the
     iteration, and work without any iteration: what does not fit into the queue is fetched from the server's
