@@ -43,6 +43,9 @@ _decode_bare_id = msgspec.json.Decoder(CommandId).decode
 _ID_AT_START = re.compile(rb'\s*\{\s*(?:"type"\s*:\s*"\w*"\s*,\s*)?"id"\s*:\s*(-?\d{1,19}|"[^"\\]*")\s*[,}]', re.ASCII)
 """The ``id`` of a line that cannot be decoded, if it stands where no quoting can make it something else."""
 
+_HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u)")
+"""An escape that is no character without the one after it, which is not there."""
+
 
 def type_of(line: bytes) -> str | None:
     """The ``type`` of a line, or None if it is no JSON object with one."""
@@ -83,8 +86,15 @@ def explain(line: bytes, error: Exception) -> Problem:
         case RecursionError():
             text = "the JSON is nested too deeply"
         case _:
-            text = f"the line is not JSON: {_lowered(str(error).removeprefix('JSON is malformed: '))}"
+            text = f"the line is not JSON: {_what_is_malformed(line, str(error))}"
     return Problem(Code.MALFORMED, text, id_of(line))
+
+
+def _what_is_malformed(line: bytes, error: str) -> str:
+    """Where the decoder says that the line ends too early, it may have looked for the other half of a pair there."""
+    if error == "Input data was truncated" and _HALF_A_PAIR.search(line):
+        return "half of an escaped utf-16 surrogate pair"
+    return _lowered(error.removeprefix("JSON is malformed: "))
 
 
 def _what_is_invalid(line: bytes, error: str) -> str:
