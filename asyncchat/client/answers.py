@@ -62,7 +62,7 @@ def _members(result: events.Members, renderer: Renderer) -> Iterator[str]:
 
 def _member(member: events.Member, renderer: Renderer) -> str:
     marks = []
-    if isinstance(member.role, Role) and member.role is not Role.MEMBER:
+    if member.role is not None and member.role is not Role.MEMBER:
         marks.append(member.role.value)
     if member.registered:
         marks.append("registered")

@@ -7,7 +7,7 @@ are not kept.
 
 from datetime import datetime
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
 
 from asyncchat.vocabulary.terms import Code, Id, Kind, Role, State, from_rfc3339
 
@@ -282,7 +282,7 @@ class Member(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
 
     name: str
     state: State
-    role: Role | UnsetType = UNSET
+    role: Role | None = None
     registered: bool = False
     away: str | None = None
     read: int | None = None

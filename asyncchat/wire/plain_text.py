@@ -179,7 +179,7 @@ def members(result: events.Members, most: int | None = None) -> list[str]:
 
 def _member(member: events.Member) -> str:
     about: list[str] = []
-    if isinstance(member.role, Role) and member.role is not Role.MEMBER:
+    if member.role is not None and member.role is not Role.MEMBER:
         about.append(member.role)
     if member.state is State.AWAY:
         about.append(f"away{_because(member.away)}")

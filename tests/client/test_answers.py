@@ -3,7 +3,6 @@
 from datetime import UTC
 
 import pytest
-from msgspec import UNSET
 
 from asyncchat.client.answers import answer_lines
 from asyncchat.client.paint import Painter
@@ -36,7 +35,7 @@ def test_members() -> None:
     members = [
         events.Member(name="bob", state=State.ONLINE, role=Role.OWNER, registered=True),
         events.Member(name="eve", state=State.AWAY, role=Role.MEMBER, away="lunch\x9b"),
-        events.Member(name="carl", state=State.OFFLINE, role=UNSET),
+        events.Member(name="carl", state=State.OFFLINE),
     ]
     assert lines(events.Members(room="#lobby", topic="T", members=members)) == [
         "-- 3 in #lobby",
