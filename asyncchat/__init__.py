@@ -9,8 +9,8 @@ Events are in `asyncchat.events`, commands in `asyncchat.commands`.
 from asyncchat import commands, events
 from asyncchat._version import __version__
 from asyncchat.client import Backoff, ChatClient, ConnectionState, Cursor, Resumed, TokenStore, connect
-from asyncchat.core.house import Settings
 from asyncchat.core.limits import Limits
+from asyncchat.core.settings import Settings
 from asyncchat.server import Account, ChatServer, Operator, Stats, serve
 from asyncchat.vocabulary.errors import ChatError, ConnectionLost, DatabaseInUse, ProtocolError, Refused, StorageError
 from asyncchat.vocabulary.terms import Code, Kind, Role, State

@@ -21,9 +21,10 @@ from asyncchat.core import (
     talking,
     upkeep,
 )
-from asyncchat.core.house import House, Settings
+from asyncchat.core.house import House
 from asyncchat.core.outcomes import NOTHING, Effect, Outcome, Reply
 from asyncchat.core.session import Session
+from asyncchat.core.settings import Settings
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code

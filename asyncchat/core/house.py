@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Collection, Iterable
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from asyncchat.core.bans import Bans
 from asyncchat.core.changes import Changes
-from asyncchat.core.limits import Failures, Limits
+from asyncchat.core.failures import Failures
 from asyncchat.core.people import People, Person
 from asyncchat.core.rooms import Room, Rooms
 from asyncchat.core.session import Session
+from asyncchat.core.settings import Settings
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import BadName, Name, RoomName, look_alike_keys, parse_room_name, parse_user_name
 from asyncchat.vocabulary.records import NOBODY
@@ -20,31 +21,6 @@ LONGEST_NAME = 256
 
 ECHOED = 80
 """Characters of what somebody typed that an error gives back."""
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """What the operator decides about the rules.
-
-    ``guests``: anyone may take a free name. ``founding``: who opens rooms: "everyone", "registered" people or
-    "administrators"; they alone find out by joining that a name is taken by a private room. ``registration``: "open",
-    "invitation" or "closed". ``invitations``: the words that let register, each once. ``server_password``: everybody
-    has to say it at login. ``insecure_passwords``: passwords may travel unencrypted from anywhere. ``administrators``:
-    registered names that have all rights; as long as such a name is not registered, it is taken and registered from the
-    server's own machine only, lest a stranger is first.
-    """
-
-    name: str = "asyncchat"
-    version: str = ""
-    motd: str | None = None
-    default_room: str = "#lobby"
-    guests: bool = True
-    founding: str = "everyone"
-    registration: str = "open"
-    invitations: frozenset[str] = frozenset()
-    server_password: str | None = None
-    insecure_passwords: bool = False
-    administrators: frozenset[str] = frozenset()
-    limits: Limits = Limits()
 
 
 class House:

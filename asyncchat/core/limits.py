@@ -4,17 +4,23 @@ The names are those of ``--limit NAME=VALUE``, of the configuration file's ``[li
 the documents.
 """
 
-import math
-from ipaddress import ip_network
-
 from msgspec import Struct, structs
 
-from asyncchat.vocabulary.errors import Refused
-from asyncchat.vocabulary.terms import Code
+LARGEST = 2**53 - 1
+"""Of any limit: clients are told the limits, and larger numbers are not exact in JSON everywhere (RFC 8259, 6)."""
+
+
+class BadSetting(ValueError):  # noqa: N818 - named for what it is about
+    """A setting that means nothing: ``setting`` names it, ``why`` is for people."""
+
+    def __init__(self, setting: str, why: str) -> None:
+        super().__init__(f"{setting}: {why}")
+        self.setting = setting
+        self.why = why
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """The limits in force."""
+    """The limits in force. Raises `BadSetting` for what is no number, below 0, or a fraction of what is counted."""
 
     line: int = 65_536
     """Bytes of a line: what one client may make the server hold before a command is complete."""
@@ -81,8 +87,20 @@ class Limits(Struct, frozen=True, kw_only=True):
     flush_seconds: float = 4.0
     """At shutdown, for the last bytes to everyone: the end comes within 5 s."""
 
+    def __post_init__(self) -> None:
+        for name, is_counted in _COUNTED.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise BadSetting(f"limits.{name}", f"a number is expected, not {value!r}")
+            if not 0 <= value <= LARGEST:  # nor is what is no number, and it may be too long to be shown
+                raise BadSetting(f"limits.{name}", f"a number from 0 to {LARGEST} is expected; 0 is unlimited")
+            if is_counted and isinstance(value, float):
+                raise BadSetting(f"limits.{name}", f"a whole number is expected, not {value}")
 
-LIMIT_NAMES = tuple(field.name for field in structs.fields(Limits))
+
+_COUNTED = {field.name: field.type is int for field in structs.fields(Limits)}
+
+LIMIT_NAMES = tuple(_COUNTED)
 """The limits' names, in the order of the documents."""
 
 
@@ -104,83 +122,3 @@ class TokenBucket:
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - count
         self._at = now
         return 0.0 if self._tokens >= 0 else -self._tokens / self._rate
-
-
-FAILING_ADDRESSES = 10_000
-"""Addresses whose wrong passwords are counted; the oldest is forgotten first."""
-
-FAILING_NAMES = 32
-"""Names under which the wrong passwords of one address are told apart; those for further ones count together."""
-
-LONGEST_WAIT = 300_000
-"""Milliseconds that an address waits at most after wrong passwords: it slows guessing, and locks nobody out."""
-
-FORGIVEN_AFTER = 3_600_000
-"""Milliseconds after which the last wrong password of an address is forgotten, and all before it."""
-
-
-class _Failing:
-    """One address: how many wrong passwords for what, when the last one came, and until when it waits (Unix ms)."""
-
-    __slots__ = ("at", "counts", "until")
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self.at = self.until = 0
-
-
-class Failures:
-    """Wrong passwords by address; the addresses of an IPv6 /64 are one, since one household has them all.
-
-    The first *free* ones cost nothing; each further one doubles the wait, from 1 s on. *free* 0: nobody waits.
-    """
-
-    def __init__(self, free: int) -> None:
-        self.free = free
-        self._by_address: dict[str, _Failing] = {}
-
-    def check(self, address: str, now: int) -> None:
-        """Raise `Refused` 429 while an address has to wait; *now* is Unix milliseconds."""
-        failing = self._by_address.get(household(address))
-        if failing is not None and now < failing.until:
-            wait = (failing.until - now) / 1000
-            raise Refused(Code.TOO_FAST, f"too many wrong passwords: try again in {math.ceil(wait)} s", wait=wait)
-
-    def lately(self, address: str, now: int) -> int:
-        """How many wrong passwords are held against this address."""
-        failing = self._by_address.get(household(address))
-        return sum(failing.counts.values()) if failing is not None and now - failing.at <= FORGIVEN_AFTER else 0
-
-    def count(self, address: str, what: str, now: int) -> None:
-        """One more wrong password from this address, for *what*: the key of a name or of a room."""
-        if not self.free:
-            return
-        address = household(address)
-        failing = self._by_address.pop(address, None)
-        if failing is None or now - failing.at > FORGIVEN_AFTER:
-            failing = _Failing()
-        counts = failing.counts
-        if what not in counts and len(counts) >= FAILING_NAMES:
-            what = ""
-        counts[what] = counts.get(what, 0) + 1
-        beyond = sum(counts.values()) - self.free
-        failing.at = now
-        failing.until = now + min(1000 << min(beyond - 1, 20), LONGEST_WAIT) if beyond > 0 else 0
-        self._by_address[address] = failing
-        if len(self._by_address) > FAILING_ADDRESSES:
-            del self._by_address[next(iter(self._by_address))]
-
-    def forget(self, address: str, what: str) -> None:
-        """A right password: the wrong ones before it were slips.
-
-        Only those for the same name: who has an account of their own must not buy guesses at others with it.
-        """
-        address = household(address)
-        failing = self._by_address.get(address)
-        if failing is not None and failing.counts.pop(what, 0) and not failing.counts:
-            del self._by_address[address]
-
-
-def household(address: str) -> str:
-    """What counts as one address: an IPv4 address, or a /64 of IPv6."""
-    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address

@@ -1,7 +1,7 @@
 """The server: `ChatServer` and `serve` for asyncio apps, ``python -m asyncchat.server`` for everyone else."""
 
-from asyncchat.core.house import Settings
 from asyncchat.core.limits import Limits
+from asyncchat.core.settings import Settings
 from asyncchat.server.app import ChatServer, serve
 from asyncchat.server.operator import Account, Operator, Stats
 

@@ -17,8 +17,8 @@ from msgspec import structs
 
 from asyncchat._version import __version__
 from asyncchat.core.chat import Chat
-from asyncchat.core.house import Settings
-from asyncchat.core.limits import household
+from asyncchat.core.failures import household
+from asyncchat.core.settings import Settings
 from asyncchat.server.caretaker import Caretaker
 from asyncchat.server.doorway import Doorway
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen

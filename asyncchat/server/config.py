@@ -8,22 +8,11 @@ from typing import Any
 
 from msgspec import structs
 
-from asyncchat.core.house import Settings
-from asyncchat.core.limits import Limits
+from asyncchat.core.limits import LIMIT_NAMES, BadSetting, Limits
+from asyncchat.core.settings import Settings
 from asyncchat.server.app import DEFAULT_LISTEN, MEMORY
 from asyncchat.server.options import BY_NAME, EXAMPLE_LIMIT, OPTIONS, Option
 from asyncchat.vocabulary.addresses import parse_address
-from asyncchat.vocabulary.names import BadName, parse_room_name, parse_user_name
-from asyncchat.vocabulary.printable import printable
-
-MOTD_BYTES = 16_384
-"""Of the message of the day: it travels with every login, in one line."""
-
-SERVER_NAME = 64
-"""Characters of the server's name: it stands in lines of text, and in every IRC reply."""
-
-LARGEST_LIMIT = 2**53 - 1
-"""Of any limit: clients are told the limits, and larger numbers are not exact in JSON everywhere (RFC 8259, 6)."""
 
 FIXED_LIMITS = ("hashes",)
 """Limits that only a restart changes; the others count from a reload on."""
@@ -51,7 +40,7 @@ class Config:
 
 def configure(
     file: Mapping[str, object],
-    flags: Mapping[str, object],
+    flags: Mapping[str, Any],
     *,
     folder: Path,
     data: Path,
@@ -70,25 +59,29 @@ def configure(
     if flags.get("server_password_file") is not None:
         values.pop("server_password", None)
     secret = _password(values, read)
-    return Config(
-        listen=_addresses(values, inherited),
-        data=values.get("data", data),
-        tls_cert=values.get("tls_cert"),
-        tls_key=values.get("tls_key"),
-        log_level=values.get("log_level", "INFO"),
-        settings=Settings(
-            name=_server_name(values.get("name", "asyncchat")),
+    try:
+        settings = Settings(
+            name=values.get("name", "asyncchat"),
             motd=_motd(values.get("motd"), read),
-            default_room=_room(values.get("default_room", "#lobby")),
+            default_room=values.get("default_room", "#lobby"),
             guests=values.get("guests", True),
             founding=values.get("founding", "everyone"),
             registration=values.get("registration", "open"),
             invitations=frozenset(values.get("invitations", ())),
             server_password=secret,
             insecure_passwords=values.get("insecure_passwords", False),
-            administrators=_people(values.get("administrators", ())),
+            administrators=frozenset(values.get("administrators", ())),
             limits=values["limits"],
-        ),
+        )
+    except BadSetting as error:
+        raise ConfigError(error.setting, error.why) from None
+    return Config(
+        listen=_addresses(values, inherited),
+        data=values.get("data", data),
+        tls_cert=values.get("tls_cert"),
+        tls_key=values.get("tls_key"),
+        log_level=values.get("log_level", "INFO"),
+        settings=settings,
     )
 
 
@@ -159,31 +152,27 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
-def _limits(table: object, flags: object) -> Limits:
+def _limits(table: object, flags: Iterable[str] | None) -> Limits:
     if not isinstance(table, dict):
         raise ConfigError("limits", "a table is expected: [limits]")
-    changes = {name: _limit(f"limits.{name}", name, value) for name, value in table.items()}
-    for text in flags or ():  # type: ignore[attr-defined]
-        name, equals, value = text.partition("=")
+    limits = Limits()
+    for name, value in table.items():
+        limits = _with_limit(limits, f"limits.{name}", name, value)
+    for text in flags or ():
+        name, equals, number = text.partition("=")
         if not equals:
             raise ConfigError("limit", f"write NAME=VALUE, as in {EXAMPLE_LIMIT}=8192, not {text!r}")
-        changes[name] = _limit(f"limit {name}", name, _number(f"limit {name}", value))
-    return structs.replace(Limits(), **changes)
+        limits = _with_limit(limits, f"limit {name}", name, _number(f"limit {name}", number))
+    return limits
 
 
-def _limit(setting: str, name: str, value: object) -> int | float:
-    kinds = {field.name: field.type for field in structs.fields(Limits)}
-    if name not in kinds:
-        raise ConfigError(setting, f"there is no such limit{_nearest(name, kinds)}")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(setting, f"a number is expected, not {value!r}")
-    if not 0 <= value <= LARGEST_LIMIT:  # nor is what is no number, and it may be too long to be shown
-        raise ConfigError(setting, f"a number from 0 to {LARGEST_LIMIT} is expected; 0 is unlimited")
-    if kinds[name] is float:
-        return float(value)
-    if isinstance(value, float):
-        raise ConfigError(setting, f"a whole number is expected, not {value}")
-    return value
+def _with_limit(limits: Limits, setting: str, name: str, value: Any) -> Limits:
+    if name not in LIMIT_NAMES:
+        raise ConfigError(setting, f"there is no such limit{_nearest(name, LIMIT_NAMES)}")
+    try:
+        return structs.replace(limits, **{name: value})
+    except BadSetting as error:
+        raise ConfigError(setting, error.why) from None
 
 
 def _number(setting: str, text: str) -> int | float:
@@ -233,10 +222,7 @@ def _password(values: Mapping[str, Any], read: Callable[[Path], str]) -> str | N
 def _motd(path: Path | None, read: Callable[[Path], str]) -> str | None:
     if path is None:
         return None
-    text = _read("motd", path, read).rstrip()
-    if len(text.encode()) > MOTD_BYTES:
-        raise ConfigError("motd", f"{path} has more than {MOTD_BYTES} bytes")
-    return text or None
+    return _read("motd", path, read).rstrip() or None
 
 
 def _read(setting: str, path: Path, read: Callable[[Path], str]) -> str:
@@ -246,25 +232,3 @@ def _read(setting: str, path: Path, read: Callable[[Path], str]) -> str:
         raise ConfigError(setting, f"cannot read {path}: {error.strerror}") from None
     except UnicodeError:
         raise ConfigError(setting, f"{path} is no UTF-8 text") from None
-
-
-def _server_name(text: str) -> str:
-    if not text.strip() or len(text) > SERVER_NAME or printable(text) != text:
-        raise ConfigError("name", f"a name of 1 to {SERVER_NAME} printable characters is expected")
-    return text
-
-
-def _room(text: str) -> str:
-    try:
-        return parse_room_name(text, 0).text  # its limit is for those that people make
-    except BadName as error:
-        raise ConfigError("default_room", f"{text!r} is no room: {error}") from None
-
-
-def _people(names: Iterable[str]) -> frozenset[str]:
-    for name in names:
-        try:
-            parse_user_name(name, 0)  # registered before, under whatever limit
-        except BadName as error:
-            raise ConfigError("administrators", f"{name!r} is no name: {error}") from None
-    return frozenset(names)

@@ -2,15 +2,14 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from asyncchat.core.limits import LIMIT_NAMES
+from asyncchat.core.settings import Founding, Registration
 
 Kind = Literal["text", "path", "switch", "texts", "limits"]
 """What a setting takes: a text, a path, true or false, several texts, or a table of numbers."""
 
-REGISTRATION = ("open", "invitation", "closed")
-FOUNDING = ("everyone", "registered", "administrators")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 EXAMPLE_LIMIT = LIMIT_NAMES[1]
@@ -48,9 +47,10 @@ OPTIONS = (
         "default_room", "text", "the room that everyone enters (default #lobby)", "--default-room", "ROOM"
     ),
     Option("guests", "switch", "let people in under a free name (default: yes)", "--guests"),
-    Option("founding", "text", "who may open a room (default everyone)", "--founding", choices=FOUNDING),
+    Option("founding", "text", "who may open a room (default everyone)", "--founding", choices=get_args(Founding)),
     Option(
-        "registration", "text", "who may make an account (default open)", "--registration", choices=REGISTRATION
+        "registration", "text", "who may make an account (default open)", "--registration",
+        choices=get_args(Registration),
     ),
     Option(
         "invitations", "texts", "a word that lets register once, with --registration invitation (repeatable)",

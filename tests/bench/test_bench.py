@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from asyncchat import ChatServer, Limits
-from asyncchat.core.house import Settings
+from asyncchat.core.settings import Settings
 from tests.bench.faulty import Fault, Server, drop, duplicate, faultless, serve, swap
 from tests.programs import python, running
 

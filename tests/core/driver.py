@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from asyncchat.core.chat import Chat
-from asyncchat.core.house import House, Settings
+from asyncchat.core.house import House
 from asyncchat.core.limits import Limits
 from asyncchat.core.outcomes import Append, Ask, Close, Effect, Outcome, Part, Reply, Tell, answer
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
+from asyncchat.core.settings import Settings
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import ChatError, NotStored, Refused
 from asyncchat.vocabulary.records import Kept

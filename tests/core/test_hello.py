@@ -2,7 +2,7 @@
 
 import pytest
 
-from asyncchat.core.limits import FORGIVEN_AFTER
+from asyncchat.core.failures import FORGIVEN_AFTER
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.commands import Hello
 from asyncchat.vocabulary.terms import Code

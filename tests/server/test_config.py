@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from asyncchat.core.house import Settings
 from asyncchat.core.limits import LIMIT_NAMES, Limits
+from asyncchat.core.settings import Settings
 from asyncchat.server.config import Config, ConfigError, configure, fixed_changes
 from asyncchat.server.options import BY_NAME, OPTIONS, parser
 
@@ -205,7 +205,7 @@ def test_names_of_the_operators_own_may_be_as_long_as_they_like() -> None:
 
 
 def test_a_message_of_the_day_has_its_limit() -> None:
-    with pytest.raises(ConfigError, match=r"motd: .* more than 16384 bytes"):
+    with pytest.raises(ConfigError, match=r"motd: more than 16384 bytes"):
         configured({"motd": "x"}, read=lambda _: "é" * 8193)
 
 

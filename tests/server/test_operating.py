@@ -8,8 +8,8 @@ import pytest
 from msgspec import structs
 
 from asyncchat.core import upkeep
-from asyncchat.core.house import Settings
 from asyncchat.core.limits import LIMIT_NAMES, Limits
+from asyncchat.core.settings import Settings
 from asyncchat.server import admin, outlet
 from asyncchat.server.config import Config, configure
 from asyncchat.server.console import ENTRIES, FOR_ALL, SHARED
