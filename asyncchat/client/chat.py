@@ -156,30 +156,28 @@ class ChatClient(Methods):
         `requests.SENT_AGAIN` for the commands to which that does not apply) when it was cut before the reply.
         """
         result = await self._reply_to(self._requests.add(command))
-        if isinstance(result, events.Ok) and result.token is not None:
-            # Another password made all tokens void but this one.
-            self._login.token = result.token
-            await self._keep_token()
+        await self._remember(command, result)
         return result
+
+    async def _remember(self, command: Command, result: Result) -> None:
+        """What was done may be needed at the next login, here or in another program."""
+        match command:
+            case commands.Join(room=room, password=str(password)):
+                self._login.remember_password(room, password)
+            case commands.Nick():
+                await self._keep_token()
+            case _ if isinstance(result, events.Ok) and result.token is not None:
+                # Another password made all tokens void but this one.
+                self._login.token = result.token
+                await self._keep_token()
+            case _:
+                pass
 
     def typing(self, to: str, *, active: bool = True) -> None:
         """Let a room or a person know that you are typing; lost when there is no connection."""
         link = self._upkeep.link
         if link is not None:
             link.send(commands.Typing(to=to, active=active))
-
-    async def join(self, room: str, password: str | None = None) -> events.Ok:
-        """Enter a room; it is created, and yours, if it did not exist. The password is remembered for reconnects."""
-        result = await super().join(room, password)
-        if password is not None:
-            self._login.remember_password(room, password)
-        return result
-
-    async def nick(self, name: str) -> events.Ok:
-        """Take another name."""
-        result = await super().nick(name)
-        await self._keep_token()
-        return result
 
     async def _reply_to(self, pending: Pending) -> Result:
         try:

@@ -55,7 +55,7 @@ class Methods(ABC):
     # --- rooms ------------------------------------------------------------------------------------------------------
 
     async def join(self, room: str, password: str | None = None) -> events.Ok:
-        """Enter a room; it is created, and yours, if it did not exist."""
+        """Enter a room; it is created, and yours, if it did not exist. The password is remembered for reconnects."""
         return await self._ask(commands.Join(room=room, password=password), events.Ok)
 
     async def leave(self, room: str, reason: str | None = None) -> events.Ok:

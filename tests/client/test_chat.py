@@ -1,7 +1,7 @@
 """The client against a server that does as told: replies, order, cuts, and the way back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import pytest
@@ -516,7 +516,12 @@ async def test_rooms_are_entered_again_and_those_left_are_not(server: ScriptedSe
         assert (hello.name, hello.token, hello.rooms) == (None, "secret-token", ["#three"])
 
 
-async def test_a_room_with_a_password_is_entered_again_and_nothing_of_it_is_missed(server: ScriptedServer) -> None:
+@pytest.mark.parametrize(
+    "ask", [lambda chat: chat.join("#secret", "pw"), lambda chat: chat.request(commands.Join("#secret", password="pw"))]
+)
+async def test_a_room_with_a_password_is_entered_again_and_nothing_of_it_is_missed(
+    server: ScriptedServer, ask: Callable[[ChatClient], Awaitable[object]]
+) -> None:
     def only_the_lobby(peer: Peer, hello: commands.Hello) -> None:
         peer.name = "alice"
         peer.tell(structs.replace(server.welcome(hello), rooms=["#lobby"]))
@@ -526,7 +531,7 @@ async def test_a_room_with_a_password_is_entered_again_and_nothing_of_it_is_miss
         server.answer(peer, join)
 
     async with to(server) as chat:
-        await chat.join("#secret", "pw")
+        await ask(chat)
         await until(chat, events.Joined)
         server.take_over(commands.Hello, only_the_lobby)
         server.take_over(commands.Join, late)

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -205,14 +205,17 @@ async def test_a_kept_token_that_is_void_gives_way_to_a_new_guest(server: Script
     assert store.load(f"localhost:{server.port}", "alice") == "token 0"
 
 
-async def test_a_new_name_has_the_token_as_well(server: ScriptedServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ask", [lambda chat: chat.nick("alicia"), lambda chat: chat.request(commands.Nick("alicia"))])
+async def test_a_new_name_has_the_token_as_well(
+    server: ScriptedServer, tmp_path: Path, ask: Callable[[ChatClient], Awaitable[object]]
+) -> None:
     def nick(peer: Peer, command: commands.Nick) -> None:
         peer.tell(events.Renamed(name="alice", to=command.name), events.Ok(id=command.id, code=Code.OK))
 
     server.take_over(commands.Nick, nick)
     store = TokenStore(tmp_path)
     async with connect(server.address, name="alice", token_store=store) as chat:
-        await chat.nick("alicia")
+        await ask(chat)
         assert store.load(f"localhost:{server.port}", "alicia") == chat.token
 
 
