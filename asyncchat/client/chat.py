@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
+from msgspec import structs
+
 from asyncchat.client.backoff import Backoff
 from asyncchat.client.entrance import Entrance
 from asyncchat.client.filling import rooms_left, with_room
@@ -141,8 +143,7 @@ class ChatClient(Methods):
         ``nonce``: it is kept once. Pass a *nonce* of your own to be able to do so yourself, in another
         process even.
         """
-        nonce = nonce or secrets.token_urlsafe(NONCE_BYTES)
-        command = commands.Say(to=to, text=text, kind=kind, reply_to=reply_to, nonce=nonce)
+        command = commands.Say(to=to, text=text, kind=kind, reply_to=reply_to, nonce=nonce or _new_nonce())
         pending = self._requests.add(command)
         result = await self._reply_to(pending)
         if not isinstance(result, events.Ok) or result.seq is None:
@@ -155,6 +156,8 @@ class ChatClient(Methods):
         Raises `Refused`; `ConnectionLost` when there is no connection any more and will be none, or (see
         `requests.SENT_AGAIN` for the commands to which that does not apply) when it was cut before the reply.
         """
+        if isinstance(command, commands.Say) and command.nonce is None:
+            command = structs.replace(command, nonce=_new_nonce())  # it may have to be sent again
         result = await self._reply_to(self._requests.add(command))
         await self._remember(command, result)
         return result
@@ -326,3 +329,7 @@ class ChatClient(Methods):
     async def _keep_token(self) -> None:
         if self._on_login is not None and self._login.token is not None and self._login.name is not None:
             await self._on_login(self._login.name, self._login.token)
+
+
+def _new_nonce() -> str:
+    return secrets.token_urlsafe(NONCE_BYTES)

@@ -416,6 +416,18 @@ async def test_messages_without_an_acknowledgement_are_sent_again_with_their_non
     assert [kept.text for kept in server.log] == ["one", "two", "three"]
 
 
+async def test_a_message_sent_as_a_command_is_kept_once_as_well(server: ScriptedServer) -> None:
+    server.take_over(commands.Say, lambda peer, say: None)
+    async with to(server) as chat:
+        asked = asyncio.create_task(chat.request(commands.Say("#lobby", "once")))
+        await server.wait_for(commands.Say)
+        server.take_over(commands.Say, None)
+        server.cut()
+        assert isinstance(await asked, events.Ok)
+    first, second = server.all(commands.Say)
+    assert first.nonce == second.nonce is not None
+
+
 async def test_what_cannot_be_done_twice_says_that_nobody_knows(server: ScriptedServer) -> None:
     server.take_over(commands.Kick, lambda peer, _: None)
     server.take_over(commands.Whois, lambda peer, _: None)
