@@ -2,8 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -20,8 +20,8 @@ from asyncchat.wire.slash_arguments import Usage as Usage
 class SlashCommand:
     """A line of the table: all its names, how it is used, what it does in a line, and how it is parsed.
 
-    ``client_only``: it needs a program at the person's end, so that it is not there in the plain dialect. ``recalls``:
-    it is about the last message if it names none.
+    ``client_only``: it needs a program at the person's end, so that it is not there in the plain dialect.
+    ``plain_usage``: how it is used there, if that is less. ``recalls``: it is about the last message if it names none.
     """
 
     names: tuple[str, ...]
@@ -29,6 +29,7 @@ class SlashCommand:
     help: str
     parse: Callable[[Words], Command | tuple[Command, ...] | Action]
     client_only: bool = False
+    plain_usage: str | None = None
     recalls: bool = False
 
     @property
@@ -74,13 +75,12 @@ def _split(line: str) -> tuple[str, str]:
 
 def find(name: str, *, client: bool = False) -> SlashCommand | None:
     """The command of this name, in any case, without its slash."""
-    entry = _BY_NAME.get(name.lower())
-    return None if entry is None or (entry.client_only and not client) else entry
+    return _BY_NAME[client].get(name.lower())
 
 
 def names(*, client: bool = False) -> list[str]:
     """All names, with their slash: what can be completed."""
-    return [f"/{name}" for entry in _available(client) for name in entry.names]
+    return [f"/{name}" for entry in _TABLES[client] for name in entry.names]
 
 
 def help_lines(word: str | None = None, *, client: bool = False) -> list[str]:
@@ -92,7 +92,7 @@ def help_lines(word: str | None = None, *, client: bool = False) -> list[str]:
             return [_unknown(name, client=client)]
         others = ", ".join(f"/{other}" for other in entry.names[1:])
         return [entry.line, f"    {entry.help}", *([f"    also: {others}"] if others else [])]
-    return [*(line for entry in _available(client) for line in _in_columns(entry)), *NOTES]
+    return [*(line for entry in _TABLES[client] for line in _in_columns(entry)), *NOTES]
 
 
 def _in_columns(entry: SlashCommand) -> list[str]:
@@ -111,12 +111,8 @@ NOTES = (
 )
 
 
-def _available(client: bool) -> Iterator[SlashCommand]:
-    return (entry for entry in COMMANDS if client or not entry.client_only)
-
-
 def _unknown(name: str, *, client: bool) -> str:
-    known = [each for entry in _available(client) for each in entry.names]
+    known = [each for entry in _TABLES[client] for each in entry.names]
     near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), known, n=1)
     hint = f"did you mean /{near[0]}?" if near else "/help lists the commands"
     return f"unknown command: /{name[:_LONGEST_NAME]}; {hint}"
@@ -202,7 +198,13 @@ COMMANDS = (
         parsers.set_,
     ),
     SlashCommand(("purge",), "[#ROOM] NAME [DURATION]", "delete what a person said in the last hour", parsers.purge),
-    SlashCommand(("register",), "[PASSWORD|-] [INVITATION]", "make your name yours for good", parsers.register),
+    SlashCommand(
+        ("register",),
+        "[PASSWORD|-] [INVITATION]",
+        "make your name yours for good",
+        parsers.register,
+        plain_usage="PASSWORD [INVITATION]",  # nobody there keeps the token for which it would be
+    ),
     SlashCommand(("passwd",), "[OLD] NEW", "set another password", parsers.passwd),
     SlashCommand(
         ("ignore",), "[NAME]", "see nothing of a person, or list who is ignored", parsers.ignore, client_only=True
@@ -212,5 +214,11 @@ COMMANDS = (
 )
 """All slash commands, in the order of the help."""
 
-_BY_NAME = {name: entry for entry in COMMANDS for name in entry.names}
-_LONGEST_NAME = max(map(len, _BY_NAME)) + 8
+_TABLES = {
+    True: COMMANDS,
+    False: tuple(replace(entry, usage=entry.plain_usage or entry.usage) for entry in COMMANDS if not entry.client_only),
+}
+"""The commands of the console client, and those of the plain dialect."""
+
+_BY_NAME = {client: {name: entry for entry in table for name in entry.names} for client, table in _TABLES.items()}
+_LONGEST_NAME = max(map(len, _BY_NAME[True])) + 8

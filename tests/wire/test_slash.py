@@ -255,3 +255,8 @@ def test_any_line_is_understood_or_explained(line: str, context: Context) -> Non
     if isinstance(found, tuple):
         assert found
         assert all(isinstance(command, Command) for command in found)
+
+
+def test_without_a_client_nobody_is_told_to_register_without_a_password() -> None:
+    assert slash.help_lines("register")[0] == "/register PASSWORD [INVITATION]"
+    assert slash.help_lines("register", client=True)[0] == "/register [PASSWORD|-] [INVITATION]"
