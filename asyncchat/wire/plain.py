@@ -277,8 +277,7 @@ class PlainDialect:
         if not self._welcomed:
             return self._login.refused(event) if event.id == HELLO else [f"! {event.text}", *self._login.asked()]
         self._joining = False
-        again = f" (again in {event.wait:.0f} s)" if event.wait else ""
-        return [f"! {event.text}{again}"]
+        return [f"! {event.text}"]
 
     def _ok(self, event: events.Ok) -> list[str]:
         mark, _, about = str(event.id).partition(" ")

@@ -87,7 +87,7 @@ def talk() -> Talk:
             "* goodbye: shutting down; come back in 4 seconds",
         ),
         (events.Error(code=Code.NOT_FOUND, text="no such user: bob\n* bob joined"), "! no such user: bob␊* bob joined"),
-        (events.Error(code=Code.TOO_FAST, text="too fast", wait=3.0), "! too fast (again in 3 s)"),
+        (events.Error(code=Code.TOO_FAST, text="try again in 3 s", wait=3.0), "! try again in 3 s"),
     ],
 )
 def test_what_happens_is_told_in_a_line(talk: Talk, event: Told, line: str) -> None:
