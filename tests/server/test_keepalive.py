@@ -41,7 +41,7 @@ async def test_a_peer_is_probed_when_a_client_would_be_pinged_and_dropped_as_lat
 async def test_short_and_long_limits_are_what_tcp_can_do() -> None:
     short = await options(ping_seconds=0.1, idle_seconds=0.2)
     assert (short["TCP_KEEPIDLE"], short["TCP_KEEPINTVL"], short["TCP_USER_TIMEOUT"]) == (1, 1, 1000)
-    long = await options(ping_seconds=1e9, idle_seconds=1e300)
+    long = await options(ping_seconds=1e9, idle_seconds=2.0**52)
     assert (long["TCP_KEEPIDLE"], long["TCP_KEEPINTVL"], long["TCP_USER_TIMEOUT"]) == (32767, 32767, 2**31 - 1)
 
 
