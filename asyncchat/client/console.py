@@ -76,8 +76,7 @@ class Console:
         """Show and send until the person leaves; raises the `ChatError` with which the connection ended, if it did."""
         for room in self.chat.welcome.rooms:
             self.places.open(room)
-        if to is not None:
-            self.places.go(self.places.open(to))
+        self.places.go(self.places.open(to) if to is not None else self.places.number(1))
         self._greet()
         receiving = asyncio.create_task(self._receive(history), name="asyncchat receive")
         running = {receiving, asyncio.create_task(self.editor.run(), name="asyncchat editor")}
@@ -163,12 +162,13 @@ class Console:
 
     # --- what is typed ----------------------------------------------------------------------------------------------
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str) -> bool:
+        """A line is typed; False: it is left to the person, as it has nowhere to go."""
         self._typing_told = 0.0
         self._warned = False
-        if text.strip():
-            self._typed.line(text)
+        taken = not text.strip() or self._typed.line(text)
         self._mark_read()
+        return taken
 
     def _changed(self, text: str) -> None:
         here, now = self.places.here, time.monotonic()
@@ -197,11 +197,18 @@ class Console:
         except ChatError as error:  # nothing that the person could do anything about
             logger.debug("not marked as read: %s", error)
 
-    def go(self, place: Place) -> None:
-        """From now on lines go to that place."""
+    def go(self, place: Place | None) -> None:
+        """From now on lines go to that place, or nowhere."""
         self.places.go(place)
         self._mark_read()
         self.editor.refresh()
+
+    def turn_back(self, place: Place, before: Place | None) -> None:
+        """A place that was gone to is shut: go back, but not with a half-typed line, which was meant for there."""
+        was_here = self.places.here is place
+        self.places.close(place.name)
+        if was_here and self.editor.is_empty and before is not None and before in self.places:
+            self.go(before)
 
     def _switch(self, number: int) -> None:
         place = self.places.number(number)

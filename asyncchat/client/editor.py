@@ -45,7 +45,9 @@ class LineHistory(InMemoryHistory):
 
 
 class LineEditor:
-    """Edits one line after the other until `leave`; *on_line* gets each, *on_leave* is called when the person wants to.
+    """Edits one line after the other until `leave`; *on_leave* is called when the person wants to.
+
+    *on_line* gets each line; when it returns False the line stays, to be changed or entered again.
 
     With *writes* false nothing can be typed, but keys still do what they do. *prompt* and *toolbar* are asked for at
     every redraw. *on_change* is told what stands in the line while it is typed; *on_switch* gets the number of a
@@ -59,7 +61,7 @@ class LineEditor:
         completer: Completer,
         prompt: Styled,
         toolbar: Styled,
-        on_line: Callable[[str], None],
+        on_line: Callable[[str], bool],
         on_change: Callable[[str], None],
         on_switch: Callable[[int], None],
         on_step: Callable[[int], None],
@@ -95,6 +97,11 @@ class LineEditor:
         with contextlib.suppress(EOFError, KeyboardInterrupt):
             await self._session.prompt_async(self._prompt)
 
+    @property
+    def is_empty(self) -> bool:
+        """Is nothing typed?"""
+        return not self._session.default_buffer.text
+
     def refresh(self) -> None:
         """What is shown around the line has changed."""
         self._session.app.invalidate()
@@ -106,8 +113,7 @@ class LineEditor:
             app.exit()
 
     def _accept(self, buffer: Buffer) -> bool:
-        self._on_line(buffer.text)
-        return False  # the line is kept in the history, and a new one begins
+        return not self._on_line(buffer.text)  # False: it is in the history, and a new line begins
 
     def _bindings(self) -> KeyBindings:
         bindings = KeyBindings()

@@ -51,7 +51,8 @@ class Place:
 class Places:
     """All that is open, in the order in which it was opened.
 
-    ``here`` is where lines go; ``partner`` is who wrote directly last; ``me`` is my name.
+    ``here`` is where lines go, or None: only what the person does leads to another place, since what arrives must
+    not turn a line that is half typed to somebody else. ``partner`` is who wrote directly last; ``me`` is my name.
     """
 
     def __init__(self, me: str) -> None:
@@ -71,29 +72,26 @@ class Places:
         return self._places.get(name_key(name))
 
     def open(self, name: str) -> Place:
-        """The place of this name, opened if it was not; the first one is where lines go."""
-        place = self._places.setdefault(name_key(name), Place(name))
-        if self.here is None:
-            self.here = place
-        return place
+        """The place of this name, opened if it was not."""
+        return self._places.setdefault(name_key(name), Place(name))
 
     def close(self, name: str) -> None:
-        """Close a place; whoever was there is in the one before it then."""
-        place = self.get(name)
-        if place is None:
-            return
-        index = list(self._places).index(name_key(name))
-        del self._places[name_key(name)]
-        if self.here is place:
-            left = list(self._places.values())
+        """Close a place; lines that went there go nowhere then."""
+        place = self._places.pop(name_key(name), None)
+        if place is not None and self.here is place:
             self.here = None
-            if left:
-                self.go(left[max(index - 1, 0)])
 
-    def go(self, place: Place) -> None:
-        """From now on lines go there, and what is there is read."""
+    def go(self, place: Place | None) -> None:
+        """From now on lines go there, and what is there is read; None: they go nowhere."""
         self.here = place
-        place.unread, place.mentioned = 0, False
+        if place is not None:
+            place.unread, place.mentioned = 0, False
+
+    def neighbour(self, place: Place) -> Place | None:
+        """Where to go from a place that is left: to the one before it, from the first to the second."""
+        index = list(self).index(place)
+        others = [other for other in self if other is not place]
+        return others[max(index - 1, 0)] if others else None
 
     def number(self, number: int) -> Place | None:
         """The place with this number, from 1."""
@@ -101,10 +99,12 @@ class Places:
         return places[number - 1] if 0 < number <= len(places) else None
 
     def beside(self, step: int) -> Place | None:
-        """The place so many steps after this one, in a circle."""
+        """The place so many steps after this one, in a circle; from nowhere, the first or the last."""
         places = list(self._places.values())
-        if self.here is None or not places:
+        if not places:
             return None
+        if self.here is None:
+            return places[0 if step > 0 else -1]
         return places[(places.index(self.here) + step) % len(places)]
 
     # --- following events -------------------------------------------------------------------------------------------
@@ -160,7 +160,9 @@ class Places:
             self.partner = said.sender
 
     def _joined(self, joined: events.Joined) -> Place | None:
-        place = self.open(joined.room) if same(joined.name, self.me) else self.get(joined.room)
+        if same(joined.name, self.me):
+            self.open(joined.room).name = joined.room  # it may have been opened as it was typed, in another case
+        place = self.get(joined.room)
         if place is not None:
             place.people[name_key(joined.name)] = joined.name
         return place

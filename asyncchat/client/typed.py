@@ -9,6 +9,7 @@ from msgspec import structs
 
 from asyncchat.client.answers import answer_lines
 from asyncchat.client.chat import NONCE_BYTES
+from asyncchat.client.places import Place
 from asyncchat.client.render import label_of, place_of
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
@@ -40,16 +41,18 @@ class Typed:
         self._console = console
         self._found: dict[int, str] = {}
 
-    def line(self, text: str) -> None:
-        """A line was typed."""
+    def line(self, text: str) -> bool:
+        """A line was typed; False: it has nowhere to go until the person is somewhere."""
         match slash.parse(text, self._context(), client=True):
             case slash.Usage(text=why):
                 self._console.screen.note(printable(why, multiline=True), "error")
+                return self._console.places.here is not None
             case slash.Action() as action:
                 self._act(action)
             case asked:
                 for command in asked:
                     self._console.spawn(self._do(command))
+        return True
 
     def _context(self) -> slash.Context:
         places = self._console.places
@@ -93,17 +96,39 @@ class Typed:
         if isinstance(result, events.Ok) and result.code is Code.ACCEPTED:
             screen.note(f"{printable(say.to)} is not here, and will get it later")
 
-    async def _join(self, join: commands.Join) -> None:
+    def _join(self, join: commands.Join) -> Work:
+        """Go to a room at once, so that the lines that follow go there: the server takes them in their order."""
         console = self._console
-        place = console.places.get(join.room)
-        if place is None or name_key(place.name) not in map(name_key, console.chat.joined):
-            await console.chat.join(join.room, join.password)
-            place = console.places.open(join.room)
-            console.go(place)
-            await console.show_past(SHOWN_ON_ENTERING if console.screen.read else 0, [place])
+        before, place = console.places.here, console.places.open(join.room)
         console.go(place)
+        return self._enter(join, place, before)
 
-    async def _leave(self, leave: commands.Leave) -> None:
+    async def _enter(self, join: commands.Join, place: Place, before: Place | None) -> None:
+        console = self._console
+        is_new = not self._is_in(place)
+        if not is_new and join.password is None:
+            return
+        try:
+            await console.chat.join(join.room, join.password)  # in one that we are in, this remembers the password
+        except ChatError:
+            if not self._is_in(place):
+                console.turn_back(place, before)
+            raise
+        if is_new and console.screen.read:
+            await console.show_past(SHOWN_ON_ENTERING, [place])
+
+    def _is_in(self, place: Place) -> bool:
+        return name_key(place.name) in map(name_key, self._console.chat.joined)
+
+    def _leave(self, leave: commands.Leave) -> Work:
+        """Go elsewhere at once: what is typed after that is not for a place that closes meanwhile."""
+        places = self._console.places
+        place = places.get(leave.room)
+        if place is not None and place is places.here:
+            self._console.go(places.neighbour(place))
+        return self._part(leave)
+
+    async def _part(self, leave: commands.Leave) -> None:
         await self._console.chat.leave(leave.room, leave.reason)
         self._console.places.close(leave.room)
 

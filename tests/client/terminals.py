@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pyte
@@ -172,6 +172,25 @@ async def terminal(
         yield found
     finally:
         found.close()
+
+
+class Desk:
+    """Starts clients in terminals, each person with a configuration directory of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def client(
+        self, address: str, *options: str, home: str = "alice", rows: int = 24, columns: int = 100
+    ) -> AbstractAsyncContextManager[Terminal]:
+        command = [*CLIENT, address, *options]
+        return terminal(command, self.environment(home), rows=rows, columns=columns)
+
+    def shell(self, script: str, home: str = "alice") -> AbstractAsyncContextManager[Terminal]:
+        return terminal(["sh", "-c", script], self.environment(home))
+
+    def environment(self, home: str) -> dict[str, str]:
+        return {"ASYNCCHAT_CONFIG_DIR": str(self._directory / home)}
 
 
 def _own_the_terminal() -> None:

@@ -33,6 +33,7 @@ class Seat:
         self.places = Places("alice")
         for room in rooms:
             self.places.open(room)
+        self.places.go(self.places.number(1))
         self.outbox = Outbox()
         self.ignores = Ignores("localhost:7777", directory)
         self.written = ""
@@ -212,18 +213,23 @@ def test_what_is_unread_is_counted_until_one_goes_there(seat: Seat) -> None:
     ]  # fmt: skip
 
 
-def test_leaving_a_place_leads_to_the_one_before_it(seat: Seat) -> None:
-    ops = seat.places.get("#OPS")
+def test_lines_go_nowhere_when_their_place_closes(seat: Seat) -> None:
+    lobby, ops = seat.places.get("#lobby"), seat.places.get("#OPS")
+    assert lobby is not None
     assert ops is not None
+    assert (seat.places.neighbour(lobby), seat.places.neighbour(ops)) == (ops, lobby)
     seat.places.go(ops)
+    seat.places.close("#lobby")
+    assert seat.prompt() == "#ops> "
+    assert seat.places.neighbour(ops) is None
     seat.places.close("#ops")
-    assert seat.prompt() == "#lobby> "
-    seat.places.close("#lobby")
-    seat.places.close("#lobby")
+    seat.places.close("#ops")
     assert seat.prompt() == "> "
     assert seat.places.beside(1) is None
-    seat.places.open("#new")
-    assert seat.prompt() == "#new> "
+    seat.screen.event(seat.said("psst", to="alice"))
+    seat.screen.event(events.Joined(name="alice", room="#new"))
+    assert seat.prompt() == "> "
+    assert [place.name for step in (1, -1) if (place := seat.places.beside(step))] == ["bob", "#new"]
 
 
 def test_names_are_followed(seat: Seat) -> None:

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -27,53 +25,12 @@ from tests.client.terminals import (
     ESCAPE,
     TAB,
     UP,
+    Desk,
     Terminal,
     terminal,
 )
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals are POSIX's")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ChatServer]:
-    async with ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:") as server:
-        yield server
-
-
-@pytest.fixture
-async def scripted() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def bob(server: ChatServer) -> AsyncIterator[ChatClient]:
-    async with connect(server.addresses[0], name="bob") as chat:
-        yield chat
-
-
-class Desk:
-    """Starts clients in terminals, each person with a configuration directory of their own."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def client(
-        self, address: str, *options: str, home: str = "alice", rows: int = 24, columns: int = 100
-    ) -> AbstractAsyncContextManager[Terminal]:
-        command = [*CLIENT, address, *options]
-        return terminal(command, self.environment(home), rows=rows, columns=columns)
-
-    def shell(self, script: str, home: str = "alice") -> AbstractAsyncContextManager[Terminal]:
-        return terminal(["sh", "-c", script], self.environment(home))
-
-    def environment(self, home: str) -> dict[str, str]:
-        return {"ASYNCCHAT_CONFIG_DIR": str(self._directory / home)}
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
 
 
 async def joined(chat: ChatClient, name: str) -> None:

@@ -1,0 +1,34 @@
+"""What the tests of the console client share: a server, somebody on it, and a desk with terminals."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from asyncchat import ChatServer
+from asyncchat.client import ChatClient, connect
+from tests.client.scripted import ScriptedServer
+from tests.client.terminals import Desk
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ChatServer]:
+    async with ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:") as server:
+        yield server
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedServer]:
+    async with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def bob(server: ChatServer) -> AsyncIterator[ChatClient]:
+    async with connect(server.addresses[0], name="bob") as chat:
+        yield chat
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)

@@ -1,0 +1,117 @@
+"""Where a line goes that is typed in the console client: never to anybody for whom it was not meant."""
+
+import os
+
+import msgspec
+import pytest
+
+from asyncchat import ChatServer
+from asyncchat.client import ChatClient
+from asyncchat.vocabulary import commands
+from asyncchat.vocabulary.terms import Code
+from tests.client.scripted import Peer, ScriptedServer
+from tests.client.terminals import CTRL_N, ENTER, ESCAPE, Desk
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals are POSIX's")
+
+
+async def test_a_half_typed_line_stays_when_its_room_closes(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    await bob.join("#m")
+    async with desk.client(str(server.addresses[0]), "--name", "alice", "--room", "lobby", "--room", "m") as alice:
+        await alice.shows("1:#lobby 2:#m")
+        alice.press(f"{ESCAPE}2do not tell b")
+        await alice.shows("#m> do not tell b")
+        await bob.kick("#m", "alice")
+        await alice.shows_line("> do not tell b")
+        await bob.say("alice", "psst")
+        await alice.shows("@bob bob: psst")
+        alice.type("ob")
+        await alice.shows("you are in no room: /join #room")
+        await alice.shows_line("> do not tell bob")
+        alice.press(CTRL_N)
+        await alice.shows("#lobby> do not tell bob")
+        alice.press(ENTER)
+        await alice.shows("#lobby alice: do not tell bob")
+
+
+async def test_leaving_in_another_window_moves_no_line(server: ChatServer, desk: Desk) -> None:
+    address = str(server.addresses[0])
+    async with desk.client(address, "--name", "alice") as one, desk.client(address, "--name", "alice") as other:
+        for screen in (one, other):
+            await screen.shows("#lobby>")
+        one.type("/join #m")
+        await one.shows("#m>")
+        await other.shows("2:#m")
+        other.press(f"{ESCAPE}2half")
+        await other.shows("#m> half")
+        one.type("/leave")
+        await one.shows("#lobby>")
+        await other.shows_line("> half")
+
+
+async def test_what_is_typed_after_join_goes_to_the_new_room(scripted: ScriptedServer, desk: Desk) -> None:
+    joins: list[tuple[Peer, commands.Join]] = []
+    scripted.take_over(commands.Join, lambda peer, join: joins.append((peer, join)))
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.press(f"/join Burst{ENTER}burst text{ENTER}")
+        await alice.shows("#Burst>")
+        (join,) = await scripted.wait_for(commands.Join)
+        (say,) = await scripted.wait_for(commands.Say)
+        assert scripted.received.index(join) < scripted.received.index(say)
+        assert (join.room, say.to) == ("#Burst", "#Burst")
+        scripted.answer(*joins[0])
+        await alice.shows("alice joined #Burst", "#Burst alice: burst text")
+
+
+async def test_a_room_that_stays_shut_is_closed_again(scripted: ScriptedServer, desk: Desk) -> None:
+    joins: list[tuple[Peer, commands.Join]] = []
+    scripted.take_over(commands.Join, lambda peer, join: joins.append((peer, join)))
+    refuse = scripted.refuse(Code.FORBIDDEN, "it is private")
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("/join shut")
+        await alice.shows_line("#shut>")
+        await scripted.wait_for(commands.Join)
+        refuse(*joins.pop())
+        await alice.shows("it is private (403)")
+        await alice.shows_line("#lobby>")
+        alice.press(f"/join shut{ENTER}meant for th")
+        await alice.shows("#shut> meant for th")
+        await scripted.wait_for(commands.Join, 2)
+        refuse(*joins.pop())
+        await alice.shows_line("> meant for th")
+        assert "2:#shut" not in alice.text
+
+
+async def test_what_is_typed_after_leave_goes_where_one_is_then(scripted: ScriptedServer, desk: Desk) -> None:
+    leaves: list[tuple[Peer, commands.Leave]] = []
+    scripted.take_over(commands.Leave, lambda peer, leave: leaves.append((peer, leave)))
+    async with desk.client(scripted.address, "--name", "alice", "--room", "one", "--room", "two") as alice:
+        await alice.shows("#one>")
+        alice.press(f"/leave{ENTER}hel")
+        await alice.shows("#two> hel")
+        await scripted.wait_for(commands.Leave)
+        scripted.answer(*leaves[0])
+        await alice.lacks("1:#one")
+        await alice.shows("#two> hel")
+
+
+async def test_a_password_is_remembered_of_a_room_one_is_in(scripted: ScriptedServer, desk: Desk) -> None:
+    scripted.take_over(commands.Hello, _let_into_the_lobby)
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("/join #pw")
+        await alice.shows("#pw>", "alice joined #pw")
+        alice.type("/join #pw letmein")
+        await scripted.wait_for(commands.Join, 2)
+        await alice.shows_line("#pw>")
+        scripted.cut()
+        joins = await scripted.wait_for(commands.Join, 3)
+        assert (joins[-1].room, joins[-1].password) == ("#pw", "letmein")
+
+
+def _let_into_the_lobby(peer: Peer, hello: commands.Hello) -> None:
+    """Whatever rooms are asked for: into those with a password leads no hello."""
+    peer.name = "alice"
+    peer.tell(peer.server.welcome(msgspec.structs.replace(hello, name="alice", rooms=["#lobby"])))
