@@ -10,11 +10,12 @@ from prompt_toolkit.input import Input
 
 from asyncchat.client.chat import ChatClient
 from asyncchat.client.completion import ChatCompleter
+from asyncchat.client.dumb import DumbTerminal, LineReader
 from asyncchat.client.editor import LineEditor
 from asyncchat.client.ignores import Ignores
 from asyncchat.client.outbox import Outbox
 from asyncchat.client.places import TYPING_SECONDS, Place, Places
-from asyncchat.client.render import Renderer, same
+from asyncchat.client.render import Renderer, label_of, same
 from asyncchat.client.screen import Screen
 from asyncchat.client.state import ConnectionState, Resumed
 from asyncchat.client.status import prompt_parts, toolbar_parts
@@ -40,7 +41,7 @@ class Console:
         chat: ChatClient,
         renderer: Renderer,
         ignores: Ignores,
-        keys: Input | None,
+        keys: Input | DumbTerminal | None,
         *,
         read: bool = True,
         write: bool = True,
@@ -56,21 +57,28 @@ class Console:
         self._typing_told = 0.0
         self._marked: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        typed = Typed(self)
-        self._typed = typed
-        self.editor = LineEditor(
+        self._typed = Typed(self)
+        self.editor = self._editor_of(keys, writes=write, colour=renderer.painter.colour)
+
+    def _editor_of(self, keys: Input | DumbTerminal | None, *, writes: bool, colour: bool) -> LineEditor | LineReader:
+        if isinstance(keys, DumbTerminal):
+            return LineReader(keys, here=self._label, on_line=self._line, writes=writes)
+        return LineEditor(
             keys,
             completer=ChatCompleter(self.places, lambda: self.room_names),
-            prompt=lambda: prompt_parts(self.places, self.outbox, offline=bool(self._offline), writes=write),
+            prompt=lambda: prompt_parts(self.places, self.outbox, offline=bool(self._offline), writes=writes),
             toolbar=lambda: toolbar_parts(self.places, offline=self._offline, now=time.monotonic()),
             on_line=self._line,
             on_change=self._changed,
             on_switch=self._switch,
             on_step=self._step,
             on_leave=self.leave,
-            writes=write,
-            colour=renderer.painter.colour,
+            writes=writes,
+            colour=colour,
         )
+
+    def _label(self) -> str:
+        return label_of(self.places.here.name) if self.places.here is not None else ""
 
     async def run(self, *, to: str | None, history: int) -> None:
         """Show and send until the person leaves; raises the `ChatError` with which the connection ended, if it did."""

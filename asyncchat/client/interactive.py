@@ -11,6 +11,7 @@ from asyncchat.client.chat import ChatClient
 from asyncchat.client.cli import HISTORY, Settings
 from asyncchat.client.connection import connect
 from asyncchat.client.console import Console
+from asyncchat.client.dumb import DumbTerminal, is_dumb, open_dumb_terminal
 from asyncchat.client.ignores import Ignores
 from asyncchat.client.paint import Painter
 from asyncchat.client.render import Renderer
@@ -22,6 +23,9 @@ from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
 
+Keys = Input | DumbTerminal | None
+"""What a person types comes from here; None: prompt_toolkit reads the keys itself."""
+
 
 class Left(Exception):  # noqa: N818 - nothing went wrong
     """The person left before there was anything to leave."""
@@ -29,7 +33,7 @@ class Left(Exception):  # noqa: N818 - nothing went wrong
 
 async def run_in_terminal(settings: Settings) -> int:
     """Chat until the person leaves; returns the exit status. Raises `ChatError` if the connection is over before."""
-    async with open_terminal() as keys:
+    async with open_dumb_terminal() if is_dumb() else open_terminal() as keys:
         logging.getLogger("asyncchat").addHandler(_Above())
         try:
             return await _chat(settings, keys)
@@ -37,13 +41,13 @@ async def run_in_terminal(settings: Settings) -> int:
             return 0
 
 
-async def _chat(settings: Settings, keys: Input | None) -> int:
+async def _chat(settings: Settings, keys: Keys) -> int:
     relay = _Relay()
     chat = await _log_in(settings, keys, relay)
     parting: str | None = None
     try:
         ignores = await asyncio.to_thread(Ignores, settings.address.key, settings.config_dir)
-        renderer = Renderer(chat.name, Painter(colour=settings.colour))
+        renderer = Renderer(chat.name, Painter(colour=settings.colour and not isinstance(keys, DumbTerminal)))
         console = Console(chat, renderer, ignores, keys, read=settings.read, write=settings.write)
         relay.console = console
         await console.run(to=settings.to, history=HISTORY if settings.history is None else settings.history)
@@ -75,7 +79,7 @@ class _Above(logging.StreamHandler):  # type: ignore[type-arg]
 # --- who is it? -----------------------------------------------------------------------------------------------------
 
 
-async def _log_in(settings: Settings, keys: Input | None, relay: _Relay) -> ChatClient:
+async def _log_in(settings: Settings, keys: Keys, relay: _Relay) -> ChatClient:
     """Log in, and ask for a name or a password where one is missing."""
     name = settings.name or await _ask(keys, "Your name", default=default_name())
     password, server_password = settings.password, settings.server_password
@@ -105,17 +109,23 @@ async def _log_in(settings: Settings, keys: Input | None, relay: _Relay) -> Chat
                     raise
 
 
-async def _ask(keys: Input | None, question: str, *, default: str | None = None, secret: bool = False) -> str:
+async def _ask(keys: Keys, question: str, *, default: str | None = None, secret: bool = False) -> str:
     """Ask until there is an answer; Enter alone gives the default, if there is one."""
-    session: PromptSession[str] = PromptSession(input=keys)
     prompt = f"{question} [{default}]: " if default else f"{question}: "
     try:
-        while not (answer := await session.prompt_async(prompt, is_password=secret)).strip():
+        while not (answer := await _answer(keys, prompt, secret=secret)).strip():
             if default:
                 return default
     except (EOFError, KeyboardInterrupt):
         raise Left from None
     return answer if secret else answer.strip()
+
+
+async def _answer(keys: Keys, prompt: str, *, secret: bool) -> str:
+    if isinstance(keys, DumbTerminal):
+        return await keys.ask(prompt, secret=secret)
+    session: PromptSession[str] = PromptSession(input=keys)
+    return await session.prompt_async(prompt, is_password=secret)
 
 
 def _say(text: str) -> None:
