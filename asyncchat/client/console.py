@@ -180,7 +180,7 @@ class Console:
 
     def _changed(self, text: str) -> None:
         here, now = self.places.here, time.monotonic()
-        if here is None or text.startswith("/"):
+        if here is None or text.lstrip().startswith("/"):
             return
         if text and now - self._typing_told >= TYPING_AGAIN_SECONDS:
             self._typing_told = now

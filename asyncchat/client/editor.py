@@ -15,9 +15,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
 from asyncchat.client.terminal import BUNDLE_SECONDS, suspend
-
-SECRET_COMMANDS = ("/register", "/passwd")
-"""Lines that hold passwords are not offered again."""
+from asyncchat.wire import slash
 
 STYLE = Style.from_dict(
     {
@@ -40,7 +38,7 @@ class LineHistory(InMemoryHistory):
 
     def append_string(self, string: str) -> None:
         """A line was typed."""
-        if not string.startswith(SECRET_COMMANDS):
+        if not slash.holds_password(string):
             super().append_string(string)
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.names import ROOM_PREFIX
 from asyncchat.wire import slash_parsers as parsers
 from asyncchat.wire.slash_arguments import Action as Action
 from asyncchat.wire.slash_arguments import BadUsage, Words
@@ -22,6 +24,7 @@ class SlashCommand:
 
     ``client_only``: it needs a program at the person's end, so that it is not there in the plain dialect.
     ``plain_usage``: how it is used there, if that is less. ``recalls``: it is about the last message if it names none.
+    ``secret``: a password may be among its arguments.
     """
 
     names: tuple[str, ...]
@@ -31,6 +34,7 @@ class SlashCommand:
     client_only: bool = False
     plain_usage: str | None = None
     recalls: bool = False
+    secret: bool = False
 
     @property
     def line(self) -> str:
@@ -44,7 +48,7 @@ def parse(line: str, context: Context, *, client: bool = False) -> Parsed:
     A line that does not begin with a slash is said; ``//text`` says ``/text``.
     """
     try:
-        if not line.startswith("/") or line.startswith("//"):
+        if not is_command(line, client=client):
             return _checked(parsers.say(line.removeprefix("/"), context))
         name, arguments = _split(line)
         entry = find(name, client=client)
@@ -62,14 +66,37 @@ def parse(line: str, context: Context, *, client: bool = False) -> Parsed:
         return Usage(str(bad))
 
 
+def is_command(line: str, *, client: bool = False) -> bool:
+    """Is the line a command? To the client one that it knows is so behind blanks as well: it may hold a password."""
+    bare = line.lstrip()
+    if not bare.startswith("/") or bare.startswith("//"):
+        return False
+    return line.startswith("/") or (client and find(_split(line)[0], client=client) is not None)
+
+
 def recalls(line: str) -> bool:
     """Must all that was typed before this line be kept, for it to be known what the line is about?"""
-    entry = find(_split(line)[0]) if line.startswith("/") else None
+    entry = _entry(line)
     return entry is not None and entry.recalls
 
 
+def holds_password(line: str) -> bool:
+    """Does the line hold a password, or may it, being mistyped? Then it must not be shown again."""
+    entry = _entry(line, client=True)
+    if entry is None or not entry.secret:
+        return False
+    match parse(line, Context(here=ROOM_PREFIX), client=True):
+        case (commands.Join(password=None),) | (commands.SetRoom(password=None),):
+            return False
+    return True
+
+
+def _entry(line: str, *, client: bool = False) -> SlashCommand | None:
+    return find(_split(line)[0], client=client) if is_command(line, client=client) else None
+
+
 def _split(line: str) -> tuple[str, str]:
-    name, arguments = [*line[1:].split(maxsplit=1), "", ""][:2]
+    name, arguments = [*line.lstrip()[1:].split(maxsplit=1), "", ""][:2]
     return name, arguments
 
 
@@ -151,7 +178,11 @@ _decode = msgspec.json.Decoder(Command).decode
 COMMANDS = (
     SlashCommand(("help", "?"), "[COMMAND]", "what can be typed, or how one command is used", parsers.help_),
     SlashCommand(
-        ("join", "j"), "#ROOM [PASSWORD]", "enter a room (it is made if it is new), or go to it", parsers.join
+        ("join", "j"),
+        "#ROOM [PASSWORD]",
+        "enter a room (it is made if it is new), or go to it",
+        parsers.join,
+        secret=True,
     ),
     SlashCommand(("leave", "part"), "[#ROOM] [REASON]", "leave a room", parsers.leave),
     SlashCommand(("msg", "query"), "NAME|#ROOM [TEXT]", "write to one person, or from now on to them", parsers.message),
@@ -196,6 +227,7 @@ COMMANDS = (
         "[#ROOM] OPTION VALUE",
         "private, moderated, topic_locked: on, off; retention: 30d, off; password: WORD, -",
         parsers.set_,
+        secret=True,
     ),
     SlashCommand(("purge",), "[#ROOM] NAME [DURATION]", "delete what a person said in the last hour", parsers.purge),
     SlashCommand(
@@ -204,8 +236,9 @@ COMMANDS = (
         "make your name yours for good",
         parsers.register,
         plain_usage="PASSWORD [INVITATION]",  # nobody there keeps the token for which it would be
+        secret=True,
     ),
-    SlashCommand(("passwd",), "[OLD] NEW", "set another password", parsers.passwd),
+    SlashCommand(("passwd",), "[OLD] NEW", "set another password", parsers.passwd, secret=True),
     SlashCommand(
         ("ignore",), "[NAME]", "see nothing of a person, or list who is ignored", parsers.ignore, client_only=True
     ),

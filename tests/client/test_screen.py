@@ -314,6 +314,6 @@ def test_completion(seat: Seat) -> None:
 
 def test_passwords_are_not_offered_again() -> None:
     history = LineHistory()
-    for line in ("hello", "/register secret", "/passwd old new", "/who"):
+    for line in ("hello", "/REGISTER secret", " /passwd old new", "/join #sec secret", "/set password secret", "/who"):
         history.append_string(line)
     assert list(history.get_strings()) == ["hello", "/who"]

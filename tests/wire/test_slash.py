@@ -16,7 +16,9 @@ NOWHERE = Context()
 
 LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("hi there", commands.Say(to="#ops", text="hi there")),
-    ("  /join x", commands.Say(to="#ops", text="  /join x")),
+    ("  /join x", commands.Join(room="#x")),
+    (" /usr/bin", commands.Say(to="#ops", text=" /usr/bin")),
+    (" //join x", commands.Say(to="#ops", text=" //join x")),
     ("//help is a command", commands.Say(to="#ops", text="/help is a command")),
     ("/help", Action("help")),
     ("/?", Action("help")),
@@ -202,6 +204,29 @@ def test_a_password_is_not_repeated() -> None:
         found = parse(line, HERE)
         assert isinstance(found, Usage)
         assert "hunter2" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("line", "holds"),
+    [
+        ("hello", False),
+        ("/who", False),
+        ("/join #sec", False),
+        ("/join #sec hunter2", True),
+        ("/J #sec hunter2", True),
+        ("/join #sec hunter2 twice", True),
+        ("/set private on", False),
+        ("/set password hunter2", True),
+        ("/set #sec password hunter2", True),
+        ("/set pasword hunter2", True),
+        ("/REGISTER hunter2", True),
+        ("  /passwd old hunter2", True),
+        ("/passwd old new hunter2", True),
+        ("//passwd hunter2 is how it is done", False),
+    ],
+)
+def test_which_lines_hold_a_password(line: str, holds: bool) -> None:
+    assert slash.holds_password(line) is holds
 
 
 def test_every_command_is_in_the_help_and_has_help_of_its_own() -> None:
