@@ -14,8 +14,9 @@ from asyncchat.wire import slash
 class ChatCompleter(Completer):
     """Completes the word before the cursor.
 
-    A slash at the start of a line begins a command, ``#`` a room, anything else a name: ``bob: `` at the start of a
-    line, where people are spoken to, and ``bob `` elsewhere. *rooms* gives the rooms known besides those that are open.
+    A slash at the start of a line begins a command, ``#`` a room, anything else a name, with or without its ``@``:
+    ``bob: `` at the start of a line, where people are spoken to, and ``bob `` elsewhere. *rooms* gives the rooms known
+    besides those that are open.
     """
 
     def __init__(self, places: Places, rooms: Callable[[], Iterable[str]]) -> None:
@@ -37,8 +38,8 @@ class ChatCompleter(Completer):
             return [f"{room} " for room in self._matching(word, self._all_rooms())]
         if not word:
             return []
-        end = ": " if first else " "
-        return [f"{name}{end}" for name in self._matching(word, self._people())]
+        sign, end = "@" if word.startswith("@") else "", ": " if first else " "
+        return [f"{sign}{name}{end}" for name in self._matching(word.removeprefix("@"), self._people())]
 
     def _matching(self, word: str, names: Iterable[str]) -> list[str]:
         key = name_key(word)

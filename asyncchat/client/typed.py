@@ -63,7 +63,16 @@ class Typed:
             own=here.own if here is not None else None,
             last=here.last if here is not None else None,
             places=self._found,
+            find=self._find,
         )
+
+    def _find(self, word: str) -> str | None:
+        """The open place that a word names."""
+        for name in (word, word.removeprefix("@"), f"#{word}"):
+            place = self._console.places.get(name)
+            if place is not None:
+                return place.name
+        return None
 
     # --- what the server does ---------------------------------------------------------------------------------------
 
@@ -122,11 +131,14 @@ class Typed:
 
     def _leave(self, leave: commands.Leave) -> Work:
         """Go elsewhere at once: what is typed after that is not for a place that closes meanwhile."""
+        self._step_out(leave.room)
+        return self._part(leave)
+
+    def _step_out(self, name: str) -> None:
         places = self._console.places
-        place = places.get(leave.room)
+        place = places.get(name)
         if place is not None and place is places.here:
             self._console.go(places.neighbour(place))
-        return self._part(leave)
 
     async def _part(self, leave: commands.Leave) -> None:
         await self._console.chat.leave(leave.room, leave.reason)
@@ -162,12 +174,15 @@ class Typed:
                 console.screen.show(*slash.help_lines(name, client=True))
             case "switch" if name is not None:
                 console.go(console.places.open(name))
+            case "close" if name is not None:
+                self._step_out(name)
+                console.places.close(name)
             case "ignore" if name is None:
                 names = ", ".join(map(printable, console.screen.ignores.names()))
                 console.screen.note(f"ignored: {names}" if names else "nobody is ignored")
             case "ignore" | "unignore" if name is not None:
                 console.spawn(self._ignore(name, ignored=action.name == "ignore"))
-            case "switch" | "ignore" | "unignore":
+            case "close" | "switch" | "ignore" | "unignore":
                 raise AssertionError(f"{action.name} without a name")
             case _:
                 assert_never(action.name)

@@ -184,7 +184,9 @@ COMMANDS = (
         parsers.join,
         secret=True,
     ),
-    SlashCommand(("leave", "part"), "[#ROOM] [REASON]", "leave a room", parsers.leave),
+    SlashCommand(
+        ("leave", "part"), "[#ROOM] [REASON]", "leave a room, or close the conversation you are in", parsers.leave
+    ),
     SlashCommand(("msg", "query"), "NAME|#ROOM [TEXT]", "write to one person, or from now on to them", parsers.message),
     SlashCommand(("reply", "r"), "[^N] TEXT", "answer who wrote to you last, or a message", parsers.reply),
     SlashCommand(("me",), "TEXT", "say what you do: * bob waves", parsers.me),

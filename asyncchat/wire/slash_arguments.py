@@ -1,7 +1,7 @@
 """What follows a slash command's name: words, rooms, messages, durations, and where the person is who typed it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +23,7 @@ class Context:
 
     ``here``: the room or person that lines go to. ``partner``: who wrote directly last. ``own``, ``last``: the last
     message of one's own, and the last in ``here``. ``places``: the room or person of messages found by a search.
+    ``find``: the room or conversation that a word names, with or without its sign, if the program has it open.
     """
 
     here: str | None = None
@@ -30,13 +31,14 @@ class Context:
     own: int | None = None
     last: int | None = None
     places: Mapping[int, str] = field(default_factory=dict)
+    find: Callable[[str], str | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something that the program does by itself, without the server."""
 
-    name: Literal["help", "ignore", "switch", "unignore"]
+    name: Literal["close", "help", "ignore", "switch", "unignore"]
     argument: str | None = None
 
 
@@ -92,6 +94,10 @@ class Words:
         if rest is None:
             raise BadUsage
         return rest
+
+    def person(self) -> str:
+        """The person named next, whose ``@`` may be there, as people are shown with it; `BadUsage` at the end."""
+        return self.need().removeprefix("@")
 
     def room(self) -> str:
         """The room named next, or the one that the person is in; raises `BadUsage` if there is none."""

@@ -4,7 +4,7 @@ import re
 
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.commands import Command
-from asyncchat.vocabulary.names import as_room
+from asyncchat.vocabulary.names import as_room, is_room
 from asyncchat.vocabulary.terms import Role
 from asyncchat.wire.slash_arguments import Action, BadUsage, Context, Words, duration, message_number
 
@@ -30,7 +30,7 @@ def say(text: str, context: Context) -> Command:
 
 def message(words: Words) -> Command | Action:
     """``/msg``: a message, or without a text the wish to write there from now on."""
-    to = words.need()
+    to = words.person()
     text = words.rest()
     return Action("switch", to) if text is None else commands.Say(to=to, text=text)
 
@@ -81,9 +81,19 @@ def join(words: Words) -> Command:
     return commands.Join(room=as_room(words.need()), password=words.take())
 
 
-def leave(words: Words) -> Command:
-    """``/leave``."""
-    return commands.Leave(room=words.room(), reason=words.rest())
+def leave(words: Words) -> Command | Action:
+    """``/leave``: a room, or a conversation that is open, which is none of the server's business."""
+    here, first = words.context.here, words.peek()
+    place = words.context.find(first)
+    if place is not None:
+        words.take()
+    elif first.startswith("@"):
+        raise BadUsage(f"no conversation with {first} is open")
+    elif here is not None and not is_room(first):
+        place = words.context.find(here)
+    if place is not None and not is_room(place):
+        return Action("close", place)
+    return commands.Leave(room=place or words.room(), reason=words.rest())
 
 
 def rooms(words: Words) -> Command:
@@ -98,7 +108,7 @@ def who(words: Words) -> Command:
 
 def whois(words: Words) -> Command:
     """``/whois``."""
-    return commands.Whois(name=words.need())
+    return commands.Whois(name=words.person())
 
 
 def topic(words: Words) -> Command:
@@ -109,7 +119,7 @@ def topic(words: Words) -> Command:
 
 def invite(words: Words) -> Command:
     """``/invite``."""
-    name = words.need()
+    name = words.person()
     return commands.Invite(name=name, room=words.room())
 
 
@@ -119,7 +129,7 @@ def invite(words: Words) -> Command:
 def history(words: Words) -> Command:
     """``/history``: a count, and the message before which it ends."""
     first = words.peek()
-    to = words.context.here if not first or first.startswith("^") or first.isdigit() else words.need()
+    to = words.context.here if not first or first.startswith("^") or first.isdigit() else words.person()
     if to is None:
         raise BadUsage("which room?")
     count = words.take() if words.peek().isascii() and words.peek().isdigit() else None
@@ -158,13 +168,17 @@ def search(words: Words) -> Command:
     before = filters.get("before")
     return commands.Search(
         text=" ".join(text),
-        to=filters.get("in"),
-        sender=filters.get("from"),
+        to=_without_at(filters.get("in")),
+        sender=_without_at(filters.get("from")),
         since=_day(filters.get("since")),
         until=_day(filters.get("until")),
         before=message_number(before) if before is not None else None,
         limit=PAGE,
     )
+
+
+def _without_at(name: str | None) -> str | None:
+    return name.removeprefix("@") if name is not None else None
 
 
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(T.*)?", re.ASCII)
@@ -212,12 +226,12 @@ def passwd(words: Words) -> Command:
 
 def ignore(words: Words) -> Action:
     """``/ignore``."""
-    return Action("ignore", words.take())
+    return Action("ignore", words.person() if words else None)
 
 
 def unignore(words: Words) -> Action:
     """``/unignore``."""
-    return Action("unignore", words.need())
+    return Action("unignore", words.person())
 
 
 def help_(words: Words) -> Action:
@@ -235,18 +249,18 @@ def quit_(words: Words) -> Command:
 
 def kick(words: Words) -> Command:
     """``/kick``."""
-    return commands.Kick(room=words.room(), name=words.need(), reason=words.rest())
+    return commands.Kick(room=words.room(), name=words.person(), reason=words.rest())
 
 
 def ban(words: Words) -> Command:
     """``/ban``."""
-    room, who = words.room_or_server(), words.need()
+    room, who = words.room_or_server(), words.person()
     return commands.Ban(room=room, who=who, seconds=words.duration(), reason=words.rest())
 
 
 def unban(words: Words) -> Command:
     """``/unban``."""
-    return commands.Unban(room=words.room_or_server(), who=words.need())
+    return commands.Unban(room=words.room_or_server(), who=words.person())
 
 
 def bans(words: Words) -> Command:
@@ -256,18 +270,18 @@ def bans(words: Words) -> Command:
 
 def mute(words: Words) -> Command:
     """``/mute``."""
-    room, name = words.room(), words.need()
+    room, name = words.room(), words.person()
     return commands.Mute(room=room, name=name, seconds=words.duration(), reason=words.rest())
 
 
 def unmute(words: Words) -> Command:
     """``/unmute``: a mute of no time."""
-    return commands.Mute(room=words.room(), name=words.need(), seconds=0)
+    return commands.Mute(room=words.room(), name=words.person(), seconds=0)
 
 
 def role(words: Words) -> Command:
     """``/role``."""
-    room, name, role = words.room(), words.need(), words.need().lower()
+    room, name, role = words.room(), words.person(), words.need().lower()
     if role not in list(Role):
         raise BadUsage(f"the roles are {', '.join(Role)}")
     return commands.SetRole(room=room, name=name, role=Role(role))
@@ -299,7 +313,7 @@ def set_(words: Words) -> Command:
 
 def purge(words: Words) -> Command:
     """``/purge``: the last hour, or the duration given."""
-    room, name = words.room(), words.need()
+    room, name = words.room(), words.person()
     return commands.Purge(room=room, name=name, seconds=_HOUR if not words else _must_last(words))
 
 

@@ -305,6 +305,8 @@ def test_completion(seat: Seat) -> None:
     assert completions(seat, "bo") == ["Bob: "]
     assert completions(seat, "B") == ["bea: ", "björn: ", "Bob: ", "bruno: "]
     assert completions(seat, "ask bo") == ["ask Bob "]
+    assert completions(seat, "@bo") == ["@Bob: "]
+    assert completions(seat, "/msg @bo") == ["/msg @Bob "]
     assert completions(seat, "/msg bj") == ["/msg björn "]
     assert completions(seat, "/join #o") == ["/join #office ", "/join #ops "]
     assert completions(seat, "") == []

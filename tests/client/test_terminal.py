@@ -204,8 +204,18 @@ async def test_rooms_are_switched_and_what_is_unread_is_counted(
         await alice.shows("#lobby>")
         alice.type("/msg bob")
         await alice.shows("@bob>")
-        alice.type("/leave #ops")
+        alice.type("/leave ops")
         await alice.shows("1:#lobby 2:@bob")
+        alice.type("/leave")
+        await alice.shows("#lobby>")
+        await alice.lacks("@bob>")
+        alice.type("/msg @nobody")
+        await alice.shows("@nobody>", "2:@nobody")
+        alice.press(f"{ESCAPE}1")
+        await alice.shows("#lobby>")
+        alice.type("/leave @nobody")
+        await alice.lacks("2:@nobody")
+        await alice.shows("#lobby>")
 
 
 async def test_mentions_are_highlighted_and_ring(server: ChatServer, bob: ChatClient, desk: Desk) -> None:

@@ -127,6 +127,51 @@ def test_what_is_typed(line: str, wanted: Command | tuple[Command, ...] | Action
     assert parse(line, HERE, client=True) == wanted
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("/msg @bob hi", commands.Say(to="bob", text="hi")),
+        ("/msg @bob", Action("switch", "bob")),
+        ("/whois @bob", commands.Whois(name="bob")),
+        ("/invite @bob", commands.Invite(name="bob", room="#ops")),
+        ("/history @bob", commands.History(to="bob", limit=20)),
+        ("/search x in:@bob from:@carol", commands.Search(text="x", to="bob", sender="carol", limit=20)),
+        ("/kick @bob", commands.Kick(room="#ops", name="bob")),
+        ("/ban @bob", commands.Ban(room="#ops", who="bob")),
+        ("/unban @bob", commands.Unban(room="#ops", who="bob")),
+        ("/mute @bob", commands.Mute(room="#ops", name="bob")),
+        ("/unmute @bob", commands.Mute(room="#ops", name="bob", seconds=0)),
+        ("/role @bob voice", commands.SetRole(room="#ops", name="bob", role=Role.VOICE)),
+        ("/purge @bob", commands.Purge(room="#ops", name="bob", seconds=3600)),
+        ("/ignore @bob", Action("ignore", "bob")),
+        ("/unignore @bob", Action("unignore", "bob")),
+    ],
+)
+def test_people_may_be_named_as_they_are_shown(line: str, wanted: Command | Action) -> None:
+    assert parse(line, HERE, client=True) == (wanted if isinstance(wanted, Action) else (wanted,))
+
+
+@pytest.mark.parametrize(
+    ("here", "line", "wanted"),
+    [
+        ("#ops", "/leave", commands.Leave(room="#ops")),
+        ("#ops", "/leave lunch", commands.Leave(room="#ops", reason="lunch")),
+        ("#ops", "/leave pw bye", commands.Leave(room="#pw", reason="bye")),
+        ("#ops", "/leave #other", commands.Leave(room="#other")),
+        ("#ops", "/leave @bob", Action("close", "bob")),
+        ("#ops", "/leave bob", Action("close", "bob")),
+        ("bob", "/leave", Action("close", "bob")),
+        ("bob", "/leave #other", commands.Leave(room="#other")),
+        ("#ops", "/leave @carol", Usage("no conversation with @carol is open; usage: /leave [#ROOM] [REASON]")),
+        ("bob", "/leave in a hurry", Usage("usage: /leave [#ROOM] [REASON]")),
+    ],
+)
+def test_what_is_left(here: str, line: str, wanted: Command | Action | Usage) -> None:
+    opened = {"#ops": "#ops", "#pw": "#pw", "pw": "#pw", "bob": "bob", "@bob": "bob"}
+    found = parse(line, Context(here=here, find=opened.get), client=True)
+    assert found == (wanted if isinstance(wanted, Action | Usage) else (wanted,))
+
+
 def test_every_command_is_in_the_table_above() -> None:
     typed = {
         entry for line, _ in LINES if line.startswith("/") and (entry := slash.find(line[1:].split()[0], client=True))
