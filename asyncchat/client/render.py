@@ -1,6 +1,7 @@
 """Events as safe lines of text: for the terminal, in colour, and for pipes, one line each."""
 
 import re
+import unicodedata
 from datetime import date, datetime, tzinfo
 from typing import assert_never
 
@@ -54,18 +55,22 @@ def same(one: str, other: str) -> bool:
 
 
 class Mentions:
-    """Finds a person's name in texts, as a word of its own in any case."""
+    """Finds a person's name in texts, as a word of its own in any case, composed in any way."""
 
     def __init__(self, name: str) -> None:
-        self._pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+        self._pattern = re.compile(rf"(?<!\w){re.escape(_composed(name))}(?!\w)", re.IGNORECASE)
 
     def __call__(self, text: str) -> bool:
         """Does the name stand in the text?"""
-        return self._pattern.search(text) is not None
+        return self._pattern.search(_composed(text)) is not None
 
     def marked(self, text: str, painter: Painter) -> str:
-        """The text with the name highlighted."""
-        return self._pattern.sub(lambda found: painter.style("mention", found[0]), text)
+        """The text with the name highlighted, and composed."""
+        return self._pattern.sub(lambda found: painter.style("mention", found[0]), _composed(text))
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 class Renderer:

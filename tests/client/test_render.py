@@ -132,6 +132,14 @@ def test_mentions_are_words(name: str, text: str, found: bool) -> None:
     assert Mentions(name)(text) is found
 
 
+@pytest.mark.parametrize("name", ["andré", "andre\u0301"])
+@pytest.mark.parametrize("text", ["hi André!", "hi Andre\u0301!"])
+def test_mentions_are_found_however_they_are_composed(name: str, text: str) -> None:
+    mentions = Mentions(name)
+    assert mentions(text)
+    assert mentions.marked(text, Painter(colour=True)) == "hi \x1b[1;7mAndré\x1b[0m!"
+
+
 def test_a_mention_of_me_is_marked_unless_i_say_it() -> None:
     renderer = Renderer("alice", Painter(colour=True), zone=UTC)
     assert "\x1b[1;7mAlice\x1b[0m" in (renderer.line(said("ask Alice"), WHEN) or "")
