@@ -177,10 +177,12 @@ class ChatClient(Methods):
                 pass
 
     def typing(self, to: str, *, active: bool = True) -> None:
-        """Let a room or a person know that you are typing; lost when there is no connection."""
+        """Let a room or a person know that you are typing; lost when there is no connection, or if it is refused."""
         link = self._upkeep.link
         if link is not None:
-            link.send(commands.Typing(to=to, active=active))
+            pending = self._requests.add(commands.Typing(to=to, active=active))
+            self._requests.discard(pending)  # by its id the reply is known as one that nobody waits for
+            link.send(pending.command)
 
     async def _reply_to(self, pending: Pending) -> Result:
         try:
@@ -280,7 +282,7 @@ class ChatClient(Methods):
                 events.Ok() | events.Error() | events.RoomList() | events.Members() | events.User()
                 | events.History() | events.BanList()
             ):  # fmt: skip
-                if not self._requests.resolve(told) and isinstance(told, events.Error):
+                if not self._requests.resolve(told) and isinstance(told, events.Error) and told.id is None:
                     logger.warning("the server reports: %s (%d)", told.text, told.code)
                 self._send_due()
             case _:

@@ -68,6 +68,7 @@ class LineEditor:
         colour: bool,
     ) -> None:
         self._on_line = on_line
+        self._on_change = on_change
         self._on_switch = on_switch
         self._on_step = on_step
         self._on_leave = on_leave
@@ -120,6 +121,7 @@ class LineEditor:
         def _(event: KeyPressEvent) -> None:
             if event.current_buffer.text:
                 event.current_buffer.reset()
+                self._on_change("")  # a reset is no change to prompt_toolkit
             else:
                 self._on_leave()
 

@@ -466,6 +466,17 @@ async def test_what_is_asked_offline_is_sent_on_return(server: ScriptedServer) -
     assert not server.all(commands.Typing)
 
 
+async def test_typing_that_is_refused_is_no_news(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+    server.take_over(commands.Typing, server.refuse(Code.FORBIDDEN, "you may not speak here"))
+    async with to(server) as chat:
+        chat.typing("#lobby")
+        await chat.say("#lobby", "behind it")
+        assert not caplog.records
+        server.tell(events.Error(code=Code.MALFORMED, text="what was that?"))
+        await chat.say("#lobby", "behind that")
+        assert "what was that?" in caplog.text
+
+
 async def test_a_server_that_asks_for_a_delay_gets_it(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[tuple[int, float | None]] = []
     delay = Backoff.delay

@@ -244,6 +244,17 @@ async def test_typing_is_shown_and_told(server: ChatServer, bob: ChatClient, des
                 break
 
 
+async def test_a_line_that_is_given_up_is_typed_no_more(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await joined(bob, "alice")
+        await alice.shows("#lobby>")
+        alice.press("half")
+        typing = (event async for event in bob if isinstance(event, events.Typing))
+        assert (await anext(typing)).active
+        alice.press(CTRL_C)
+        assert not (await anext(typing)).active
+
+
 async def test_who_has_read_is_shown_and_told(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
     async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
         await alice.shows("#lobby>")
