@@ -229,7 +229,7 @@ class Console:
             self.go(place)
 
     def leave(self, parting: str | None = None) -> None:
-        """End `run`; who has messages on their way is warned first."""
+        """End `run`; who has something on its way is warned first."""
         if self.outbox and not self._warned:
             self._warned = True
             self.screen.note(f"{len(self.outbox)} not sent yet: once more to leave without them", "error")

@@ -1,4 +1,4 @@
-"""What stands around the line: messages on their way above it, and the toolbar below it."""
+"""What stands around the line: what is on its way above it, and the toolbar below it."""
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
@@ -12,13 +12,12 @@ NAMES_SHOWN = 3
 
 
 def prompt_parts(places: Places, outbox: Outbox, *, offline: bool, writes: bool) -> StyleAndTextTuples:
-    """The messages on their way, a line each, and the prompt."""
+    """What is on its way, a line each, and the prompt."""
     waiting = "not sent yet" if offline else "sending"
     parts: StyleAndTextTuples = []
     if outbox.hidden:
         parts.append(("class:pending", f"  … {outbox.hidden} more ({waiting})\n"))
-    for say in outbox.shown():
-        parts.append(("class:pending", f"  … {label_of(say.to)} {printable(say.text)} ({waiting})\n"))
+    parts += [("class:pending", f"  … {line} ({waiting})\n") for line in outbox.shown()]
     if not writes:
         return [*parts, ("class:pending", "(only listening; Ctrl+C leaves) ")]
     parts.append(("class:prompt", f"{label_of(places.here.name)}> " if places.here is not None else "> "))

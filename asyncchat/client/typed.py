@@ -14,6 +14,7 @@ from asyncchat.client.render import label_of, place_of
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ChatError
+from asyncchat.vocabulary.events import Result
 from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
@@ -50,8 +51,7 @@ class Typed:
             case slash.Action() as action:
                 self._act(action)
             case asked:
-                for command in asked:
-                    self._console.spawn(self._do(command))
+                self._ask_for(asked, text)
         return True
 
     def _context(self) -> slash.Context:
@@ -76,22 +76,40 @@ class Typed:
 
     # --- what the server does ---------------------------------------------------------------------------------------
 
-    def _do(self, command: Command) -> Work:
-        match command:
-            case commands.Say():
+    def _ask_for(self, asked: tuple[Command, ...], text: str) -> None:
+        """Ask for what the line *text* is about."""
+        match asked:
+            case (commands.Say() as command,):
                 say = structs.replace(command, nonce=secrets.token_urlsafe(NONCE_BYTES))
                 self._console.outbox.add(say)  # now, in the order in which it was typed
-                return self._say(say)
-            case commands.Join():
-                return self._join(command)
-            case commands.Leave():
-                return self._leave(command)
-            case commands.Nick():
-                return self._nick(command)
-            case commands.Quit():
-                return self._quit(command)
+                self._console.spawn(self._say(say))
+            case (commands.Quit(reason=reason),):
+                self._console.leave(reason)
             case _:
+                shown = f"{text.split(maxsplit=1)[0]} …" if slash.holds_password(text) else text
+                number = self._console.outbox.add_command(shown)
+                self._console.spawn(self._answered(number, self._do(asked)))
+
+    async def _answered(self, number: int, work: Work) -> None:
+        try:
+            await work
+        finally:
+            self._console.outbox.done(number)
+
+    def _do(self, asked: tuple[Command, ...]) -> Work:
+        match asked:
+            case (commands.Join() as join,):
+                return self._join(join)
+            case (commands.Leave() as leave,):
+                return self._leave(leave)
+            case (commands.Nick(name=name),):
+                return self._nick(name)
+            case (commands.History() as before, commands.History() as after):
+                return self._around(before, after)
+            case (command,):
                 return self._ask(command)
+            case _:
+                raise AssertionError(f"nothing that is typed asks for {asked}")
 
     async def _say(self, say: commands.Say) -> None:
         screen = self._console.screen
@@ -144,25 +162,33 @@ class Typed:
         await self._console.chat.leave(leave.room, leave.reason)
         self._console.places.close(leave.room)
 
-    async def _nick(self, nick: commands.Nick) -> None:
-        await self._console.chat.nick(nick.name)
+    async def _nick(self, name: str) -> None:
+        await self._console.chat.nick(name)
 
-    async def _quit(self, quit_: commands.Quit) -> None:
-        self._console.leave(quit_.reason)
+    async def _around(self, before: commands.History, after: commands.History) -> None:
+        """The pages before and after a message are one answer; the first one ends with the message itself."""
+        chat = self._console.chat
+        first = await chat.history(before.to, before=before.before, limit=before.limit)
+        seq = (before.before or 0) - 1
+        if all(event.seq != seq for event in first.events):
+            self._console.screen.note(f"there is no message ^{seq} in {label_of(before.to)}", "error")
+            return
+        second = await chat.history(after.to, after=after.after, limit=after.limit)
+        self._show(structs.replace(first, events=[*first.events, *second.events], complete=True))
 
     async def _ask(self, command: Command) -> None:
-        screen = self._console.screen
         result = await self._console.chat.request(command)
         if isinstance(command, _SEEN_BY_ALL) or (isinstance(command, commands.Topic) and command.text is not None):
             return
         if isinstance(result, events.RoomList):
             self._console.room_names = {room.name for room in result.rooms}
-        elif isinstance(result, events.History):
-            self._found.update(
-                (event.seq, place)
-                for event in result.events
-                if (place := place_of(event, screen.renderer.me)) is not None
-            )
+        self._show(result)
+
+    def _show(self, result: Result) -> None:
+        screen = self._console.screen
+        if isinstance(result, events.History):
+            places = ((event.seq, place_of(event, screen.renderer.me)) for event in result.events)
+            self._found.update((seq, place) for seq, place in places if place is not None)
         screen.show(*answer_lines(result, screen.renderer))
 
     # --- what the program does --------------------------------------------------------------------------------------

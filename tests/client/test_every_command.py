@@ -24,7 +24,7 @@ SCRIPT = (
     ("/me waves", "\\* alice waves", ""),
     ("/history #tea 5", "\\^\\d+ .*yes", "\\^\\d+ .*yes"),
     ("/search ready in:#tea", "\\^\\d+ .*more tea is ready", "\\^\\d+ .*more tea is ready"),
-    ("/context ^1", "\\^\\d+ .*alice: more tea is ready", "alice: more tea is ready"),
+    ("/context ^5", "\\^\\d+ .*alice: more tea is ready", "alice: more tea is ready"),
     ("/delete", "alice deleted", "alice deleted"),
     ("/who", "alice \\(owner", "alice \\(owner"),
     ("/rooms", "2 rooms", "#tea +1 person"),
@@ -83,6 +83,7 @@ async def test_in_the_console_client(server: ChatServer, bob: ChatClient, tmp_pa
             alice.type(typed)
             if shown:
                 await alice.until(partial(more, before, shown, alice), f"{shown} after {typed}")
+            await alice.lacks("(sending)")
         assert await alice.ended() == 0
 
 

@@ -340,6 +340,12 @@ async def test_reading_around_what_was_found(server: ChatServer, bob: ChatClient
         await alice.shows("bob: word5", "bob: word15")
         assert "word4" not in alice.text
         assert "word16" not in alice.text
+        assert "there is more" not in alice.text
+        days = [number for number, line in enumerate(alice.lines) if line.startswith("────")]
+        assert len(days) == 2, "one of the search, one of all that is around"
+        alice.type("/context ^999999")
+        await alice.shows("there is no message ^999999 in #lobby")
+        assert "word19" not in alice.text
 
 
 @pytest.mark.parametrize(("option", "variable"), [("--no-color", ""), ("--json", ""), ("-w", "1")])
@@ -395,8 +401,11 @@ async def test_what_is_typed_offline_is_sent_on_return(scripted: ScriptedServer,
         await alice.shows("the connection is lost", "○ offline")
         alice.type("typed while offline")
         await alice.shows("… #lobby typed while offline (not sent yet)")
-        alice.type("/quit")
-        await alice.shows("1 not sent yet: once more to leave without them")
+        alice.type("/topic New")
+        alice.type("/passwd hunter2")
+        await alice.shows("… /topic New (not sent yet)", "… /passwd … (not sent yet)")
+        alice.press(CTRL_D)
+        await alice.shows("3 not sent yet: once more to leave without them")
         scripted.keep("said meanwhile")
         await scripted.listen()
         await alice.shows("● alice", "bob: said meanwhile", "connected again; nothing is missing (1 came meanwhile)")
