@@ -89,9 +89,8 @@ def _user(user: events.User, renderer: Renderer) -> Iterator[str]:
 
 
 def _history(history: events.History, renderer: Renderer) -> Iterator[str]:
-    if not history.events:
+    if not history.events and history.complete:
         yield _note(renderer, "nothing found")
-        return
     day = None
     for event in history.events:
         if renderer.day(event.when) != day:

@@ -120,6 +120,8 @@ class Console:
                 self.spawn(self._load_people(place))
             case events.Left() | events.Kicked() if same(event.name, self.places.me):
                 self.places.close(event.room)
+            case events.Renamed() if event.name in self.screen.ignores:
+                self.spawn(self.save_ignores())
             case _:
                 pass
 
@@ -146,6 +148,13 @@ class Console:
         for place in self.places:
             if place.is_room:
                 self.spawn(self._load_people(place))
+
+    async def save_ignores(self) -> None:
+        """Keep who is ignored; the person is told if that cannot be done."""
+        try:
+            await asyncio.to_thread(self.screen.ignores.save)
+        except OSError as error:
+            self.screen.note(f"only for now, as it cannot be kept: {error.strerror}", "error")
 
     async def _load_people(self, place: Place) -> None:
         members = await self.chat.who(place.name)

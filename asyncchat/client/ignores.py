@@ -17,7 +17,7 @@ _decode = msgspec.json.Decoder(dict[str, list[str]]).decode
 
 
 class Ignores:
-    """The people ignored on one server. Reads its file when made and writes it at every change; both block.
+    """The people ignored on one server. Reads its file when made, and writes it with `save`; both block.
 
     A file that cannot be read ignores nobody, which is logged, and is never written: it holds the lists of all servers.
     """
@@ -40,16 +40,18 @@ class Ignores:
         return sorted(self._names.values(), key=name_key)
 
     def add(self, name: str) -> None:
-        """Ignore somebody. Raises OSError if that cannot be kept; it holds for now then."""
+        """Ignore somebody."""
         self._names[name_key(name)] = name
-        self._write()
 
     def remove(self, name: str) -> bool:
-        """Ignore somebody no longer; False if they were not ignored. Raises OSError like `add`."""
-        if self._names.pop(name_key(name), None) is None:
-            return False
-        self._write()
-        return True
+        """Ignore somebody no longer; False if they were not ignored."""
+        return self._names.pop(name_key(name), None) is not None
+
+    def save(self) -> None:
+        """Keep who is ignored; raises OSError if that cannot be done, and it holds for now then."""
+        kept = self._read() | {self._server: self.names()}
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(self._path, json.dumps(kept, ensure_ascii=False, indent=1).encode())
 
     def _read(self) -> dict[str, list[str]]:
         """Who is ignored, by server. Raises OSError, also when that is damaged."""
@@ -59,8 +61,3 @@ class Ignores:
             return {}
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise OSError(errno.EINVAL, "the file is damaged") from error
-
-    def _write(self) -> None:
-        kept = self._read() | {self._server: self.names()}
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomically(self._path, json.dumps(kept, ensure_ascii=False, indent=1).encode())

@@ -11,6 +11,7 @@ from asyncchat.client.render import Renderer, same
 from asyncchat.client.state import Resumed
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.events import Event, Kept
+from asyncchat.vocabulary.names import is_room
 from asyncchat.vocabulary.terms import State
 
 BELL = "\a"
@@ -53,8 +54,12 @@ class Screen:
         if isinstance(event, Resumed):
             self._show(event, None)
             return None
+        if self._is_unwanted(event):
+            return None
         if isinstance(event, events.Said):
             return self._said(event)
+        if isinstance(event, events.Renamed) and event.name in self.ignores:
+            self.ignores.add(event.to)
         place = self.places.follow(event, time.monotonic())
         self.renderer.me = self.places.me
         if self.read and self._is_worth_showing(event):
@@ -64,6 +69,8 @@ class Screen:
     def past(self, messages: Iterable[events.Said]) -> None:
         """Show messages of the past, in order, but those that came live already."""
         for said in sorted(messages, key=lambda message: message.seq):
+            if self._is_unwanted(said):
+                continue
             place = self.places.of(said)
             if place.first is not None and said.seq >= place.first:
                 continue
@@ -86,16 +93,31 @@ class Screen:
         self._show(said, place, bell=called and said.kind != "notice")
         return place
 
+    def _is_unwanted(self, event: Event) -> bool:
+        """From somebody who is ignored, and to be passed over as if it had not come: it is for my eyes only."""
+        match event:
+            case events.Said():
+                return event.sender in self.ignores and not is_room(event.to)
+            case events.Typing() | events.ReadMarker():
+                return event.sender in self.ignores
+            case _:
+                return False
+
     def _is_worth_showing(self, event: Event) -> bool:
         match event:
-            case events.Edited() | events.Reacted() | events.Invited() | events.TopicChanged():
+            case (
+                events.Edited() | events.Deleted() | events.Reacted() | events.Invited() | events.TopicChanged()
+            ):  # fmt: skip
                 return event.sender not in self.ignores
             case events.Presence():
-                return self.places.get(event.name) is not None and event.state is not State.ONLINE
-            case events.Joined() | events.Left():
+                return self._is_talked_with(event.name) and event.state is not State.ONLINE
+            case events.Joined() | events.Left() | events.Renamed():
                 return event.name not in self.ignores
             case _:
                 return True
+
+    def _is_talked_with(self, name: str) -> bool:
+        return self.places.get(name) is not None and name not in self.ignores
 
     def _show(self, event: Event | Resumed, place: Place | None, *, bell: bool = False) -> None:
         when = event.when if isinstance(event, Kept) else datetime.now(UTC)

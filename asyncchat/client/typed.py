@@ -1,6 +1,5 @@
 """What a person types in the terminal, done: messages, commands to the server, and what the program does by itself."""
 
-import asyncio
 import secrets
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, assert_never
@@ -187,7 +186,9 @@ class Typed:
     def _show(self, result: Result) -> None:
         screen = self._console.screen
         if isinstance(result, events.History):
-            places = ((event.seq, place_of(event, screen.renderer.me)) for event in result.events)
+            seen = [event for event in result.events if event.sender not in screen.ignores]
+            result = structs.replace(result, events=seen)
+            places = ((event.seq, place_of(event, screen.renderer.me)) for event in seen)
             self._found.update((seq, place) for seq, place in places if place is not None)
         screen.show(*answer_lines(result, screen.renderer))
 
@@ -206,20 +207,17 @@ class Typed:
             case "ignore" if name is None:
                 names = ", ".join(map(printable, console.screen.ignores.names()))
                 console.screen.note(f"ignored: {names}" if names else "nobody is ignored")
-            case "ignore" | "unignore" if name is not None:
-                console.spawn(self._ignore(name, ignored=action.name == "ignore"))
+            case "ignore" if name is not None:
+                console.screen.ignores.add(name)
+                console.spawn(self._ignored(f"{printable(name)} is ignored from now on"))
+            case "unignore" if name is not None:
+                known = console.screen.ignores.remove(name)
+                console.spawn(self._ignored(f"{printable(name)} {'is seen again' if known else 'was not ignored'}"))
             case "close" | "switch" | "ignore" | "unignore":
                 raise AssertionError(f"{action.name} without a name")
             case _:
                 assert_never(action.name)
 
-    async def _ignore(self, name: str, *, ignored: bool) -> None:
-        screen = self._console.screen
-        try:
-            change = screen.ignores.add if ignored else screen.ignores.remove
-            known = await asyncio.to_thread(change, name)
-        except OSError as error:
-            screen.note(f"only for now, as it cannot be kept: {error.strerror}", "error")
-        else:
-            word = "is ignored from now on" if ignored else ("is seen again" if known else "was not ignored")
-            screen.note(f"{printable(name)} {word}")
+    async def _ignored(self, change: str) -> None:
+        self._console.screen.note(change)
+        await self._console.save_ignores()

@@ -121,14 +121,24 @@ def test_people_who_are_ignored_are_not_seen(tmp_path: Path) -> None:
     seat.ignores.add("Eve")
     for event in (
         seat.said("alice!", sender="eve"),
+        seat.said("psst", sender="eve", to="alice"),
         events.Joined(name="eve", room="#lobby"),
+        events.Typing(sender="eve", to="#lobby"),
+        events.ReadMarker(sender="eve", to="#lobby", seq=1),
+        events.Deleted(seq=91, time=rfc3339(NOW), sender="eve", to="#lobby", targets=[1]),
+        events.Presence(name="eve", state=State.AWAY),
+        events.Renamed(name="eve", to="mallory"),
+        seat.said("alice?", sender="mallory"),
         events.Reacted(seq=90, time=rfc3339(NOW), sender="eve", to="#lobby", target=1, reaction="x"),
         events.Invited(sender="eve", name="alice", room="#x"),
     ):
         seat.screen.event(event)
-    seat.screen.past([seat.said("past", sender="EVE")])
+    seat.screen.past([seat.said("past", sender="EVE"), seat.said("past", sender="eve", to="alice")])
     assert seat.written == ""
-    assert Ignores("localhost:7777", tmp_path).names() == ["Eve"]
+    assert seat.toolbar(now=time.monotonic()).strip() == "● alice  1:#lobby"
+    assert seat.places.partner is None
+    seat.ignores.save()
+    assert Ignores("localhost:7777", tmp_path).names() == ["Eve", "mallory"]
     assert Ignores("elsewhere:7777", tmp_path).names() == []
     assert seat.ignores.remove("EVE")
     assert not seat.ignores.remove("EVE")
@@ -147,14 +157,17 @@ def test_a_damaged_file_ignores_nobody_and_stays_as_it_is(
     ignores = Ignores("localhost:7777", tmp_path)
     assert ignores.names() == []
     assert caplog.messages == [f"nobody is ignored: {file}: the file is damaged"]
+    ignores.add("eve")
     with pytest.raises(OSError, match="the file is damaged"):
-        ignores.add("eve")
+        ignores.save()
     assert file.read_bytes() == content
     assert "eve" in ignores, "for now"
 
 
 def test_a_file_that_cannot_be_read_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Ignores("elsewhere:7777", tmp_path).add("bob")
+    elsewhere = Ignores("elsewhere:7777", tmp_path)
+    elsewhere.add("bob")
+    elsewhere.save()
 
     def refuse(path: Path) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
@@ -162,8 +175,9 @@ def test_a_file_that_cannot_be_read_stays_as_it_is(tmp_path: Path, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", refuse)
         ignores = Ignores("localhost:7777", tmp_path)
+        ignores.add("eve")
         with pytest.raises(PermissionError):
-            ignores.add("eve")
+            ignores.save()
     assert Ignores("elsewhere:7777", tmp_path).names() == ["bob"]
 
 

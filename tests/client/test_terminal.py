@@ -322,12 +322,23 @@ async def test_people_who_are_ignored_stay_ignored(server: ChatServer, bob: Chat
     async with desk.client(address, "--name", "alice") as alice:
         await alice.shows("after bob")
         assert "can you see me?" not in alice.text
+        alice.type("/history")
+        await alice.until(lambda: alice.text.count("carol: after bob") == 2, "history")
+        alice.type("/search see me")
+        await alice.shows("nothing found")
+        assert "can you see me?" not in alice.text
+        await bob.nick("rob")
+        await bob.say("#lobby", "and me?")
+        async with connect(address, name="dave") as dave:
+            await dave.say("#lobby", "after rob")
+            await alice.shows("dave: after rob")
         alice.type("/ignore")
-        await alice.shows("ignored: BOB")
-        alice.type("/unignore bob")
-        await alice.shows("bob is seen again")
+        await alice.shows("ignored: BOB, rob")
+        alice.type("/unignore rob")
+        await alice.shows("rob is seen again")
         await bob.say("#lobby", "and now?")
-        await alice.shows("bob: and now?")
+        await alice.shows("rob: and now?")
+        assert "and me?" not in alice.text
 
 
 async def test_reading_around_what_was_found(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
