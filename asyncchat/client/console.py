@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Coroutine, Iterable
 
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 
 from asyncchat.client.chat import ChatClient
@@ -67,7 +68,7 @@ class Console:
             keys,
             completer=ChatCompleter(self.places, lambda: self.room_names),
             prompt=lambda: prompt_parts(self.places, self.outbox, offline=bool(self._offline), writes=writes),
-            toolbar=lambda: toolbar_parts(self.places, offline=self._offline, now=time.monotonic()),
+            toolbar=self._toolbar,
             on_line=self._line,
             on_change=self._changed,
             on_switch=self._switch,
@@ -76,6 +77,9 @@ class Console:
             writes=writes,
             colour=colour,
         )
+
+    def _toolbar(self, columns: int) -> StyleAndTextTuples:
+        return toolbar_parts(self.places, offline=self._offline, now=time.monotonic(), columns=columns)
 
     def _label(self) -> str:
         return label_of(self.places.here.name) if self.places.here is not None else ""

@@ -30,8 +30,6 @@ STYLE = Style.from_dict(
     }
 )
 
-Styled = Callable[[], StyleAndTextTuples]
-
 
 class LineHistory(InMemoryHistory):
     """The lines typed before, but those that hold passwords."""
@@ -47,9 +45,9 @@ class LineEditor:
 
     *on_line* gets each line; when it returns False the line stays, to be changed or entered again.
 
-    With *writes* false nothing can be typed, but keys still do what they do. *prompt* and *toolbar* are asked for at
-    every redraw. *on_change* is told what stands in the line while it is typed; *on_switch* gets the number of a
-    place (Alt+1 to 9), and *on_step* 1 or -1 (Ctrl+N, Ctrl+P).
+    With *writes* false nothing can be typed, but keys still do what they do. *prompt* and *toolbar*, which gets the
+    columns it has, are asked for at every redraw. *on_change* is told what stands in the line while it is typed;
+    *on_switch* gets the number of a place (Alt+1 to 9), and *on_step* 1 or -1 (Ctrl+N, Ctrl+P).
     """
 
     def __init__(
@@ -57,8 +55,8 @@ class LineEditor:
         keys: Input | None,
         *,
         completer: Completer,
-        prompt: Styled,
-        toolbar: Styled,
+        prompt: Callable[[], StyleAndTextTuples],
+        toolbar: Callable[[int], StyleAndTextTuples],
         on_line: Callable[[str], bool],
         on_change: Callable[[str], None],
         on_switch: Callable[[int], None],
@@ -79,7 +77,7 @@ class LineEditor:
             history=LineHistory(),
             completer=completer,
             complete_while_typing=False,
-            bottom_toolbar=toolbar,
+            bottom_toolbar=lambda: toolbar(self._session.app.output.get_size().columns),
             key_bindings=self._bindings(),
             erase_when_done=True,
             style=STYLE,

@@ -1,6 +1,9 @@
 """What stands around the line: what is on its way above it, and the toolbar below it."""
 
+from itertools import accumulate
+
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.utils import get_cwidth
 
 from asyncchat.client.outbox import Outbox
 from asyncchat.client.places import Place, Places
@@ -24,17 +27,40 @@ def prompt_parts(places: Places, outbox: Outbox, *, offline: bool, writes: bool)
     return parts
 
 
-def toolbar_parts(places: Places, *, offline: str, now: float) -> StyleAndTextTuples:
-    """The connection's state (*offline* says what is wrong, if anything is), what is open, who types, who has read."""
-    if offline:
-        parts: StyleAndTextTuples = [("class:offline", f" ○ offline: {printable(offline)} ")]
-    else:
-        parts = [("class:online", f" ● {printable(places.me)} ")]
-    for number, place in enumerate(places, 1):
-        parts += [("", " "), _tab(number, place, places.here)]
+def toolbar_parts(places: Places, *, offline: str, now: float, columns: int) -> StyleAndTextTuples:
+    """The connection's state, what is open, who types, who has read, and what is wrong (*offline*), if anything is.
+
+    It is one line of *columns*, what is least needed at its end: what does not fit there is cut off.
+    """
+    state = ("class:offline", " ○ offline ") if offline else ("class:online", f" ● {printable(places.me)} ")
+    parts: StyleAndTextTuples = [state, *_tabs(places, columns - get_cwidth(state[1]))]
     if places.here is not None:
         parts.append(("", _news_of(places.here, now)))
+    if offline:
+        parts.append(("class:offline", f"  {printable(offline)}"))
     return parts
+
+
+def _tabs(places: Places, columns: int) -> StyleAndTextTuples:
+    """A tab for each place, if so many fit; if not, first for where one is, is called, has something unread."""
+    here = places.here
+    tabs = [(place, _tab(number, place, here)) for number, place in enumerate(places, 1)]
+    needed = sorted(tabs, key=lambda tab: (tab[0] is not here, not tab[0].mentioned, not tab[0].unread))
+    shown = _fitting([text for _, (_, text) in needed], columns)
+    if shown < len(tabs):
+        shown = max(_fitting([text for _, (_, text) in needed], columns - len(f" +{len(tabs)}")), 1)
+    chosen = [id(place) for place, _ in needed[:shown]]
+    parts: StyleAndTextTuples = []
+    for place, tab in tabs:
+        if id(place) in chosen:
+            parts += [("", " "), tab]
+    return [*parts, ("", f" +{len(tabs) - shown}")] if shown < len(tabs) else parts
+
+
+def _fitting(texts: list[str], columns: int) -> int:
+    """How many of these texts, in their order and with a blank before each, fit into so many columns."""
+    ends = accumulate(get_cwidth(text) + 1 for text in texts)
+    return sum(1 for end in ends if end <= columns)
 
 
 def _tab(number: int, place: Place, here: Place | None) -> tuple[str, str]:

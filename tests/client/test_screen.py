@@ -55,8 +55,8 @@ class Seat:
         when = rfc3339(NOW + days * DAY)
         return events.Said(seq=self._seq, time=when, sender=sender, to=to, text=text, **fields)  # type: ignore[arg-type]
 
-    def toolbar(self, offline: str = "", now: float = 0.0) -> str:
-        return "".join(part[1] for part in toolbar_parts(self.places, offline=offline, now=now))
+    def toolbar(self, offline: str = "", now: float = 0.0, columns: int = 80) -> str:
+        return "".join(part[1] for part in toolbar_parts(self.places, offline=offline, now=now, columns=columns))
 
     def prompt(self, *, offline: bool = False, writes: bool = True) -> str:
         return "".join(part[1] for part in prompt_parts(self.places, self.outbox, offline=offline, writes=writes))
@@ -227,6 +227,22 @@ def test_what_is_unread_is_counted_until_one_goes_there(seat: Seat) -> None:
     ]  # fmt: skip
 
 
+def test_the_toolbar_is_one_line_with_what_is_needed_most(tmp_path: Path) -> None:
+    seat = Seat(tmp_path, *(f"#room{number}" for number in range(1, 10)))
+    seat.places.go(seat.places.number(8))
+    seat.screen.event(seat.said("one", to="#room7"))
+    seat.screen.event(seat.said("alice!", to="#room9"))
+    whole = " ● alice  1:#room1 2:#room2 3:#room3 4:#room4 5:#room5 6:#room6 7:#room7(1) 8:#room8 9:#room9(1)"
+    assert seat.toolbar(columns=len(whole)) == whole
+    assert seat.toolbar(columns=len(whole) - 1) == whole.replace(" 6:#room6", "") + " +1"
+    assert seat.toolbar(columns=60) == " ● alice  1:#room1 7:#room7(1) 8:#room8 9:#room9(1) +5"
+    assert seat.toolbar(columns=45) == " ● alice  7:#room7(1) 8:#room8 9:#room9(1) +6"
+    assert seat.toolbar(columns=44) == " ● alice  8:#room8 9:#room9(1) +7"
+    assert seat.toolbar(columns=10) == " ● alice  8:#room8 +8"
+    offline = seat.toolbar(columns=60, offline="the network is down")
+    assert offline == " ○ offline  1:#room1 7:#room7(1) 8:#room8 9:#room9(1) +5  the network is down"
+
+
 def test_lines_go_nowhere_when_their_place_closes(seat: Seat) -> None:
     lobby, ops = seat.places.get("#lobby"), seat.places.get("#OPS")
     assert lobby is not None
@@ -296,7 +312,7 @@ def test_messages_on_their_way_stand_above_the_line(seat: Seat) -> None:
     assert not seat.outbox.done("3")
     assert not seat.outbox.done(None)
     assert len(seat.outbox) == SHOWN + 1
-    assert seat.toolbar(offline="it\x1bis gone").startswith(" ○ offline: it␛is gone")
+    assert seat.toolbar(offline="it\x1bis gone") == " ○ offline  1:#lobby 2:#ops  it␛is gone"
     assert seat.prompt(writes=False).endswith("(only listening; Ctrl+C leaves) ")
 
 
