@@ -48,17 +48,16 @@ CREATE TABLE rooms (
     created INTEGER NOT NULL,
     name TEXT NOT NULL,
     key TEXT NOT NULL UNIQUE,
-    founder INTEGER NOT NULL,
-    spoken INTEGER NOT NULL                 -- something was said there that is kept no longer
+    founder INTEGER NOT NULL
 );
 CREATE TABLE options (
     room INTEGER PRIMARY KEY,
     time INTEGER NOT NULL,
     by INTEGER NOT NULL,
-    private INTEGER NOT NULL DEFAULT 0,
-    moderated INTEGER NOT NULL DEFAULT 0,
-    topic_locked INTEGER NOT NULL DEFAULT 0,
-    retention INTEGER NOT NULL DEFAULT 0,
+    private INTEGER NOT NULL,
+    moderated INTEGER NOT NULL,
+    topic_locked INTEGER NOT NULL,
+    retention INTEGER NOT NULL,
     password TEXT
 );
 CREATE TABLE topics (
@@ -83,7 +82,6 @@ CREATE TABLE invites (
     person INTEGER NOT NULL,
     time INTEGER NOT NULL,
     by INTEGER NOT NULL,
-    by_password INTEGER NOT NULL,
     PRIMARY KEY (room, person)
 ) WITHOUT ROWID;
 CREATE TABLE bans (
@@ -165,7 +163,27 @@ CREATE VIRTUAL TABLE search USING fts5 (text, tags, content = '', columnsize = 0
 INSERT INTO search (search, rank) VALUES ('automerge', 0);  -- upkeep.py merges, in small steps
 """
 
-STEPS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+ALTER TABLE rooms ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;        -- something was said that is kept no longer
+ALTER TABLE invites ADD COLUMN by_password INTEGER NOT NULL DEFAULT 0; -- admitted by the room's password
+
+-- An option that nobody has set has a default: a record names those that it changes.
+ALTER TABLE options RENAME TO complete_options;
+CREATE TABLE options (
+    room INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    by INTEGER NOT NULL,
+    private INTEGER NOT NULL DEFAULT 0,
+    moderated INTEGER NOT NULL DEFAULT 0,
+    topic_locked INTEGER NOT NULL DEFAULT 0,
+    retention INTEGER NOT NULL DEFAULT 0,
+    password TEXT
+);
+INSERT INTO options SELECT * FROM complete_options;
+DROP TABLE complete_options;
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _SECOND)
 """The steps, in order; step *n* leads from version *n* to *n* + 1."""
 
 VERSION = len(STEPS)

@@ -18,6 +18,7 @@ from asyncchat.storage.checking import check
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export
+from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.errors import DamagedDatabase, DatabaseInUse, NewerDatabase, StorageError
 from asyncchat.vocabulary.queries import FindMessage
 from tests.storage.facts import FIRST, person, put, said, settle
@@ -316,6 +317,27 @@ def test_an_older_database_takes_the_steps_it_lacks(path: Path, monkeypatch: pyt
         assert store.ask(FindMessage(5)).seq == 5
         assert migrations.version_of(store.connection) == migrations.VERSION
         store.close()
+
+
+def test_a_database_of_the_first_schema_keeps_its_rooms(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "VERSION", 1)
+        db = sqlite3.connect(path, isolation_level=None)
+        migrations.migrate(db)
+    db.execute("INSERT INTO people (id, created, touched, name, key) VALUES (1, 5, 5, 'Alice', 'alice')")
+    db.execute("INSERT INTO rooms VALUES (2, 5, '#attic', '#attic', 1)")
+    db.execute("INSERT INTO options VALUES (2, 6, 1, 1, 0, 1, 30, '$')")
+    db.execute("INSERT INTO invites VALUES (2, 1, 7, 1)")
+    db.close()
+    store = Store.open(path)
+    facts = [record for _, record in store.load()]
+    assert r.RoomCreated(time=5, name="#attic", key="#attic", founder=1) in facts
+    options = r.RoomSet(
+        time=6, room=2, by=1, private=True, moderated=False, topic_locked=True, retention=30, password="$"
+    )
+    assert options in facts
+    assert r.InviteSet(time=7, room=2, person=1, by=1) in facts
+    store.close()
 
 
 def test_a_step_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
