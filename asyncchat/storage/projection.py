@@ -6,59 +6,39 @@ Claims (`PersonCreated`, `NameTaken`, `Registered`, `RoomCreated`) that come sec
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
 from typing import assert_never
 
 from asyncchat.storage.indexing import forget, learn
+from asyncchat.storage.inserting import add_messages
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.records import KeptRecord, Message
 
-ROWS = (64, 8, 1)
-"""Messages per INSERT. Each statement gives the GIL away and has to win it back from a busy loop: 200 messages by
-executemany took 47 µs of CPU each then, in statements of 64 rows 3 µs."""
+_People = (
+    r.PersonCreated | r.NameTaken | r.NameReleased | r.Registered | r.PasswordSet | r.TokenGiven
+    | r.AdministratorSet | r.Seen
+)  # fmt: skip
+_Rooms = r.RoomCreated | r.RoomDropped | r.RoomSet | r.TopicSet | r.RoleSet | r.InviteSet | r.BanSet | r.BanLifted
+_Messages = r.MarkerSet | r.MessageEdited | r.MessagesDeleted | r.MessageReacted
+_Fact = _People | _Rooms | _Messages
+"""All but the messages themselves."""
 
-_COLUMNS = ("time", "author", "name", "room", "peer", "to", "text", "kind", "reply_to", "nonce")
-_values_of = attrgetter(*_COLUMNS)
-
-
-def _insert(rows: int) -> str:
-    columns = ", ".join(f'"{column}"' for column in ("seq", *_COLUMNS))
-    row = f"({', '.join('?' * (len(_COLUMNS) + 1))})"
-    return f"INSERT INTO messages ({columns}) VALUES {', '.join([row] * rows)}"
-
-
-_INSERTS = tuple((rows, _insert(rows)) for rows in ROWS)
+_Statement = tuple[str, tuple[object, ...]]
 
 
 def project(db: sqlite3.Connection, facts: Iterable[tuple[int, KeptRecord]]) -> None:
     """Apply records, each with its seq, to the tables; the caller holds the transaction."""
     said: list[tuple[int, Message]] = []
     for seq, record in facts:
-        if type(record) is Message:
+        if isinstance(record, Message):
             said.append((seq, record))
         else:
-            # A later record may be about one of these.
-            if said:
-                _add_messages(db, said)
-                said = []
+            add_messages(db, said)  # this may be about one of them
+            said.clear()
             _apply(db, seq, record)
-    if said:
-        _add_messages(db, said)
+    add_messages(db, said)
 
 
-def _add_messages(db: sqlite3.Connection, said: list[tuple[int, Message]]) -> None:
-    start, count = 0, len(said)
-    for rows, insert in _INSERTS:
-        while count - start >= rows:
-            values: list[object] = []
-            for seq, message in said[start : start + rows]:
-                values.append(seq)
-                values += _values_of(message)
-            db.execute(insert, values)
-            start += rows
-
-
-def _apply(db: sqlite3.Connection, seq: int, record: KeptRecord) -> None:
+def _apply(db: sqlite3.Connection, seq: int, record: _Fact) -> None:
     match record:
         case r.MessageEdited(target=target):
             forget(db, (target,))
@@ -71,38 +51,20 @@ def _apply(db: sqlite3.Connection, seq: int, record: KeptRecord) -> None:
             _execute(db, seq, record)
 
 
-def _execute(db: sqlite3.Connection, seq: int, record: KeptRecord) -> None:
+def _execute(db: sqlite3.Connection, seq: int, record: _Fact) -> None:
     for statement, values in _statements(seq, record):
         db.execute(statement, values)
 
 
-_Statement = tuple[str, tuple[object, ...]]
-
-
-def _statements(seq: int, record: KeptRecord) -> Iterator[_Statement]:
-    match record:
-        case r.MarkerSet() | r.MessageEdited() | r.MessagesDeleted() | r.MessageReacted() | r.Message():
-            yield from _about_messages(seq, record)
-        case (
-            r.RoomCreated() | r.RoomDropped() | r.RoomSet() | r.TopicSet() | r.RoleSet() | r.InviteSet() | r.BanSet()
-            | r.BanLifted()
-        ):  # fmt: skip
-            yield from _about_rooms(seq, record)
-        case (
-            r.PersonCreated() | r.NameTaken() | r.NameReleased() | r.Registered() | r.PasswordSet() | r.TokenGiven()
-            | r.AdministratorSet() | r.Seen()
-        ):  # fmt: skip
-            yield from _about_people(seq, record)
-        case _:
-            assert_never(record)
+def _statements(seq: int, record: _Fact) -> Iterator[_Statement]:
+    if isinstance(record, _People):
+        return _about_people(seq, record)
+    if isinstance(record, _Rooms):
+        return _about_rooms(seq, record)
+    return _about_messages(seq, record)
 
 
 # --- people ---------------------------------------------------------------------------------------------------------
-
-_People = (
-    r.PersonCreated | r.NameTaken | r.NameReleased | r.Registered | r.PasswordSet | r.TokenGiven
-    | r.AdministratorSet | r.Seen
-)  # fmt: skip
 
 
 def _about_people(seq: int, record: _People) -> Iterator[_Statement]:
@@ -142,8 +104,6 @@ def _about_people(seq: int, record: _People) -> Iterator[_Statement]:
 
 
 # --- rooms ----------------------------------------------------------------------------------------------------------
-
-_Rooms = r.RoomCreated | r.RoomDropped | r.RoomSet | r.TopicSet | r.RoleSet | r.InviteSet | r.BanSet | r.BanLifted
 
 
 def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
@@ -197,8 +157,6 @@ def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
 
 # --- messages -------------------------------------------------------------------------------------------------------
 
-_Messages = r.MarkerSet | r.MessageEdited | r.MessagesDeleted | r.MessageReacted | r.Message
-
 
 def _about_messages(seq: int, record: _Messages) -> Iterator[_Statement]:
     match record:
@@ -226,8 +184,6 @@ def _about_messages(seq: int, record: _Messages) -> Iterator[_Statement]:
                 )
                 yield put, (target, reaction, record.by, record.name, seq, target)
             yield _change_of(seq, "reacted", record, target=target, detail=reaction, remove=remove)
-        case r.Message():
-            yield _insert(1), (seq, *_values_of(record))
         case _:
             assert_never(record)
 
