@@ -185,9 +185,12 @@ class Connection:
         """Handle what is pipelined, without a pause if nothing has to be looked up."""
         try:
             outcome = self._services.chat.handle(self.session, command, now_ms())
-            if type(outcome) is Ask:
+            if type(outcome) is Append:
+                self._append(outcome, command.id, None)
+            elif type(outcome) is Ask:
                 return self._look_up(outcome, command)
-            self._perform(outcome, command.id)
+            else:
+                self._perform(outcome, command.id)
         except Exception as error:  # noqa: BLE001 - the root of a command: see `_failed`
             self._failed(command.id, error)
         return None
