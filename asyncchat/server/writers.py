@@ -220,8 +220,8 @@ class Writers:
 
 def _encoded(dialect: Dialect, told: Collection[Event | Result]) -> bytes:
     try:
-        return b"".join([dialect.encode_shared(event) for event in told])
-    except Exception:  # a fault of ours: in one dialect alone, and of this event alone
+        return dialect.encode_shared(told)
+    except Exception:  # a fault of ours: in one dialect alone, and of these events alone
         log.exception("cannot encode for %s", dialect.variant)
         return b""
 

@@ -1,6 +1,6 @@
 """What every dialect offers to a connection: bytes in, commands out; events in, bytes out. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from msgspec import Struct
@@ -58,8 +58,11 @@ class Dialect(Protocol):
         """The peer has been silent for `quiet_after`: the commands that this makes complete."""
         ...
 
-    def encode_shared(self, event: Told) -> bytes:
-        """An event for many as bytes; the same for all connections of this variant."""
+    def encode_shared(self, events: Collection[Told]) -> bytes:
+        """Events for many, in order, as bytes: the same for all connections of this variant.
+
+        Changes the dialect's state only where no other connection is of its variant.
+        """
         ...
 
     def encode(self, event: Told) -> bytes:

@@ -1,6 +1,6 @@
 """The native protocol: one JSON object a line. The Structs of the vocabulary are its definition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -12,7 +12,9 @@ from asyncchat.wire.lines import LineBuffer, TooLong
 from asyncchat.wire.native_problems import BAD_JSON, explain, problem_of_long_line, type_of
 from asyncchat.wire.newer import known_part_of
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_encode = _encoder.encode
+_encode_lines: Callable[[Collection[Told]], bytes] = _encoder.encode_lines
 _decode_command: Callable[[bytes], Command] = msgspec.json.Decoder(Command).decode
 _decode_told: Callable[[bytes], Told] = msgspec.json.Decoder(Told).decode
 
@@ -76,13 +78,13 @@ class NativeDialect:
         """Nothing: silence completes no line."""
         return []
 
-    def encode_shared(self, event: Told) -> bytes:
-        """An event for many as bytes."""
-        return _encode(event) + b"\n"
+    def encode_shared(self, events: Collection[Told]) -> bytes:
+        """Events for many as bytes."""
+        return _encode_lines(events)
 
     def encode(self, event: Told) -> bytes:
         """An event or result for this connection alone as bytes."""
-        return _encode(event) + b"\n"
+        return encode_event(event)
 
     def follow_up(self) -> list[Command]:
         """Nothing: native clients ask for what they want."""

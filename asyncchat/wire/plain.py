@@ -5,7 +5,7 @@ one peer depends on who it is and which room it is in, so that every connection 
 are few, and a line of text is soon made.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -180,9 +180,9 @@ class PlainDialect:
 
     # --- bytes out ----------------------------------------------------------------------------------------------------
 
-    def encode_shared(self, event: Told) -> bytes:
-        """An event as lines of text."""
-        return self.encode(event)
+    def encode_shared(self, events: Collection[Told]) -> bytes:
+        """Events as lines of text."""
+        return b"".join(map(self.encode, events))
 
     def encode(self, event: Told) -> bytes:
         """An event or result as lines of text; nothing for what people need not see."""

@@ -32,7 +32,7 @@ class Talk:
 
     def reads(self, *told: Told) -> list[str]:
         """The lines in which the peer is told of events."""
-        data = b"".join(self.dialect.encode_shared(event) for event in told)
+        data = self.dialect.encode_shared(told)
         assert data.endswith(b"\n") or not data
         return data.decode().splitlines()
 
