@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from asyncchat import __version__
+from asyncchat._version import __version__
 from asyncchat.bench import plan as bounds
 from asyncchat.bench import plot, report
 from asyncchat.bench.measure import Ended, Job, Measured, run_job

@@ -1,11 +1,11 @@
 """The async client: `connect`, and what it gives."""
 
-from asyncchat.client.address import Address, parse_address
 from asyncchat.client.backoff import Backoff
 from asyncchat.client.chat import ChatClient
 from asyncchat.client.connection import Connecting, connect, connect_streams
 from asyncchat.client.state import ConnectionState, Cursor, Resumed
 from asyncchat.client.tokens import TokenStore
+from asyncchat.vocabulary.addresses import Address, parse_address
 
 __all__ = [
     "Address",

@@ -5,10 +5,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncchat import __version__
-from asyncchat.client.address import DEFAULT_PORT, Address, parse_address
+from asyncchat._version import __version__
 from asyncchat.client.dial import parse_fingerprint
 from asyncchat.client.tokens import CONFIG_DIR_VARIABLE, config_dir
+from asyncchat.vocabulary.addresses import DEFAULT_PORT, Address, parse_address
 from asyncchat.vocabulary.names import as_room, is_room, name_key
 
 DEFAULT_ADDRESS = f"tcp://localhost:{DEFAULT_PORT}"

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from pathlib import Path
 from types import TracebackType
 
-from asyncchat.client.address import Address, parse_address
 from asyncchat.client.backoff import Backoff
 from asyncchat.client.chat import QUEUE, ChatClient, OnState
 from asyncchat.client.dial import TLS, Streams, dial
 from asyncchat.client.login import Login
 from asyncchat.client.state import Cursor
 from asyncchat.client.tokens import TokenStore
+from asyncchat.vocabulary.addresses import Address, parse_address
 
 logger = logging.getLogger("asyncchat.client")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asyncchat.client.address import Address
+from asyncchat.vocabulary.addresses import Address
 from asyncchat.vocabulary.errors import ConnectionLost
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

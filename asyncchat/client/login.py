@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from asyncchat import __version__
+from asyncchat._version import __version__
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.names import name_key
 

@@ -143,7 +143,7 @@ class Methods(ABC):
         """Make your name yours for good: with a password, or bound to your token alone."""
         return await self._ask(commands.Register(password=password, invitation=invitation), events.Ok)
 
-    async def passwd(self, new: str, old: str | None = None) -> events.Ok:
+    async def passwd(self, new: str, *, old: str | None = None) -> events.Ok:
         """Set another password; ``old`` is needed if there is one."""
         return await self._ask(commands.Passwd(new=new, old=old), events.Ok)
 

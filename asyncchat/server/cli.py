@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from platformdirs import user_data_path
 
-from asyncchat import __version__
+from asyncchat._version import __version__
 from asyncchat.server import admin, logs
 from asyncchat.server.config import Config, ConfigError, configure
 from asyncchat.server.listeners import raise_descriptor_limit

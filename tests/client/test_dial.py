@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from asyncchat.client import connect
-from asyncchat.client.address import Address
 from asyncchat.client.dial import TLS, dial
+from asyncchat.vocabulary.addresses import Address
 from asyncchat.vocabulary.errors import ConnectionLost
 from tests.client.scripted import ScriptedServer
 

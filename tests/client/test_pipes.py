@@ -564,3 +564,4 @@ async def _joined(chat: ChatClient, name: str) -> None:
     async for event in chat:
         if isinstance(event, events.Joined) and event.name == name:
             return
+    raise AssertionError(f"the connection ended before {name} joined")

@@ -38,6 +38,7 @@ async def joined(chat: ChatClient, name: str) -> None:
     async for event in chat:
         if isinstance(event, events.Joined) and event.name == name:
             return
+    raise AssertionError(f"the connection ended before {name} joined")
 
 
 # --- talking --------------------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ async def test_a_client_with_another_password_comes_back_with_the_new_token(serv
     store = TokenStore(tmp_path)
     async with to(server, "alice", token_store=store) as alice, to(server, "bob") as bob:
         await alice.register("correct horse")
-        await alice.passwd("staple correct", "correct horse")
+        await alice.passwd("staple correct", old="correct horse")
         _cut(alice)
         await bob.say("#lobby", "after")
         assert await texts(alice, 1) == ["after"]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.client.address import Address, parse_address
+from asyncchat.vocabulary.addresses import Address, parse_address
 
 
 @pytest.mark.parametrize(
