@@ -73,8 +73,7 @@ class Pipeline:
     def append(self, ticket: Ticket) -> None:
         """Give a ticket's records to the log; `Waiter.arrived` tells when they came back."""
         try:
-            for record in ticket.append.records:
-                self._log.append(record, ticket)
+            self._log.append(*ticket.append.records, origin=ticket)
         except StorageError as error:
             ticket.missing = 0
             ticket.refused = error

@@ -1,6 +1,7 @@
 """What a local log does with a batch: give out seqs, write, and tell what was kept from what was not."""
 
 import logging
+from itertools import groupby
 
 from msgspec import Struct
 
@@ -56,12 +57,18 @@ def _without(entries: list[Entry], kept: list[Entry], error: StorageError, seq: 
 
 
 def _apart(store: Store, entries: list[Entry], kept: list[Entry], error: StorageError) -> Done:
-    # One bad record must not take the others down.
-    if len(kept) == 1:
+    # One bad record must not take the others down, but for those that were given with it.
+    groups = _together(entries)
+    if len(groups) == 1:
         return _without(entries, kept, error, store.last_seq)
     done = Done([], [])
-    for entry in entries:
-        one = commit(store, [entry])
+    for group in groups:
+        one = commit(store, group)
         done.applied += one.applied
         done.failed += one.failed
     return done
+
+
+def _together(entries: list[Entry]) -> list[list[Entry]]:
+    """The entries in groups of those that were given to the log together, by one command."""
+    return [list(group) for _, group in groupby(entries, lambda entry: id(entry.origin or entry))]

@@ -45,11 +45,11 @@ class LocalLog(ABC):
         """Records that no commit has taken up yet."""
         return len(self._pending)
 
-    def append(self, record: Record, origin: object = None) -> None:
-        """Give a record to the log; raises `StorageError` 503 when the log is closed. Only on the loop's thread."""
+    def append(self, *records: Record, origin: object = None) -> None:
+        """Give records to the log; raises `StorageError` 503 when the log is closed. Only on the loop's thread."""
         if self._closed:
             raise _over()
-        self._pending.append(Entry(record, origin))
+        self._pending += [Entry(record, origin) for record in records]  # at once: the thread takes all or none
         self._nudge()
 
     async def start(self, applied: Applied, failed: Failed) -> None:
@@ -241,7 +241,7 @@ class ThreadLog(LocalLog):
         return bool(self._pending or self._jobs)
 
     def _turn(self) -> None:
-        batch = self._take(max(len(self._pending) // 2, TOGETHER))
+        batch = self._take(_half(self._pending))
         if batch:
             self._loop.call_soon_threadsafe(self._deliver, self._commit(batch))
             self._upkeep.busy()
@@ -258,3 +258,11 @@ class ThreadLog(LocalLog):
             return self._wakeup.acquire(timeout=-1 if seconds is None else seconds)
         finally:
             self._asleep = False
+
+
+def _half(pending: list[Entry]) -> int:
+    """How many of the entries the next batch takes: what was given together stays together."""
+    count, end = max(len(pending) // 2, TOGETHER), len(pending)
+    while count < end and pending[count].origin is pending[count - 1].origin is not None:
+        count += 1
+    return min(count, end)

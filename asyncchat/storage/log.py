@@ -30,11 +30,12 @@ Failed = Callable[[list[Entry], Exception], None]
 class Log(Protocol):
     """What puts the records of the whole server in one order and makes the kept ones durable.
 
-    A passing record is never refused: when the kept ones around it fail, it is applied all the same.
+    A passing record is never refused: when the kept ones around it fail, it is applied all the same. Records that are
+    given together are kept together: a crash leaves all of them or none.
     """
 
-    def append(self, record: Record, origin: object = None) -> None:
-        """Give a record to the log; raises `StorageError` 503 when the log is closed. Only on the loop's thread."""
+    def append(self, *records: Record, origin: object = None) -> None:
+        """Give records to the log; raises `StorageError` 503 when the log is closed. Only on the loop's thread."""
         ...
 
     async def start(self, applied: Applied, failed: Failed) -> None:

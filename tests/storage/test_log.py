@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from asyncchat.storage import local
 from asyncchat.storage.loading import Placed
 from asyncchat.storage.local import TOGETHER, ThreadLog
 from asyncchat.storage.log import Entry
@@ -276,6 +277,29 @@ async def test_a_bad_record_fails_alone(storage: Storage, listener: Listener) ->
     assert texts == ["one", "two", "four"]
     assert [entry.seq for entry in listener.applied] == [1, 2, 3, 4, 5, 5, 6, 7]
     assert [event.text for event in (await storage.ask(ALL)).events] == texts
+
+
+async def test_what_is_given_together_is_kept_together_or_not_at_all(path: Path) -> None:
+    storage = Storage(path)
+    await storage.open()
+    listener = Listener()
+    await storage.log.start(listener.on_applied, listener.on_failed)
+    storage.log.append(said("one"))
+    storage.log.append(said("with it"), BAD, typing(), origin="a command")
+    storage.log.append(said("two"))
+    await listener.told(5)
+    assert [entry.record for entry in listener.applied] == [said("one"), typing(), said("two")]
+    assert [entry.record for entry, _ in listener.failed] == [said("with it"), BAD]
+    await storage.aclose()
+
+
+def test_no_batch_ends_between_what_was_given_together() -> None:
+    alone = [Entry(said()) for _ in range(TOGETHER - 1)]
+    together = [Entry(said(), "a command") for _ in range(5)]
+    assert local._half([*alone, *together, *alone]) == TOGETHER - 1 + 5
+    assert local._half([*alone, *together]) == TOGETHER - 1 + 5
+    assert local._half([*alone, *alone, *alone]) == max(3 * (TOGETHER - 1) // 2, TOGETHER)
+    assert local._half(together) == 5
 
 
 async def test_in_memory_a_bad_message_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
