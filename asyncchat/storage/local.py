@@ -49,7 +49,10 @@ class LocalLog(ABC):
         """Give records to the log; raises `StorageError` 503 when the log is closed. Only on the loop's thread."""
         if self._closed:
             raise _over()
-        self._pending += [Entry(record, origin) for record in records]  # at once: the thread takes all or none
+        if len(records) == 1:  # a message: to make a list of it would take longer than all the rest
+            self._pending.append(Entry(records[0], origin))
+        else:
+            self._pending += [Entry(record, origin) for record in records]  # at once: the thread takes all or none
         self._nudge()
 
     async def start(self, applied: Applied, failed: Failed) -> None:
