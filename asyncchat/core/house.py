@@ -13,12 +13,17 @@ from asyncchat.core.rooms import Room, Rooms
 from asyncchat.core.session import Session
 from asyncchat.core.settings import Settings
 from asyncchat.vocabulary.errors import Refused
-from asyncchat.vocabulary.names import BadName, Name, RoomName, look_alike_keys, parse_room_name, parse_user_name
+from asyncchat.vocabulary.names import (
+    LONGEST_NAME,
+    BadName,
+    Name,
+    RoomName,
+    look_alike_keys,
+    parse_room_name,
+    parse_user_name,
+)
 from asyncchat.vocabulary.records import NOBODY
 from asyncchat.vocabulary.terms import Code
-
-LONGEST_NAME = 256
-"""Characters of a name that is looked for though today's limit is lower: to read one takes up to a millisecond."""
 
 ECHOED = 80
 """Characters of what somebody typed that an error gives back."""

@@ -10,6 +10,8 @@ from asyncchat.core.session import Session
 from asyncchat.vocabulary.records import NOBODY, RoomSet
 from asyncchat.vocabulary.terms import Role
 
+T = TypeVar("T")
+
 
 class Room:
     """A room. ``members`` are people, longest first; ``audience`` is the flat set of their sessions, for the broadcast.
@@ -60,13 +62,6 @@ class Room:
         self.topic_locked = _either(options.topic_locked, self.topic_locked)
         self.retention = _either(options.retention, self.retention)
         self.password = _either(options.password, self.password) or None
-
-
-T = TypeVar("T")
-
-
-def _either(wanted: T | None, present: T) -> T:
-    return present if wanted is None else wanted
 
 
 class Rooms:
@@ -144,3 +139,7 @@ class Rooms:
     def owned_by(self, person: int) -> list[Room]:
         """The rooms that a person (an id) owns, alone or with others."""
         return list(self._owned.get(person, ()))
+
+
+def _either(wanted: T | None, present: T) -> T:
+    return present if wanted is None else wanted

@@ -270,3 +270,4 @@ def _renew_epoch(said: argparse.Namespace, database: Path, config: Config) -> No
     _check_there(database)
     with contextlib.closing(Store.open(database)) as store:
         store.renew_epoch()
+    _say(f"{database} has an epoch of its own now")

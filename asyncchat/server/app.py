@@ -123,6 +123,7 @@ class ChatServer:
         await storage.log.start(self._pipeline.applied, self._pipeline.failed)
         for record in due:
             self._pipeline.append_own(record)
+        await self._operator.settled()  # before anybody comes in
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
         undo.push_async_callback(self._end_clients, doorway)

@@ -41,12 +41,14 @@ class Connection:
     wait; ``partial_since``: when the line began that is not complete yet; ``pinged``: it was asked
     whether it is there; ``unread``: bytes that it had not taken at the last look, if it lags. ``in_flight``: its
     records on their way through the log. ``leaving``: why the connection is being closed, or None. ``_received``: the
-    ``seq`` up to which it surely got what it was told; ``_lost``: the end of its stream says nothing about that.
+    ``seq`` when it was heard last: who still speaks, or hangs up, has got what was sent before (nearly always; a client
+    that comes back with a cursor does not depend on it). ``_lost``: the end of its stream says nothing about that;
+    ``_spoke``: it was heard after its welcome.
     """
 
     __slots__ = (
-        "_abort", "_dialect", "_idle", "_lost", "_pace", "_reader", "_received", "_services", "heard", "in_flight",
-        "leaving", "partial_since", "pinged", "reading", "session", "since", "unread", "writer",
+        "_abort", "_dialect", "_idle", "_lost", "_pace", "_reader", "_received", "_services", "_spoke", "heard",
+        "in_flight", "leaving", "partial_since", "pinged", "reading", "session", "since", "unread", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +65,7 @@ class Connection:
         self._reader = reader
         self._abort: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
-        self._lost = False
+        self._lost = self._spoke = False
         self._received = services.chat.house.seq
         self.since = self.heard = asyncio.get_running_loop().time()
         paced = limits.rate and limits.burst and not session.inside
@@ -85,7 +87,7 @@ class Connection:
         reason = "connection lost"
         try:
             reason = await self._serve(first)
-        except (ConnectionError, TimeoutError) as error:
+        except OSError as error:  # reset, timed out, no route any more
             reason = error.strerror or str(error) or reason
         finally:
             await self._end(self.leaving or reason)
@@ -126,8 +128,8 @@ class Connection:
     def _hear(self, data: bytes) -> bytes:
         self.reading = self.pinged = False
         if data or not (self._lost or self.writer.unsent):
-            # Who still speaks, or hangs up, has got what was sent before: a word that takes longer than ours is rare.
             self._received = self._services.chat.house.seq
+            self._spoke = not self.writer.held
         return data
 
     async def _end(self, reason: str) -> None:
@@ -135,10 +137,16 @@ class Connection:
         try:
             await self._settled()
             if self.session.phase is not Phase.OVER:
-                received = min(self._received, self.writer.lagging_since or self._received)
-                await self._settle(self._services.chat.vanish(self.session, now_ms(), reason, received), None)
+                await self._settle(self._services.chat.vanish(self.session, now_ms(), reason, self._got()), None)
         except ChatError as error:
             log.warning("a session ended with an error: %s", error)
+
+    def _got(self) -> int:
+        """The ``seq`` up to which the client has got what it was told, as far as can be known; see ``_received``."""
+        received = min(self._received, self.writer.lagging_since or self._received)
+        if not self._spoke and self.session.seen is not None:
+            received = min(received, self.session.seen)  # what came with the welcome may be lost with it
+        return received
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -192,7 +200,7 @@ class Connection:
             else:
                 self._perform(outcome, command.id)
         except Exception as error:  # noqa: BLE001 - the root of a command: see `_failed`
-            self._failed(command.id, error)
+            self._failed(command.id, error, type(command).__name__)
         return None
 
     async def _look_up(self, outcome: Outcome, command: Any) -> None:
@@ -201,19 +209,19 @@ class Connection:
                 outcome = outcome.then(await self._services.answer(outcome.query, self.session.address))
             self._perform(outcome, command.id)
         except Exception as error:  # noqa: BLE001 - as above
-            self._failed(command.id, error)
+            self._failed(command.id, error, type(command).__name__)
 
     async def _command(self, command: Any, id: Id | None) -> None:
         """Handle a command to its end."""
         try:
             await self._settle(self._services.chat.handle(self.session, command, now_ms()), id)
         except Exception as error:  # noqa: BLE001 - as above
-            self._failed(id, error)
+            self._failed(id, error, type(command).__name__)
 
-    def _failed(self, id: Id | None, error: Exception) -> None:
+    def _failed(self, id: Id | None, error: Exception, what: str) -> None:
         """A command came to nothing. A fault of ours must not cost the client its session: it is told and lives on."""
         if not isinstance(error, Refused | StorageError):
-            log.error("a fault while handling a command", exc_info=error)
+            log.error("a fault while handling %s", what, exc_info=error)
             error = Refused(Code.SERVER_FAULT, "a fault of the server")
         self._refuse(id, error)
 
@@ -282,7 +290,7 @@ class Connection:
                 else:
                     self._perform(append.then(ticket.seqs), ticket.id)
             except Exception as error:  # noqa: BLE001 - as above
-                self._failed(ticket.id, error)
+                self._failed(ticket.id, error, "a reply")
         if self._idle is not None and self.in_flight == 0 and not self._idle.done():
             self._idle.set_result(None)
 

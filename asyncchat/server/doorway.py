@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from asyncchat.core.failures import household
 from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.deadlines import overdue
@@ -69,8 +70,8 @@ class Doorway:
         self._by_address[place] += 1
         log.info("Connected %s", name)
         visit = _Visit()
-        keep_alive(stream.get_extra_info("socket"), self._services.limits_in_force)
         try:
+            keep_alive(stream.get_extra_info("socket"), self._services.limits_in_force)
             if tls is not None:
                 # Here, where the client is counted: a handshake that stalls holds a descriptor too.
                 reader, stream = await self._secured(stream, tls)
@@ -235,12 +236,8 @@ def peer_of(stream: asyncio.StreamWriter) -> tuple[str, str]:
 
 
 def _counted(address: str) -> str:
-    """What one address counts as: an IPv6 /64 is one household; loopback and local clients are not counted."""
-    if not address or is_loopback(address):
-        return ""
-    if ":" in address:
-        return str(ipaddress.ip_network(f"{address}/64", strict=False))
-    return address
+    """What one address counts as; loopback and local clients are not counted."""
+    return "" if not address or is_loopback(address) else household(address)
 
 
 async def _close(stream: asyncio.StreamWriter, seconds: float) -> None:

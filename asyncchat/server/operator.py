@@ -12,6 +12,7 @@ from asyncchat.server.pipeline import Ticket
 from asyncchat.server.services import Services, now_ms
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Event, Result
+from asyncchat.vocabulary.records import Fence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,10 @@ class Operator:
         """
         self.session = operator_session(self._services.chat.house)  # the server's name may be another by now
         return await self._settle(self._services.chat.handle(self.session, command, now_ms()))
+
+    async def settled(self) -> None:
+        """Wait until all that was given to the log before is applied."""
+        await self._settle(Append((Fence(time=now_ms()),)))
 
     async def announce(self, text: str) -> None:
         """Tell everyone who is connected."""

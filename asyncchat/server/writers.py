@@ -23,7 +23,7 @@ class ClientWriter:
     """One client's way out.
 
     ``owner``: its connection. ``buffer``: bytes that may wait in its transport before it becomes a history reader (0:
-    unlimited); the transport's own marks are set by it, so that it stays as it was at the beginning. ``pending``: bytes
+    unlimited); it stays as it was when the client came, whatever the limits become. ``pending``: bytes
     of this pass. ``held``: the client is not welcomed yet; what happens waits until it is, and ``waiting`` counts its
     bytes. ``lagging_since``: the ``seq`` after which it was sent no more events because too much waits, or None.
     """

@@ -5,11 +5,11 @@ from typing import Any, assert_never
 
 import msgspec
 
-from asyncchat.storage.indexing import name_key
 from asyncchat.storage.moments import first_since
 from asyncchat.storage.pages import find_page, find_since
 from asyncchat.storage.search import find_text
 from asyncchat.vocabulary import queries as q
+from asyncchat.vocabulary.names import name_key
 
 
 def answer(db: sqlite3.Connection, query: q.StoreQuery) -> Any:

@@ -7,13 +7,12 @@ messages vanish from the file when its segments are merged, see `purge`.
 
 import sqlite3
 from collections.abc import Iterable
-from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
 
 from asyncchat.storage.words import FOLDING, index_text
-from asyncchat.vocabulary.names import BadName, parse_user_name
+from asyncchat.vocabulary.names import name_key
 
 ROWS = 250
 """Messages per INSERT: with each statement FTS5 writes a segment of its own, to be merged with others later."""
@@ -56,15 +55,6 @@ def person_tag(person: int) -> str:
 def author_tag(name: str) -> str:
     """The word by which all that was said under this name is found, whatever its case."""
     return f"n{name_key(name).encode().hex()}"
-
-
-@lru_cache(maxsize=1024)
-def name_key(name: str) -> str:
-    """What a name is compared by; a text that is no name has one, too."""
-    try:
-        return parse_user_name(name).key
-    except BadName:
-        return name.casefold()
 
 
 def index_next(db: sqlite3.Connection, limit: int) -> int | None:

@@ -35,8 +35,8 @@ SELECT max(iif(time < (SELECT max(time) FROM latest) - {IN_DOUBT}, seq, low))
 FROM latest, (SELECT ifnull(min(seq), 1) - 1 AS low FROM latest)"""
 
 
-def arrived(db: sqlite3.Connection) -> int:
-    """The seq up to which messages have surely arrived at whoever was online when the server died."""
+def arrived(db: sqlite3.Connection) -> int | None:
+    """The seq up to which messages surely arrived at whoever was online when the server died; None: there are none."""
     latest = f"WITH latest AS (SELECT seq, time FROM messages ORDER BY seq DESC LIMIT {IN_DOUBT_AT_MOST})"
     seq: int | None = db.execute(latest + _ARRIVED).fetchone()[0]
-    return seq or 0
+    return seq or None

@@ -92,7 +92,7 @@ class Storage:
         """The records that make the chat's state; before ``log.start``. See `loading.load`."""
         return self._store.load(_now())
 
-    def arrived(self) -> int:
+    def arrived(self) -> int | None:
         """Up to which seq whoever was online at a crash surely got everything; before ``log.start``."""
         return self._store.arrived()
 

@@ -202,7 +202,7 @@ class Store:
         except sqlite3.Error as error:
             raise StorageError(f"the database cannot be read: {error}") from error
 
-    def arrived(self) -> int:
+    def arrived(self) -> int | None:
         """See `moments.arrived`."""
         return arrived(self.connection)
 

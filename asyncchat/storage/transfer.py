@@ -88,6 +88,8 @@ def import_(lines: Iterable[bytes | str], path: Path | str) -> int:
 def _require_absent(path: Path) -> None:
     if path.exists():
         raise StorageError(f"{path} is there already: an import makes a new database", Code.CONFLICT)
+    if opening.wal_size(path):  # SQLite would take it for the new database's
+        raise StorageError(f"{opening.wal_of(path)} is there still: move it away as well", Code.CONFLICT)
 
 
 # --- out ------------------------------------------------------------------------------------------------------------

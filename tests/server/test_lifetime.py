@@ -232,6 +232,11 @@ async def test_one_address_is_no_list_of_addresses() -> None:
         ChatServer(listen="tcp://127.0.0.1:0")
 
 
+async def test_a_server_that_is_started_has_its_default_room(data: Path | str) -> None:
+    async with ChatServer(listen=[], data=data) as server:
+        await server.operator.do(commands.Say(to="#lobby", text="the first word"))
+
+
 async def test_what_needs_a_server_that_runs() -> None:
     server = ChatServer(listen=[])
     for use in (lambda: server.operator, lambda: server.reload(limited()), lambda: server.connect("bot")):

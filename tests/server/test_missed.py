@@ -9,7 +9,7 @@ import pytest
 from asyncchat import ChatServer
 from asyncchat.server import caretaker
 from asyncchat.vocabulary import commands, events
-from tests.server.peers import Native, limited, serving
+from tests.server.peers import Native, Raw, limited, serving
 from tests.server.test_slow_readers import narrow, without_window
 
 
@@ -80,3 +80,18 @@ async def test_a_client_that_hangs_up_has_what_it_was_sent() -> None:
             await alice.close()
             await bob.event(events.Presence, name="alice")
         assert await letters(server, "last") == ["last"]
+
+
+async def test_a_client_that_was_lost_with_its_welcome() -> None:
+    """What was kept for it came with the welcome, which it may not have read."""
+    async with serving() as server, alice_of(server) as alice:
+        alice.send(commands.Quit())
+        await alice.end()
+        async with await Native.open(server, "bob") as bob:
+            await bob.say("kept for you", to="alice")
+            lost = Native(await Raw.open(server))
+            lost.send(commands.Hello(name="alice", password="correct horse"))
+            await bob.event(events.Joined, name="alice")
+            lost.raw.abort()
+            await bob.event(events.Presence, name="alice", state="offline")
+        assert await letters(server, "last") == ["kept for you", "last"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncchat.storage import pruning
+from asyncchat.storage import opening, pruning
 from asyncchat.storage.checking import check
 from asyncchat.storage.storage import DAY, Storage
 from asyncchat.storage.store import Store
@@ -327,6 +327,16 @@ def test_an_import_replaces_nothing(path: Path) -> None:
         import_([GOOD], path)
     assert refused.value.code is Code.CONFLICT
     assert len(list(export(path))) == 1 + len(FIRST)
+
+
+def test_an_import_leaves_no_log_of_another_database_beside_its_own(path: Path) -> None:
+    """SQLite would play it into the new one."""
+    wal = opening.wal_of(path)
+    wal.write_bytes(b"left over")
+    with pytest.raises(StorageError, match="move it away") as refused:
+        import_([GOOD], path)
+    assert refused.value.code is Code.CONFLICT
+    assert wal.read_bytes() == b"left over"
 
 
 @given(lines=st.lists(st.binary(max_size=40) | st.text(max_size=40), max_size=3))

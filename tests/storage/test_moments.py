@@ -8,7 +8,7 @@ from tests.storage.facts import FIRST, put, said
 
 
 def test_what_was_said_shortly_before_a_crash_may_not_have_arrived(store: Store) -> None:
-    assert store.arrived() == 0
+    assert store.arrived() is None
     early = put(store, *(said(time=time) for time in (1000, 2000)))
     put(store, *(said(time=time) for time in (2001, 2001 + moments.IN_DOUBT)))
     assert store.arrived() == early[-1]

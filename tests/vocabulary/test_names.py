@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from asyncchat.vocabulary import names
 from asyncchat.vocabulary.names import (
+    LONGEST_NAME,
     MARKS_LIMIT,
     NAME_LIMIT,
     RESERVED,
@@ -178,7 +179,8 @@ def test_spellings_of_a_room_have_one_key(spelling: str) -> None:
 
 
 def test_a_name_of_any_length_has_a_key() -> None:
-    assert name_key("Ｂob" * 200) == "bob" * 200
+    assert name_key("Ｂob" * 80) == "bob" * 80
+    assert name_key("Éa" * LONGEST_NAME) == "éa" * LONGEST_NAME, "what is no name is not looked at any closer"
 
 
 @pytest.mark.parametrize("text", ["", "#", "TWO words", "\ud800", "*"])
