@@ -90,6 +90,7 @@ async def test_a_client_that_was_lost_with_its_welcome() -> None:
         async with await Native.open(server, "bob") as bob:
             await bob.say("kept for you", to="alice")
             lost = Native(await Raw.open(server))
+            stops_reading(lost)  # so that its end is a reset
             lost.send(commands.Hello(name="alice", password="correct horse"))
             await bob.event(events.Joined, name="alice")
             lost.raw.abort()
