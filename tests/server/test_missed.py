@@ -73,7 +73,7 @@ async def test_a_client_that_has_not_read_when_the_server_ends(tmp_path: Path) -
 
 
 async def test_a_client_that_hangs_up_has_what_it_was_sent() -> None:
-    async with serving() as server:
+    async with serving(limited(offline_seconds=0.01)) as server:
         async with alice_of(server) as alice, await Native.open(server, "bob") as bob:
             await bob.say("heard", to="alice")
             await alice.event(events.Said, text="heard")
@@ -84,7 +84,7 @@ async def test_a_client_that_hangs_up_has_what_it_was_sent() -> None:
 
 async def test_a_client_that_was_lost_with_its_welcome() -> None:
     """What was kept for it came with the welcome, which it may not have read."""
-    async with serving() as server, alice_of(server) as alice:
+    async with serving(limited(offline_seconds=0.01)) as server, alice_of(server) as alice:
         alice.send(commands.Quit())
         await alice.end()
         async with await Native.open(server, "bob") as bob:
