@@ -111,7 +111,7 @@ class Places:
 
     def of(self, said: events.Said) -> Place:
         """The place of a message, opened if it was not."""
-        return self.open(said.to if is_room(said.to) or same(said.sender, self.me) else said.sender)
+        return self.open(place_of(said, self.me) or said.sender)
 
     def follow_past(self, said: events.Said) -> None:
         """Keep up with a message of the past."""

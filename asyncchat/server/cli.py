@@ -32,7 +32,8 @@ FAILED = 1
 MISUSED = 2
 
 DUMB = ("dumb", "unknown")
-"""Terminals (``TERM``) that cannot move their cursor: the log and a line that is typed cannot share them."""
+"""Terminals (``TERM``) that cannot move their cursor: the log and a line that is typed cannot share them. They are the
+ones of prompt_toolkit's `is_dumb_terminal`, which is not imported where there is no console."""
 
 
 def main(arguments: Sequence[str] | None = None, terminal: Callable[[], Any] | None = None) -> int:

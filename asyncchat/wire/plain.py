@@ -161,7 +161,7 @@ class PlainDialect:
         """The command with an ``id`` by which its reply is understood."""
         match command:
             case commands.Say(to=to):
-                mark = f"{'say' if to.startswith('#') else 'direct'} {to}"
+                mark = f"say {to}"
             case commands.Join(room=room):
                 if (known := self._known(room)) is not None:
                     return commands.Ping(id=f"switch {known}")
@@ -286,7 +286,7 @@ class PlainDialect:
                 return self._login.asked()
             case "help":
                 return slash.help_lines(about)
-            case "say" | "direct" if event.seq is not None:
+            case "say" if event.seq is not None:
                 self._own = event.seq
                 self._places.heard(about, event.seq)
                 return [f"* {about} is not here now, and will read it later"] if event.code == Code.ACCEPTED else []
