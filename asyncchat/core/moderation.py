@@ -91,8 +91,12 @@ def kick(house: House, session: Session, person: Person, command: commands.Kick,
     if target not in room.members:
         raise Refused(Code.NOT_FOUND, f"{target.name} is not in {room.name}")
     reason = house.check_line(command.reason, "a reason")
-    out = _out(room, target, person, now, reason)
-    return Append((_uninvited(room, target, person, now), out) if target.id in room.invited else (out,))
+    return Append(tuple(_shown_out(room, target, person, now, reason)))
+
+
+def _shown_out(room: Room, target: Person, by: Person, now: int, reason: str | None) -> list[records.Record]:
+    """Out, and not let in again without a word: whoever was, or is just being, admitted for good is so no longer."""
+    return [_uninvited(room, target, by, now), _out(room, target, by, now, reason)]
 
 
 def _uninvited(room: Room, target: Person, by: Person, now: int) -> records.Record:
@@ -122,7 +126,7 @@ def ban(house: House, session: Session, person: Person, command: commands.Ban, n
         if room.role(banned) is not Role.MEMBER:  # who has a role is let in
             put.append(records.RoleSet(time=now, room=room.id, person=banned.id, role=Role.MEMBER, by=person.id))
         # Though they are neither invited nor in: they may be on the way in.
-        put += [_uninvited(room, banned, person, now), _out(room, banned, person, now, reason)]
+        put += _shown_out(room, banned, person, now, reason)
     if not target.address:
         return Append(tuple(put))
 
@@ -141,7 +145,7 @@ def _all_from(
     for member in room.members:
         addresses = (session.address for session in member.sessions)
         if permissions.role(house, member, room).rank < mine and any_in(addresses, target.address):
-            yield _out(room, member, by, now, reason)
+            yield from _shown_out(room, member, by, now, reason)
 
 
 def _ban_from_server(house: House, person: Person, command: commands.Ban, now: int, reason: str | None) -> Outcome:

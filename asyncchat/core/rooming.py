@@ -1,8 +1,6 @@
 """What a room is: its topic, its options, who is invited, and who has which role."""
 
-from collections.abc import Collection, Iterator, Sequence
-
-from msgspec import structs
+from collections.abc import Collection, Sequence
 
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_password, check_secure
@@ -47,7 +45,12 @@ def set_role(house: House, session: Session, person: Person, command: commands.S
     permissions.check_right(house, person, room, "role")
     target = house.person(command.name)
     permissions.check_role(house, person, target, room, command.role)
-    return Append((records.RoleSet(time=now, room=room.id, person=target.id, role=command.role, by=person.id),))
+    put: list[records.Record] = [
+        records.RoleSet(time=now, room=room.id, person=target.id, role=command.role, by=person.id)
+    ]
+    if room.closed and target in room.members and target.id not in room.invited:
+        put.append(admission(room, target.id, now))  # it may have been the role that let them in
+    return Append(tuple(put))
 
 
 def set_room(house: House, session: Session, person: Person, command: commands.SetRoom, now: int) -> Outcome:
@@ -66,7 +69,11 @@ def set_room(house: House, session: Session, person: Person, command: commands.S
             retention=command.retention,
             password=password,
         )
-        return Append((*_admissions(room, options), options))
+        if password is None and (room.closed or not options.private):
+            return Append((options,))
+        was_closed = room.closed
+        # Not before it is in force: until then people come and go.
+        return Append((options,), then=lambda _: _admit_members(room, options, was_closed))
 
     if command.password:
         check_secure(house, session)
@@ -75,22 +82,31 @@ def set_room(house: House, session: Session, person: Person, command: commands.S
     return changed(command.password)
 
 
-def _admissions(room: Room, options: records.RoomSet) -> Iterator[records.InviteSet]:
-    """Who may come back, and who may not, when the options of a room change.
+def _admit_members(room: Room, options: records.RoomSet, was_closed: bool) -> Outcome:
+    """Say for good who may come back, and who may not, when a room has closed or has another password.
 
-    To be in a room is forgotten with a restart: a room that closes admits its members for good, lest they are locked
-    out. Another password counts for all whom the one before let in, unless they are in the room.
+    To be in a room is forgotten with a restart: a room that closes admits its members, lest they are locked out.
+    Another password counts for all whom the one before let in, unless they are in the room.
     """
-    admission = records.InviteSet(time=options.time, room=room.id, person=NOBODY, by=options.by)
     present = {member.id for member in room.members}
-    if not room.closed and (options.private or options.password):
-        for member in room.members:
-            if member.id not in room.invited:
-                yield structs.replace(admission, person=member.id)
+    admitted = [] if was_closed or not room.closed else [id for id in present if id not in room.invited]
+    told_before = [id for id, by_password in room.invited.items() if by_password and id not in present]
+    put = [admission(room, id, options.time) for id in admitted]
     if options.password is not None:
-        for id, by_password in room.invited.items():
-            if by_password and id not in present:
-                yield structs.replace(admission, person=id, active=False)
+        put += [admission(room, id, options.time, active=False) for id in told_before]
+
+    def stays(_: Sequence[int]) -> Outcome:
+        # Put out, or gone, while that was on its way through the log.
+        present = {member.id for member in room.members}
+        gone = [admission(room, id, options.time, active=False) for id in admitted if id not in present]
+        return Append((*gone, records.Fence(time=options.time)))
+
+    return Append((*put, records.Fence(time=options.time)), then=stays)
+
+
+def admission(room: Room, person: int, now: int, *, active: bool = True) -> records.InviteSet:
+    """The house itself lets somebody into a closed room for good, or no longer: nobody is told."""
+    return records.InviteSet(time=now, room=room.id, person=person, by=NOBODY, active=active)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -135,7 +151,7 @@ def invite_set(house: House, seq: int, record: records.InviteSet, origin: Sessio
         room.invited.pop(record.person, None)
         return ()
     room.invited[record.person] = record.by_password
-    return () if record.by_password else _told_of(house, room, record, origin)
+    return () if record.by_password or record.by == NOBODY else _told_of(house, room, record, origin)
 
 
 def person_invited(house: House, seq: int, record: records.PersonInvited, origin: Session | None) -> Sequence[Effect]:

@@ -686,3 +686,49 @@ def test_facts_about_a_room_that_has_ended_change_nothing(world: World) -> None:
     world.flush()
     assert rooms(world) == ["#lobby"]
     assert [type(event) for event in bob.told] == [events.Left, events.Left]
+
+
+def test_who_is_thrown_out_while_a_room_closes_is_not_admitted(world: World) -> None:
+    ann, op, bob = world.guest("ann", "#tea"), world.guest("op", "#tea"), world.guest("bob", "#tea")
+    ann.do(commands.SetRole(id=1, room="#tea", name="op", role=Role.OPERATOR))
+    for first, second in (
+        ((op, commands.Kick(id=1, room="#tea", name="bob")), (ann, commands.SetRoom(id=2, room="#tea", private=True))),
+        ((ann, commands.SetRoom(id=2, room="#tea", private=True)), (op, commands.Kick(id=1, room="#tea", name="bob"))),
+    ):
+        ann.do(commands.SetRoom(id=1, room="#tea", private=False))
+        bob.do(commands.Join(id=1, room="#tea"))
+        for client, command in (first, second):
+            client.start(command)
+        world.flush()
+        assert bob.code(commands.Join(id=1, room="#tea")) == Code.FORBIDDEN
+        assert bob.person.id not in world.room("#tea").invited
+
+
+def test_who_comes_in_while_a_room_closes_is_admitted_as_well(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    bob.start(commands.Join(id=1, room="#tea"))
+    ann.start(commands.SetRoom(id=1, room="#tea", private=True))
+    world.flush()
+    assert bob.person in world.room("#tea").members
+    assert bob.person.id in world.room("#tea").invited
+    assert not bob.heard(events.Invited)
+
+
+def test_a_ban_of_an_address_ends_the_admissions_of_those_it_puts_out(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea", address="192.0.2.7")
+    ann.do(commands.SetRoom(id=1, room="#tea", private=True))
+    ann.do(commands.Ban(id=1, room="#tea", who="192.0.2.7"))
+    elsewhere = world.client(address="192.0.2.8")
+    elsewhere.login(token=bob.token)
+    assert elsewhere.code(commands.Join(id=1, room="#tea")) == Code.FORBIDDEN
+
+
+def test_who_loses_a_role_in_a_closed_room_comes_back_all_the_same(world: World) -> None:
+    ann, bob = world.registered("ann", "#tea"), world.registered("bob")
+    ann.do(commands.SetRoom(id=1, room="#tea", private=True))
+    ann.do(commands.SetRole(id=1, room="#tea", name="bob", role=Role.OPERATOR))
+    assert bob.code(commands.Join(id=1, room="#tea")) == Code.OK
+    ann.do(commands.SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER))
+    world.restart()
+    again = world.client()
+    assert again.login(token=bob.token, rooms=["#tea"]).rooms == ["#tea"]
