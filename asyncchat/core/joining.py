@@ -74,7 +74,7 @@ def _join(
     def verified(fits: bool) -> Outcome:
         judge(house, session, now, room.key, fits and room.password == stored, wrong)
         by_password = permissions.check_join(house, session, person, room, name.text, now)
-        return _enter(house, session, person, command, room, now, code, by_password=by_password)
+        return _enter(house, session, person, command, room, now, code, password=stored if by_password else None)
 
     stored = room.password
     return Ask(VerifyPassword(stored or house.no_password, command.password), verified)
@@ -89,20 +89,25 @@ def _enter(
     now: int,
     code: Code,
     *,
-    by_password: bool = False,
+    password: str | None = None,
 ) -> Outcome:
+    """Go in; *password* is the hash of the room's, if that is what lets them in."""
     house.rooms.expect(room, now)
     put: list[records.Record] = []
-    if by_password:
+    if password is not None:
         # It is said once: clients that come back by themselves, after a restart or a while, do not have it any more.
         put += _forgotten(house, room, person, now)
-        put.append(records.InviteSet(time=now, room=room.id, person=person.id, by=person.id, by_password=True))
+        put.append(
+            records.InviteSet(
+                time=now, room=room.id, person=person.id, by=person.id, by_password=True, password=password
+            )
+        )
     put.append(records.PersonJoined(time=now, person=person.id, room=room.id))
 
     def entered(_: Sequence[int]) -> Outcome:
         if person in room.members:
             return done(command.id, code)
-        # A ban or another option was ahead in the log, or the end of the room: what is so now counts.
+        # A ban, another password or another option was ahead in the log, or the end of the room: what is so now counts.
         return join(house, session, person, command, now)
 
     return Append(tuple(put), then=entered)

@@ -12,7 +12,7 @@ from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.queries import StoredMessage
-from asyncchat.vocabulary.records import NOBODY
+from asyncchat.vocabulary.records import NOBODY, InviteSet
 from asyncchat.vocabulary.terms import Code, Role
 
 NEEDS = {
@@ -96,6 +96,11 @@ def admits(house: House, person: Person, room: Room, address: str, now: int) -> 
     if room.bans.match(now, person=person.id, key=person.key, address=address):
         return False
     return person.id in room.invited or not room.closed
+
+
+def is_void(room: Room, invite: InviteSet) -> bool:
+    """Was it by a password that is no longer the room's? Then it lets nobody in."""
+    return invite.password is not None and invite.password != room.password
 
 
 def check_join(house: House, session: Session, person: Person, room: Room, name: str, now: int) -> bool:

@@ -145,7 +145,7 @@ def room_set(house: House, seq: int, record: records.RoomSet, origin: Session | 
 def invite_set(house: House, seq: int, record: records.InviteSet, origin: Session | None) -> Sequence[Effect]:
     """A person may enter, and is told, unless they are in or have found the way themselves."""
     room = house.rooms.by_id.get(record.room)
-    if room is None:
+    if room is None or permissions.is_void(room, record):
         return ()
     if not record.active:
         room.invited.pop(record.person, None)

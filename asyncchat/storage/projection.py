@@ -133,7 +133,11 @@ def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
         case r.RoleSet(time=time, room=room, person=person, role=role, by=by):
             yield "INSERT OR REPLACE INTO roles VALUES (?, ?, ?, ?, ?)", (room, person, time, role.value, by)
         case r.InviteSet(time=time, room=room, person=person, by=by, active=True, by_password=by_password):
-            yield "INSERT OR REPLACE INTO invites VALUES (?, ?, ?, ?, ?)", (room, person, time, by, by_password)
+            yield (
+                "INSERT OR REPLACE INTO invites SELECT ?, ?, ?, ?, ?"
+                " WHERE ? IS NULL OR ? = (SELECT password FROM options WHERE room = ?)",
+                (room, person, time, by, by_password, record.password, record.password, room),
+            )
         case r.InviteSet(room=room, person=person):
             yield "DELETE FROM invites WHERE room = ? AND person = ?", (room, person)
         case r.BanSet():

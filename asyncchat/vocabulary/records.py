@@ -145,7 +145,8 @@ class RoleSet(Kept, frozen=True, kw_only=True):
 class InviteSet(Kept, frozen=True, kw_only=True):
     """A person may enter a room that not everybody may, or may no longer.
 
-    ``by_password``: they have said the room's; else ``by`` lets them in.
+    ``by_password``: they have said the room's; else ``by`` lets them in. ``password``: the hash that what they said was
+    checked against. If a fact that was ahead has put another one in its place, this one is void.
     """
 
     room: int
@@ -153,6 +154,7 @@ class InviteSet(Kept, frozen=True, kw_only=True):
     by: int
     active: bool = True
     by_password: bool = False
+    password: str | None = None
 
 
 class BanSet(Kept, frozen=True, kw_only=True):

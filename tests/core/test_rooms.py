@@ -137,6 +137,20 @@ def test_a_password_that_was_changed_while_it_was_looked_at_opens_no_room(world:
     assert ticket.replies[0].code == Code.WRONG_PASSWORD  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("private", [False, True])
+def test_the_old_password_lets_nobody_in_while_another_is_on_its_way(world: World, private: bool) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.do(SetRoom(room="#tea", password="sesame", private=private))
+    ann.start(SetRoom(room="#tea", password="another"))
+    ticket = bob.start(Join(id=1, room="#tea", password="sesame"))
+    world.flush()
+    assert ticket.replies is not None
+    assert ticket.replies[0].code == (Code.FORBIDDEN if private else Code.WRONG_PASSWORD)  # type: ignore[union-attr]
+    assert names(world, "#tea") == ["ann"]
+    world.restart()
+    assert come_back(world, bob) == []
+
+
 def come_back(world: World, client: Client, room: str = "#tea") -> list[str]:
     """Log in again by token, into this room and no other; returns the rooms that let the person in."""
     again = world.client()

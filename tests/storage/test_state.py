@@ -106,6 +106,18 @@ def test_what_was_taken_back_is_gone(store: Store) -> None:
     assert loaded(store)[len(FIRST) :] == [mute]
 
 
+@pytest.mark.parametrize(("said", "counts"), [("$old", False), ("$new", True), (None, True)])
+def test_a_password_that_is_no_longer_the_rooms_lets_nobody_in(store: Store, said: str | None, counts: bool) -> None:
+    put(store, r.RoomSet(time=1, room=LOBBY, by=ALICE, password="$old"))
+    put(
+        store,
+        r.RoomSet(time=2, room=LOBBY, by=ALICE, password="$new"),
+        r.InviteSet(time=2, room=LOBBY, person=BOB, by=BOB, by_password=True, password=said),
+    )
+    invites = [fact for fact in loaded(store) if isinstance(fact, r.InviteSet)]
+    assert invites == [r.InviteSet(time=2, room=LOBBY, person=BOB, by=BOB, by_password=True)] * counts
+
+
 def test_a_ban_replaces_the_one_on_the_same_target_and_ends_in_time(store: Store) -> None:
     short = r.BanSet(time=1, room=LOBBY, by="Alice", who="Bob", person=BOB, until=50)
     longer = r.BanSet(time=2, room=LOBBY, by="Alice", who="Bob", person=BOB, until=90)
