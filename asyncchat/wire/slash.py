@@ -45,10 +45,10 @@ class SlashCommand:
 def parse(line: str, context: Context, *, client: bool = False) -> Parsed:
     """What a typed line asks for. *client*: the commands of the console client are there too.
 
-    A line that does not begin with a slash is said; ``//text`` says ``/text``.
+    What is no command is said; ``//text`` says ``/text``.
     """
     try:
-        if not is_command(line, client=client):
+        if not is_command(line):
             return _checked(parsers.say(line.removeprefix("/"), context))
         name, arguments = _split(line)
         entry = find(name, client=client)
@@ -66,33 +66,30 @@ def parse(line: str, context: Context, *, client: bool = False) -> Parsed:
         return Usage(str(bad))
 
 
-def is_command(line: str, *, client: bool = False) -> bool:
-    """Is the line a command? To the client one that it knows is so behind blanks as well: it may hold a password."""
+def is_command(line: str) -> bool:
+    """Is the line a command, known or not? Blanks before it do not matter: a slip must not say a password aloud."""
     bare = line.lstrip()
-    if not bare.startswith("/") or bare.startswith("//"):
-        return False
-    return line.startswith("/") or (client and find(_split(line)[0], client=client) is not None)
+    return bare.startswith("/") and not bare.startswith("//")
 
 
 def recalls(line: str) -> bool:
     """Must all that was typed before this line be kept, for it to be known what the line is about?"""
-    entry = _entry(line)
+    entry = find(_split(line)[0]) if is_command(line) else None
     return entry is not None and entry.recalls
 
 
 def holds_password(line: str) -> bool:
     """Does the line hold a password, or may it, being mistyped? Then it must not be shown again."""
-    entry = _entry(line, client=True)
+    if not is_command(line):
+        return False
+    name, _ = _split(line)
+    entry = find(name, client=True) or find(_near(name, client=True), client=True)
     if entry is None or not entry.secret:
         return False
     match parse(line, Context(here=ROOM_PREFIX), client=True):
         case (commands.Join(password=None),) | (commands.SetRoom(password=None),):
             return False
     return True
-
-
-def _entry(line: str, *, client: bool = False) -> SlashCommand | None:
-    return find(_split(line)[0], client=client) if is_command(line, client=client) else None
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -139,10 +136,14 @@ NOTES = (
 
 
 def _unknown(name: str, *, client: bool) -> str:
-    known = [each for entry in _TABLES[client] for each in entry.names]
-    near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), known, n=1)
-    hint = f"did you mean /{near[0]}?" if near else "/help lists the commands"
+    near = _near(name, client=client)
+    hint = f"did you mean /{near}?" if near else "/help lists the commands"
     return f"unknown command: /{name[:_LONGEST_NAME]}; {hint}"
+
+
+def _near(name: str, *, client: bool) -> str:
+    """The name that may be meant by one that there is not; empty if none comes near."""
+    return next(iter(difflib.get_close_matches(name[:_LONGEST_NAME].lower(), _BY_NAME[client], n=1)), "")
 
 
 def _checked(parsed: Command | tuple[Command, ...]) -> tuple[Command, ...]:

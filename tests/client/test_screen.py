@@ -346,6 +346,7 @@ def test_completion(seat: Seat) -> None:
 
 def test_passwords_are_not_offered_again() -> None:
     history = LineHistory()
-    for line in ("hello", "/REGISTER secret", " /passwd old new", "/join #sec secret", "/set password secret", "/who"):
+    secret = ("/REGISTER secret", " /passwd old new", "/passwrd x", "/join #sec secret", "/set password secret")
+    for line in ("hello", *secret, "/who"):
         history.append_string(line)
     assert list(history.get_strings()) == ["hello", "/who"]

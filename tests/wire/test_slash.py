@@ -17,7 +17,7 @@ NOWHERE = Context()
 LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("hi there", commands.Say(to="#ops", text="hi there")),
     ("  /join x", commands.Join(room="#x")),
-    (" /usr/bin", commands.Say(to="#ops", text=" /usr/bin")),
+    ("//usr/bin", commands.Say(to="#ops", text="/usr/bin")),
     (" //join x", commands.Say(to="#ops", text=" //join x")),
     ("//help is a command", commands.Say(to="#ops", text="/help is a command")),
     ("/help", Action("help")),
@@ -251,6 +251,13 @@ def test_a_password_is_not_repeated() -> None:
         assert "hunter2" not in found.text
 
 
+@pytest.mark.parametrize("client", [False, True])
+@pytest.mark.parametrize("blanks", ["", " ", "\t ", "\u3000"])
+def test_a_command_behind_blanks_is_one_known_or_not(blanks: str, client: bool) -> None:
+    assert parse(f"{blanks}/join #a hunter2", HERE, client=client) == (commands.Join(room="#a", password="hunter2"),)
+    assert isinstance(parse(f"{blanks}/passwrd old hunter2", HERE, client=client), Usage)
+
+
 @pytest.mark.parametrize(
     ("line", "holds"),
     [
@@ -266,6 +273,11 @@ def test_a_password_is_not_repeated() -> None:
         ("/set pasword hunter2", True),
         ("/REGISTER hunter2", True),
         ("  /passwd old hunter2", True),
+        ("/passwrd hunter2", True),
+        ("  /Pasword old hunter2", True),
+        ("/regster hunter2", True),
+        ("/whoo hunter2", False),
+        ("/usr/bin", False),
         ("/passwd old new hunter2", True),
         ("//passwd hunter2 is how it is done", False),
     ],
