@@ -70,6 +70,10 @@ class Words:
         """The next word, which stays; empty at the end."""
         return self._rest.split(maxsplit=1)[0] if self._rest else ""
 
+    def peek_rest(self) -> str:
+        """All that is left, which stays; empty at the end."""
+        return self._rest
+
     def take(self) -> str | None:
         """The next word, or None at the end."""
         word = self.peek()

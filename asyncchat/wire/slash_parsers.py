@@ -84,7 +84,9 @@ def join(words: Words) -> Command:
 def leave(words: Words) -> Command | Action:
     """``/leave``: a room, or a conversation that is open, which is none of the server's business."""
     here, first = words.context.here, words.peek()
-    place = words.context.find(first)
+    has_sign = first.startswith("@") or is_room(first)
+    # Without its sign a place is named only if nothing follows: "/leave lobby is dull" says why they leave.
+    place = words.context.find(first if has_sign else words.peek_rest())
     if place is not None:
         words.take()
     elif first.startswith("@"):

@@ -156,7 +156,10 @@ def test_people_may_be_named_as_they_are_shown(line: str, wanted: Command | Acti
     [
         ("#ops", "/leave", commands.Leave(room="#ops")),
         ("#ops", "/leave lunch", commands.Leave(room="#ops", reason="lunch")),
-        ("#ops", "/leave pw bye", commands.Leave(room="#pw", reason="bye")),
+        ("#ops", "/leave pw", commands.Leave(room="#pw")),
+        ("#ops", "/leave #pw bye", commands.Leave(room="#pw", reason="bye")),
+        ("#ops", "/leave pw is dull", commands.Leave(room="#ops", reason="pw is dull")),
+        ("#ops", "/leave bob is late", commands.Leave(room="#ops", reason="bob is late")),
         ("#ops", "/leave #other", commands.Leave(room="#other")),
         ("#ops", "/leave @bob", Action("close", "bob")),
         ("#ops", "/leave bob", Action("close", "bob")),
