@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,18 @@ from asyncchat.vocabulary.errors import ConnectionLost
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
+_Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+"""An address of a name, as getaddrinfo gives it."""
+
 CONNECT_SECONDS = 15.0
 """For one attempt to connect, all addresses of the name and the TLS handshake included."""
 
+NEXT_ADDRESS_SECONDS = 0.25
+"""Until the next of several addresses is tried as well (RFC 8305, section 5): the first may swallow everything, as is
+often so with IPv6 that has no way out."""
+
 ADDRESS_SECONDS = 3.0
-"""For one address of several: behind one that swallows everything (often IPv6 without a way out) another may work."""
+"""For one address of several, the last one excepted: if the others refuse, there is little to wait for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,27 +93,56 @@ async def _open(address: Address, tls: TLS) -> Streams:
 
 
 async def _connected(address: Address) -> socket.socket:
-    """A socket that is connected to the first address of the name that works.
+    """A socket that is connected to the address of the name that answers first.
 
     Raises OSError with what went wrong at each. Event loops differ in how they do this, so it is done here: uvloop
     knows no "happy eyeballs", and those of asyncio lose sockets when they are cancelled.
     """
     found = await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    seconds = min(ADDRESS_SECONDS, CONNECT_SECONDS / len(found))
+    connected = list[socket.socket]()
+    try:
+        await _race(found, connected)
+        return connected.pop(0)
+    finally:
+        for late in connected:
+            late.close()
+
+
+async def _race(found: Sequence[_Found], connected: list[socket.socket]) -> None:
+    """Try one address after the other until one is *connected*, or several at the same moment; nothing else stays open.
+
+    The next one is tried when one has failed, or after a while in which none has answered. Raises as `_connected`.
+    """
     failed = list[str]()
-    for number, (family, kind, protocol, _, where) in enumerate(found, 1):
+
+    async def attempt(one: _Found, seconds: float | None) -> None:
         try:
-            # The last one has all the time that is left.
-            async with asyncio.timeout(seconds if number < len(found) else None):
-                return await _connect(socket.socket(family, kind, protocol), where)
+            async with asyncio.timeout(seconds):
+                sock = await _connect(one)
+            connected.append(sock)
         except TimeoutError as error:
             failed.append(_reason(error) if error.errno else f"no answer in {seconds:.0f} s")
         except OSError as error:
             failed.append(_reason(error))
-    raise OSError("; ".join(dict.fromkeys(failed)))
+
+    untried = list(found)
+    async with asyncio.TaskGroup() as attempts:
+        running = set[asyncio.Task[None]]()
+        while not connected and (untried or running):
+            if untried:
+                one = untried.pop(0)
+                running.add(attempts.create_task(attempt(one, ADDRESS_SECONDS if untried else None)))
+            soon = NEXT_ADDRESS_SECONDS if untried else None
+            _, running = await asyncio.wait(running, timeout=soon, return_when=asyncio.FIRST_COMPLETED)
+        for late in running:
+            late.cancel()
+    if not connected:
+        raise OSError("; ".join(dict.fromkeys(failed)))
 
 
-async def _connect(sock: socket.socket, where: tuple[Any, ...]) -> socket.socket:
+async def _connect(one: _Found) -> socket.socket:
+    family, kind, protocol, _, where = one
+    sock = socket.socket(family, kind, protocol)
     try:
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, where)

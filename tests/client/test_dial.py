@@ -59,13 +59,30 @@ async def test_the_first_address_that_works_is_taken(
         assert chat.name == "alice"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse whoever does not fit in the queue")
-async def test_an_address_that_does_not_answer_holds_up_the_others_for_a_while_only(
-    monkeypatch: pytest.MonkeyPatch, server: ScriptedServer, silent: Place
+some_do_not_answer = pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems refuse whoever does not fit in the queue"
+)
+
+
+@some_do_not_answer
+async def test_while_an_address_does_not_answer_the_others_are_tried(
+    monkeypatch: pytest.MonkeyPatch, server: ScriptedServer, silent: Place, nobody: Place
 ) -> None:
-    monkeypatch.setattr("asyncchat.client.dial.ADDRESS_SECONDS", 0.01)
-    async with connect(addresses(monkeypatch, silent, ("127.0.0.1", server.port)), name="alice") as chat:
+    monkeypatch.setattr("asyncchat.client.dial.NEXT_ADDRESS_SECONDS", 0.01)
+    monkeypatch.setattr("asyncchat.client.dial.ADDRESS_SECONDS", 1000.0)
+    places = (silent, silent, nobody, ("127.0.0.1", server.port), silent)
+    async with connect(addresses(monkeypatch, *places), name="alice") as chat:
         assert chat.name == "alice"
+
+
+@some_do_not_answer
+async def test_an_address_that_does_not_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, silent: Place, nobody: Place
+) -> None:
+    monkeypatch.setattr("asyncchat.client.dial.NEXT_ADDRESS_SECONDS", 0.01)
+    monkeypatch.setattr("asyncchat.client.dial.ADDRESS_SECONDS", 0.04)
+    with pytest.raises(ConnectionLost, match=r": Connection refused; no answer in 0 s$"):
+        await connect(addresses(monkeypatch, silent, nobody), name="alice")
     monkeypatch.setattr("asyncchat.client.dial.CONNECT_SECONDS", 0.01)
     with pytest.raises(ConnectionLost, match="no answer"):
         await connect(addresses(monkeypatch, silent), name="alice")
@@ -87,6 +104,22 @@ async def test_a_cancelled_attempt_leaves_no_socket_open(server: ScriptedServer,
     if not dialling.cancelled():
         (await dialling)[1].transport.abort()
     # What is left open, the end of every test finds (tests/conftest.py).
+
+
+@some_do_not_answer
+@pytest.mark.parametrize("moment", range(16))
+async def test_a_cancelled_race_leaves_no_socket_open(
+    monkeypatch: pytest.MonkeyPatch, server: ScriptedServer, silent: Place, moment: int
+) -> None:
+    monkeypatch.setattr("asyncchat.client.dial.NEXT_ADDRESS_SECONDS", 0)
+    here = ("127.0.0.1", server.port)
+    dialling = asyncio.create_task(dial(addresses(monkeypatch, silent, here, here, silent), TLS()))
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    dialling.cancel()
+    await asyncio.wait([dialling])
+    if not dialling.cancelled():
+        (await dialling)[1].transport.abort()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks begin at once since Python 3.12")
