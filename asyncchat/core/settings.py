@@ -58,6 +58,8 @@ class Settings(Struct, frozen=True, kw_only=True):
                 raise BadSetting("server_password", "it is empty")
         _check_choice("founding", self.founding, get_args(Founding))
         _check_choice("registration", self.registration, get_args(Registration))
+        if "" in self.invitations:
+            raise BadSetting("invitations", "a word is empty")
         try:
             parse_room_name(self.default_room, 0)  # the limit is for those that people make
         except BadName as error:

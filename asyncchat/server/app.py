@@ -141,10 +141,11 @@ class ChatServer:
 
         The default room stays, and so does the limit ``hashes``: these only a restart changes.
         """
-        self._running()
+        doorway = self._running()
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
+        doorway.keep_alive()
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the database as it is now to a new file, and serve meanwhile.

@@ -187,6 +187,11 @@ class Doorway:
 
     # --- all of them ------------------------------------------------------------------------------------------------
 
+    def keep_alive(self) -> None:
+        """Have the system look after all connections by the limits as they are now."""
+        for connection in self.connections:
+            keep_alive(connection.writer.stream.get_extra_info("socket"), self._services.limits_in_force)
+
     def sweep(self, now: float) -> None:
         """Ping the silent and close those that a deadline has run out for; *now* is the loop's time."""
         limits = self._services.limits_in_force

@@ -123,7 +123,7 @@ def _gap(event: events.Gap) -> str:
 
 
 def _bye(event: events.Bye) -> str:
-    again = f"; come back in {event.reconnect:.0f} seconds" if event.reconnect else ""
+    again = f"; come back in {event.reconnect:.0f} s" if event.reconnect else ""
     return "goodbye" if event.code == Code.OK else f"goodbye: {event.reason}{again}"
 
 

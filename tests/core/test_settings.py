@@ -23,6 +23,7 @@ from asyncchat.core.settings import MOTD_BYTES, SERVER_NAME, Settings
         ("registration", "closd"),
         ("default_room", "lobby"),
         ("administrators", frozenset({"no name"})),
+        ("invitations", frozenset({"word", ""})),
     ],
 )
 def test_a_setting_that_means_nothing(setting: str, value: Any) -> None:

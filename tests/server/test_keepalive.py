@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asyncchat import ChatServer
-from tests.server.peers import Plain, limited
+from tests.server.peers import Plain, limited, serving
 
 NEEDED = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
 
@@ -49,3 +49,11 @@ async def test_short_and_long_limits_are_what_tcp_can_do() -> None:
 async def test_what_is_unlimited_is_left_alone(limits: dict[str, float], timeout: int) -> None:
     found = await options(**limits)
     assert (found["SO_KEEPALIVE"], found["TCP_USER_TIMEOUT"]) == (0, timeout)
+
+
+async def test_a_reload_counts_for_those_who_are_here() -> None:
+    async with serving(limited(ping_seconds=60)) as server, await Plain.enter(server, "alice"):
+        (connection,) = server._running().connections
+        end = connection.writer.stream.get_extra_info("socket")
+        server.reload(limited(ping_seconds=5, idle_seconds=20))
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5

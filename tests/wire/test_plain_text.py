@@ -84,7 +84,7 @@ def talk() -> Talk:
         (events.Bye(code=Code.OK, reason="goodbye"), "* goodbye"),
         (
             events.Bye(code=Code.UNAVAILABLE, reason="shutting down", reconnect=4.2),
-            "* goodbye: shutting down; come back in 4 seconds",
+            "* goodbye: shutting down; come back in 4 s",
         ),
         (events.Error(code=Code.NOT_FOUND, text="no such user: bob\n* bob joined"), "! no such user: bob␊* bob joined"),
         (events.Error(code=Code.TOO_FAST, text="try again in 3 s", wait=3.0), "! try again in 3 s"),
