@@ -1,7 +1,9 @@
 """What a person types in the terminal, done: messages, commands to the server, and what the program does by itself."""
 
+import asyncio
 import secrets
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec import structs
@@ -9,7 +11,7 @@ from msgspec import structs
 from asyncchat.client.answers import answer_lines
 from asyncchat.client.chat import NONCE_BYTES
 from asyncchat.client.places import Place
-from asyncchat.client.render import label_of, place_of
+from asyncchat.client.render import label_of, place_of, same
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ChatError
@@ -40,9 +42,14 @@ class Typed:
     def __init__(self, console: "Console") -> None:
         self._console = console
         self._found: dict[int, str] = {}
+        self._saying: tuple[commands.Say, asyncio.Future[int | None]] | None = None
 
     def line(self, text: str) -> bool:
         """A line was typed; False: it has nowhere to go until the person is somewhere."""
+        if self._saying is not None and slash.recalls(text):
+            number = self._console.outbox.add_command(text)
+            self._console.spawn(self._answered(number, self._recall(text, self._context(), *self._saying)))
+            return True
         match slash.parse(text, self._context(), client=True):
             case slash.Usage(text=why):
                 self._console.screen.note(printable(why, multiline=True), "error")
@@ -81,7 +88,8 @@ class Typed:
             case (commands.Say() as command,):
                 say = structs.replace(command, nonce=secrets.token_urlsafe(NONCE_BYTES))
                 self._console.outbox.add(say)  # now, in the order in which it was typed
-                self._console.spawn(self._say(say))
+                self._saying = say, asyncio.get_running_loop().create_future()
+                self._console.spawn(self._say(*self._saying))
             case (commands.Quit(reason=reason),):
                 self._console.leave(reason)
             case _:
@@ -110,17 +118,44 @@ class Typed:
             case _:
                 raise AssertionError(f"nothing that is typed asks for {asked}")
 
-    async def _say(self, say: commands.Say) -> None:
-        screen = self._console.screen
+    async def _say(self, say: commands.Say, kept: asyncio.Future[int | None]) -> None:
+        """Say it; *kept* becomes the message's number, or None if it is refused."""
+        seq = None
         try:
             result = await self._console.chat.request(say)
         except ChatError as error:
             self._console.outbox.done(say.nonce)
-            screen.note(f"not sent to {label_of(say.to)}: {printable(say.text)}", "error")
-            screen.note(f"   because: {printable(str(error))}", "error")
+            self._complain(f"not sent to {label_of(say.to)}: {printable(say.text)}", printable(str(error)))
+        else:
+            if isinstance(result, events.Ok):
+                seq = result.seq
+                if result.code is Code.ACCEPTED:
+                    self._console.screen.note(f"{printable(say.to)} is not here, and will get it later")
+        kept.set_result(seq)
+        if self._saying == (say, kept):
+            self._saying = None
+
+    async def _recall(
+        self, text: str, context: slash.Context, say: commands.Say, kept: asyncio.Future[int | None]
+    ) -> None:
+        """Do what a line asks for that was typed while the message *say*, which it may be about, was on its way."""
+        await asyncio.wait([kept])  # and not the future itself, which this task would cancel with itself
+        seq = kept.result()
+        if seq is None:
+            self._complain(f"not done: {printable(text)}", "your last message was not sent")
             return
-        if isinstance(result, events.Ok) and result.code is Code.ACCEPTED:
-            screen.note(f"{printable(say.to)} is not here, and will get it later")
+        last = seq if context.here is not None and same(say.to, context.here) else context.last
+        match slash.parse(text, replace(context, own=seq, last=last), client=True):
+            case slash.Usage(text=why):
+                self._console.screen.note(printable(why, multiline=True), "error")
+            case slash.Action(name=name):
+                raise AssertionError(f"{name} is about no message")
+            case asked:
+                await self._do(asked)
+
+    def _complain(self, what: str, why: str) -> None:
+        self._console.screen.note(what, "error")
+        self._console.screen.note(f"   because: {why}", "error")
 
     def _join(self, join: commands.Join) -> Work:
         """Go to a room at once, so that the lines that follow go there: the server takes them in their order."""

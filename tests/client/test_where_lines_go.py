@@ -115,3 +115,50 @@ def _let_into_the_lobby(peer: Peer, hello: commands.Hello) -> None:
     """Whatever rooms are asked for: into those with a password leads no hello."""
     peer.name = "alice"
     peer.tell(peer.server.welcome(msgspec.structs.replace(hello, name="alice", rooms=["#lobby"])))
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("/delete", commands.Delete(seq=102)),
+        (" /edit the second", commands.Edit(seq=102, text="the second")),
+        ("/react +1", commands.React(seq=102, reaction="+1")),
+        ("/delete ^7", commands.Delete(seq=7)),
+    ],
+)
+async def test_what_is_typed_behind_a_message_is_about_that_message(
+    scripted: ScriptedServer, desk: Desk, line: str, asked: commands.Command
+) -> None:
+    says: list[tuple[Peer, commands.Say]] = []
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("first")
+        await alice.shows("alice: first")
+        scripted.take_over(commands.Say, lambda peer, say: says.append((peer, say)))
+        alice.press(f"second{ENTER}{line}{ENTER}third{ENTER}")
+        await alice.shows(f"… {line} (sending)")
+        await scripted.wait_for(commands.Say, 3)
+        assert not scripted.all(type(asked)), "which message it is about is not known yet"
+        for peer, say in says:
+            scripted.answer(peer, say)
+        (came,) = await scripted.wait_for(type(asked))
+        assert msgspec.structs.replace(came, id=None) == asked
+        await alice.lacks("(sending)")
+
+
+async def test_what_is_typed_behind_a_refused_message_is_not_done_to_another(
+    scripted: ScriptedServer, desk: Desk
+) -> None:
+    says: list[tuple[Peer, commands.Say]] = []
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("first")
+        await alice.shows("alice: first")
+        scripted.take_over(commands.Say, lambda peer, say: says.append((peer, say)))
+        alice.press(f"second{ENTER}/delete{ENTER}")
+        await scripted.wait_for(commands.Say, 2)
+        scripted.refuse(Code.FORBIDDEN, "you are muted")(*says[0])
+        await alice.shows("not done: /delete", "because: your last message was not sent")
+        alice.type("/topic")
+        await scripted.wait_for(commands.Topic)
+        assert not scripted.all(commands.Delete)
