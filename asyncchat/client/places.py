@@ -52,13 +52,15 @@ class Places:
     """All that is open, in the order in which it was opened.
 
     ``here`` is where lines go, or None: only what the person does leads to another place, since what arrives must
-    not turn a line that is half typed to somebody else. ``partner`` is who wrote directly last; ``me`` is my name.
+    not turn a line that is half typed to somebody else. ``partner`` is who wrote directly last; ``me`` is my name,
+    and ``own`` my last message in any place.
     """
 
     def __init__(self, me: str) -> None:
         self.me = me
         self.here: Place | None = None
         self.partner: str | None = None
+        self.own: int | None = None
         self._places: dict[str, Place] = {}
 
     def __iter__(self) -> Iterator[Place]:
@@ -118,6 +120,12 @@ class Places:
         place = self.of(said)
         if place.last is None or said.seq > place.last:
             self._said(place, said)
+            if same(said.sender, self.me):
+                self.kept(said.seq)
+
+    def kept(self, seq: int) -> None:
+        """A message of mine has this number; it may come later than one that I said after it."""
+        self.own = max(seq, self.own or 0)
 
     def follow(self, event: Event, now: float) -> Place | None:
         """Keep up with an event; returns the place that it belongs to (opened, if somebody says something there)."""
@@ -129,6 +137,8 @@ class Places:
             case events.Said() if place is not None:
                 place.first = place.first or event.seq
                 self._said(place, event)
+                if same(event.sender, self.me):
+                    self.own = event.seq  # even if it is lower: a server can begin a new history
             case events.ReadMarker() if place is not None and not same(event.sender, self.me):
                 place.readers[event.sender] = max(event.seq, place.readers.get(event.sender, 0))
             case events.Typing() if place is not None and not same(event.sender, self.me):

@@ -66,7 +66,7 @@ class Typed:
         return slash.Context(
             here=here.name if here is not None else None,
             partner=places.partner,
-            own=here.own if here is not None else None,
+            own=places.own,
             last=here.last if here is not None else None,
             places=self._found,
             find=self._find,
@@ -127,8 +127,9 @@ class Typed:
             self._console.outbox.done(say.nonce)
             self._complain(f"not sent to {label_of(say.to)}: {printable(say.text)}", printable(str(error)))
         else:
-            if isinstance(result, events.Ok):
+            if isinstance(result, events.Ok) and result.seq is not None:
                 seq = result.seq
+                self._console.places.kept(seq)
                 if result.code is Code.ACCEPTED:
                     self._console.screen.note(f"{printable(say.to)} is not here, and will get it later")
         kept.set_result(seq)

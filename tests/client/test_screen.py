@@ -86,6 +86,19 @@ def test_a_day_begins_with_a_line(seat: Seat) -> None:
     assert not seat.lines[-2].startswith("────")
 
 
+def test_my_last_message_is_known_across_places_and_a_new_history(seat: Seat) -> None:
+    old = seat.said("old", sender="alice", to="#ops")
+    seat.screen.event(seat.said("psst", sender="alice", to="bob"))
+    seat.screen.event(seat.said("hi", to="bob", sender="alice"))
+    seat.screen.past([old])
+    assert seat.places.own == 3
+    seat.places.kept(2)
+    assert seat.places.own == 3, "its acknowledgement came late"
+    seat._seq = 0
+    seat.screen.event(seat.said("all is new", sender="alice", to="#new"))
+    assert seat.places.own == 1
+
+
 def test_the_past_and_what_comes_live_meet_without_a_double(seat: Seat) -> None:
     one, two, three, four = (seat.said(text) for text in ("one", "two", "three", "four"))
     seat.screen.event(three)

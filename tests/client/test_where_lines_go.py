@@ -162,3 +162,16 @@ async def test_what_is_typed_behind_a_refused_message_is_not_done_to_another(
         alice.type("/topic")
         await scripted.wait_for(commands.Topic)
         assert not scripted.all(commands.Delete)
+
+
+async def test_the_last_message_is_the_last_one_anywhere(scripted: ScriptedServer, desk: Desk) -> None:
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("open to all")
+        await alice.shows("alice: open to all")
+        alice.type("/msg carol teh secret")
+        await alice.shows("@carol alice: teh secret")
+        alice.type("/edit the secret")
+        (edit,) = await scripted.wait_for(commands.Edit)
+        assert edit.seq == scripted.log[-1].seq
+        assert scripted.log[-1].to == "carol"
