@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.keys import Keys
 
 
 class KeyInput(Input):
@@ -19,7 +20,7 @@ class KeyInput(Input):
 
     def __init__(self) -> None:
         self._keys: list[KeyPress] = []
-        self._parser = Vt100Parser(self._keys.append)
+        self._parser = Vt100Parser(self._pressed)
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._ready: Callable[[], None] | None = None
         self._closed = False
@@ -28,6 +29,11 @@ class KeyInput(Input):
         """The terminal sent these bytes."""
         self._parser.feed(self._decode(data))
         self._notify()
+
+    def _pressed(self, press: KeyPress) -> None:
+        """Keep a key. No mouse is asked for, and what looks like one is a colour in a text that was pasted as keys."""
+        if press.key is not Keys.Vt100MouseEvent:  # prompt_toolkit raises at one that it cannot read
+            self._keys.append(press)
 
     def close(self) -> None:
         """The terminal will send no more."""

@@ -25,7 +25,8 @@ async def open_terminal() -> AsyncIterator[KeyInput | None]:
     """Take the terminal: raw mode, keys through aioconsole, and `sys.stdout` above the line that is edited.
 
     Gives the keys, or None where prompt_toolkit has to read them itself (Windows). However the context ends, the
-    terminal is given back in the mode in which it was.
+    terminal is given back in the mode in which it was. When a key's handler fails the keys are closed, and the context
+    raises at its end what it failed with.
     """
     async with _keys() as keys:
         with shown_above():
@@ -72,13 +73,21 @@ else:
                 finally:
                     pump.cancel()
                     await asyncio.wait([pump])
+                if not pump.cancelled():
+                    pump.result()
 
     async def _pump(reader: Reader, keys: KeyInput) -> None:
         try:
-            while data := await reader.read(KEY_BYTES):
+            while data := await _read(reader):
                 keys.feed(data)
         finally:
             keys.close()
+
+    async def _read(reader: Reader) -> bytes:
+        try:
+            return await reader.read(KEY_BYTES)
+        except OSError:  # the terminal is gone
+            return b""
 
     @contextlib.contextmanager
     def _in_mode(mode: raw_mode) -> Iterator[None]:

@@ -1,10 +1,14 @@
 """Key presses from bytes, in any portions."""
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from prompt_toolkit.keys import Keys
 
+from asyncchat.client import terminal
 from asyncchat.client.keys import KeyInput
 
 TYPED = "aü你\r\x1b[A\x1b1\x03".encode()
@@ -37,6 +41,12 @@ def test_a_large_paste_is_one_key() -> None:
     assert (press.key, press.data) == (Keys.BracketedPaste, text)
 
 
+def test_a_colour_in_a_paste_without_brackets_is_passed_over() -> None:
+    keys = KeyInput()
+    keys.feed(b"\x1b[31mred\x1b[0m")
+    assert [press.key for press in keys.read_keys()] == ["r", "e", "d"]
+
+
 async def test_whoever_is_attached_is_called_and_nothing_is_lost_while_nobody_is() -> None:
     keys = KeyInput()
     read: list[str] = []
@@ -58,3 +68,31 @@ async def test_whoever_is_attached_is_called_and_nothing_is_lost_while_nobody_is
         assert not keys.closed
         keys.close()
         assert keys.closed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere prompt_toolkit reads the keys")
+async def test_a_key_whose_handler_fails_is_not_taken_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def one_key() -> AsyncIterator[asyncio.StreamReader]:
+        reader = asyncio.StreamReader()
+        reader.feed_data(b"a")
+        yield reader
+
+    monkeypatch.setattr(terminal, "standard_input", one_key)
+    with pytest.raises(LookupError, match="no such key"):
+        await _press_in_vain()
+
+
+async def _press_in_vain() -> None:
+    ended = asyncio.Event()
+    async with terminal.open_terminal() as keys:
+        assert keys is not None
+
+        def ready() -> None:
+            if keys.closed:
+                ended.set()
+            else:
+                raise LookupError("no such key")
+
+        with keys.attach(ready):
+            await ended.wait()
