@@ -14,9 +14,9 @@ from asyncchat.client.places import Place
 from asyncchat.client.render import label_of, place_of, same
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
-from asyncchat.vocabulary.errors import ChatError
+from asyncchat.vocabulary.errors import ChatError, Refused
 from asyncchat.vocabulary.events import Result
-from asyncchat.vocabulary.names import name_key
+from asyncchat.vocabulary.names import is_room, name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire import slash
@@ -194,8 +194,15 @@ class Typed:
             self._console.go(places.neighbour(place))
 
     async def _part(self, leave: commands.Leave) -> None:
-        await self._console.chat.leave(leave.room, leave.reason)
-        self._console.places.close(leave.room)
+        places = self._console.places
+        place = places.get(leave.room)
+        try:
+            await self._console.chat.leave(leave.room, leave.reason)
+        except Refused:
+            if place is None or self._is_in(place):
+                raise
+            # The room was open without our being in it, so that there was nothing but a place to close.
+        places.close(leave.room)
 
     async def _nick(self, name: str) -> None:
         await self._console.chat.nick(name)
@@ -236,7 +243,7 @@ class Typed:
             case "help":
                 console.screen.show(*slash.help_lines(name, client=True))
             case "switch" if name is not None:
-                console.go(console.places.open(name))
+                self._switch(name)
             case "close" if name is not None:
                 self._step_out(name)
                 console.places.close(name)
@@ -253,6 +260,14 @@ class Typed:
                 raise AssertionError(f"{action.name} without a name")
             case _:
                 assert_never(action.name)
+
+    def _switch(self, name: str) -> None:
+        """Go to a person, or to a room that is open; another one has to be entered, which may make it."""
+        console = self._console
+        if is_room(name) and console.places.get(name) is None:
+            console.screen.note(f"you are not in {printable(name)}: /join {printable(name)}", "error")
+        else:
+            console.go(console.places.open(name))
 
     async def _ignored(self, change: str) -> None:
         self._console.screen.note(change)

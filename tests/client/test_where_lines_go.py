@@ -175,3 +175,30 @@ async def test_the_last_message_is_the_last_one_anywhere(scripted: ScriptedServe
         (edit,) = await scripted.wait_for(commands.Edit)
         assert edit.seq == scripted.log[-1].seq
         assert scripted.log[-1].to == "carol"
+
+
+async def test_a_room_one_is_not_in_is_not_opened(server: ChatServer, desk: Desk) -> None:
+    address = str(server.addresses[0])
+    async with desk.client(address, "--name", "alice", "--room", "lobby", "--room", "m") as alice:
+        await alice.shows("1:#lobby 2:#m")
+        alice.press(f"{ESCAPE}2")
+        await alice.shows("#m>")
+        alice.type("/msg #nowhere")
+        await alice.shows("you are not in #nowhere: /join #nowhere")
+        await alice.shows_line("#m>")
+        alice.type("/leave #nowhere")
+        await alice.shows("(404)")
+        await alice.shows_line("#m>")
+
+
+async def test_a_tab_of_a_room_one_is_not_in_closes(scripted: ScriptedServer, desk: Desk) -> None:
+    scripted.take_over(commands.Hello, _let_into_the_lobby)
+    scripted.take_over(commands.Leave, scripted.refuse(Code.NOT_FOUND, "no such room"))
+    async with desk.client(scripted.address, "--name", "alice", "--room", "lobby", "--to", "#gone") as alice:
+        await alice.shows("#gone>")
+        alice.type("/leave")
+        await alice.shows_line("#lobby>")
+        await alice.lacks("2:#gone")
+        assert "no such room" not in alice.text
+        alice.type("/leave")
+        await alice.shows("no such room (404)", "1:#lobby")
