@@ -31,6 +31,9 @@ logger = logging.getLogger("asyncchat.client")
 TYPING_AGAIN_SECONDS = 5.0
 """How often others are told that I am still typing; sooner than they would stop showing it."""
 
+REPLYING = "/r"
+"""How a reply begins: from there on it is settled whom it answers."""
+
 Work = Coroutine[object, object, None]
 
 
@@ -188,10 +191,12 @@ class Console:
         self._typing_told = 0.0
         self._warned = False
         taken = not text.strip() or self._typed.line(text)
+        self.places.replying(False)
         self._mark_read()
         return taken
 
     def _changed(self, text: str) -> None:
+        self.places.replying(text.lstrip().lower().startswith(REPLYING))
         here, now = self.places.here, time.monotonic()
         if here is None or text.lstrip().startswith("/"):
             return

@@ -52,14 +52,16 @@ class Places:
     """All that is open, in the order in which it was opened.
 
     ``here`` is where lines go, or None: only what the person does leads to another place, since what arrives must
-    not turn a line that is half typed to somebody else. ``partner`` is who wrote directly last; ``me`` is my name,
-    and ``own`` my last message in any place.
+    not turn a line that is half typed to somebody else. ``partner`` is whom a reply goes to: who wrote directly last,
+    or for a reply that is being typed, had done so when it began. ``me`` is my name, and ``own`` my last message in
+    any place.
     """
 
     def __init__(self, me: str) -> None:
         self.me = me
         self.here: Place | None = None
-        self.partner: str | None = None
+        self._latest: str | None = None
+        self._answered: str | None = None
         self.own: int | None = None
         self._places: dict[str, Place] = {}
 
@@ -68,6 +70,15 @@ class Places:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    @property
+    def partner(self) -> str | None:
+        """Whom a reply goes to."""
+        return self._answered or self._latest
+
+    def replying(self, active: bool) -> None:
+        """A reply is being typed, or not any more."""
+        self._answered = self.partner if active else None
 
     def get(self, name: str) -> Place | None:
         """The place of this name, if it is open."""
@@ -167,7 +178,7 @@ class Places:
             place.own = said.seq
             place.readers = {name: seq for name, seq in place.readers.items() if seq >= said.seq}
         elif not place.is_room:
-            self.partner = said.sender
+            self._latest = said.sender
 
     def _joined(self, joined: events.Joined) -> Place | None:
         if same(joined.name, self.me):
@@ -193,5 +204,7 @@ class Places:
         if moved is not None and name_key(new) not in self._places:
             moved.name = new
             self._places = {name_key(place.name): place for place in self._places.values()}
-        if self.partner is not None and same(self.partner, old):
-            self.partner = new
+        if self._latest is not None and same(self._latest, old):
+            self._latest = new
+        if self._answered is not None and same(self._answered, old):
+            self._answered = new

@@ -7,7 +7,7 @@ import pytest
 
 from asyncchat import ChatServer
 from asyncchat.client import ChatClient
-from asyncchat.vocabulary import commands
+from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.client.scripted import Peer, ScriptedServer
 from tests.client.terminals import CTRL_N, ENTER, ESCAPE, Desk
@@ -202,3 +202,18 @@ async def test_a_tab_of_a_room_one_is_not_in_closes(scripted: ScriptedServer, de
         assert "no such room" not in alice.text
         alice.type("/leave")
         await alice.shows("no such room (404)", "1:#lobby")
+
+
+async def test_a_reply_goes_to_who_had_written_when_it_was_begun(scripted: ScriptedServer, desk: Desk) -> None:
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        scripted.said("psst", to="alice")
+        await alice.shows("bob: psst")
+        alice.press("/reply only ")
+        await alice.shows("#lobby> /reply only")
+        scripted.tell(events.Renamed(name="bob", to="rob"))
+        scripted.said("hi", to="alice", sender="eve")
+        await alice.shows("eve: hi")
+        alice.press(f"for you{ENTER}/r and you{ENTER}")
+        says = await scripted.wait_for(commands.Say, 2)
+        assert [(say.to, say.text) for say in says] == [("rob", "only for you"), ("eve", "and you")]
