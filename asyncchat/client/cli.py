@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument(
         "--to",
-        type=_name,
+        type=_place,
         metavar="ROOM|NAME",
         help="where lines go; without --room, only that room is entered (a person: none)",
     )
@@ -204,6 +204,11 @@ def _is_utf8(text: str) -> bool:
 
 def _room(text: str) -> str:
     return as_room(_name(text))
+
+
+def _place(text: str) -> str:
+    """A room, or a person as they are shown: with an ``@``, which is not part of the name."""
+    return _name(text.removeprefix("@"))
 
 
 def _count(text: str) -> int:
