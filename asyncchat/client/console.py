@@ -164,7 +164,11 @@ class Console:
             self.screen.note(f"only for now, as it cannot be kept: {error.strerror}", "error")
 
     async def _load_people(self, place: Place) -> None:
-        members = await self.chat.who(place.name)
+        try:
+            members = await self.chat.who(place.name)
+        except ChatError as error:  # nobody has asked: it may be a room that is left meanwhile
+            logger.debug("people not known: %s", error)
+            return
         place.set_people(member.name for member in members)
         for member in members:
             if member.read is not None and not same(member.name, self.places.me):

@@ -191,6 +191,16 @@ async def test_a_room_one_is_not_in_is_not_opened(server: ChatServer, desk: Desk
         await alice.shows_line("#m>")
 
 
+async def test_a_refusal_of_what_nobody_typed_is_not_shown(scripted: ScriptedServer, desk: Desk) -> None:
+    scripted.take_over(commands.Who, scripted.refuse(Code.FORBIDDEN, "join first"))
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        await scripted.wait_for(commands.Who)
+        alice.press(f"/who{ENTER}hi{ENTER}")
+        await alice.shows("alice: hi", "join first")
+        assert alice.text.count("join first") == 1
+
+
 async def test_a_tab_of_a_room_one_is_not_in_closes(scripted: ScriptedServer, desk: Desk) -> None:
     scripted.take_over(commands.Hello, _let_into_the_lobby)
     scripted.take_over(commands.Leave, scripted.refuse(Code.NOT_FOUND, "no such room"))
