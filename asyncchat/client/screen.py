@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from asyncchat.client.ignores import Ignores
 from asyncchat.client.outbox import Outbox
 from asyncchat.client.places import Place, Places
-from asyncchat.client.render import Renderer, same
+from asyncchat.client.render import Renderer, place_of, same
 from asyncchat.client.state import Resumed
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.events import Event, Kept
@@ -121,10 +121,7 @@ class Screen:
 
     def _show(self, event: Event | Resumed, place: Place | None, *, bell: bool = False) -> None:
         when = event.when if isinstance(event, Kept) else datetime.now(UTC)
-        prefix = None
-        if place is not None and (len(self.places) > 1 or place is not self.places.here):
-            prefix = place.name
-        line = self.renderer.line(event, when, place=prefix)
+        line = self.renderer.line(event, when, place=self._prefix(event, place))
         if line is None:
             return
         day = self.renderer.day(when)
@@ -132,3 +129,9 @@ class Screen:
             self._day = day
             self.show(self.renderer.day_line(day))
         self.show(line + (BELL if bell else ""))
+
+    def _prefix(self, event: Event | Resumed, place: Place | None) -> str | None:
+        """The name of the place, unless it is the only one and lines go there; it may not be open."""
+        if place is None:
+            return None if isinstance(event, Resumed) else place_of(event, self.places.me)
+        return place.name if len(self.places) > 1 or place is not self.places.here else None

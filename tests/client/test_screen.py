@@ -78,6 +78,12 @@ def test_a_room_stands_before_what_is_said_when_there_are_several(tmp_path: Path
     assert alone.lines == ["bob: one", "@bob bob: psst", "#lobby bob: two"]
 
 
+def test_a_room_that_is_not_open_stands_before_its_news(seat: Seat) -> None:
+    seat.screen.event(events.Deleted(seq=91, time=rfc3339(NOW), sender="bob", to="#secret", targets=[1]))
+    seat.screen.event(events.Renamed(name="bob", to="rob"))
+    assert seat.lines == ["#secret * bob deleted ^1", "* bob is now rob"]
+
+
 def test_a_day_begins_with_a_line(seat: Seat) -> None:
     seat.screen.past([seat.said("long ago", days=-2), seat.said("long ago too", days=-2), seat.said("today")])
     kinds = ["day" if line.startswith("────") else line for line in seat.lines]
