@@ -50,15 +50,22 @@ class Typed:
             number = self._console.outbox.add_command(text)
             self._console.spawn(self._answered(number, self._recall(text, self._context(), *self._saying)))
             return True
+        if self._console.places.here is None and not slash.is_command(text):
+            self._console.screen.note(self._nowhere(), "error")
+            return False
         match slash.parse(text, self._context(), client=True):
             case slash.Usage(text=why):
                 self._console.screen.note(printable(why, multiline=True), "error")
-                return self._console.places.here is not None
             case slash.Action() as action:
                 self._act(action)
             case asked:
                 self._ask_for(asked, text)
         return True
+
+    def _nowhere(self) -> str:
+        if not self._console.places:
+            return "you are in no room: /join #room"
+        return "this line goes nowhere now: Alt+1 …, Ctrl+N or /join chooses where"
 
     def _context(self) -> slash.Context:
         places = self._console.places

@@ -26,12 +26,23 @@ async def test_a_half_typed_line_stays_when_its_room_closes(server: ChatServer, 
         await bob.say("alice", "psst")
         await alice.shows("@bob bob: psst")
         alice.type("ob")
-        await alice.shows("you are in no room: /join #room")
+        await alice.shows("this line goes nowhere now: Alt+1 …, Ctrl+N or /join chooses where")
         await alice.shows_line("> do not tell bob")
         alice.press(CTRL_N)
         await alice.shows("#lobby> do not tell bob")
         alice.press(ENTER)
         await alice.shows("#lobby alice: do not tell bob")
+
+
+async def test_a_line_without_a_room_stays_and_a_command_does_not(scripted: ScriptedServer, desk: Desk) -> None:
+    scripted.take_over(commands.Hello, _let_into_nothing)
+    async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("● alice")
+        alice.type("/whois")
+        await alice.shows("usage: /whois NAME")
+        alice.type("hello")
+        await alice.shows("you are in no room: /join #room")
+        await alice.shows_line("> hello")
 
 
 async def test_leaving_in_another_window_moves_no_line(server: ChatServer, desk: Desk) -> None:
@@ -113,8 +124,16 @@ async def test_a_password_is_remembered_of_a_room_one_is_in(scripted: ScriptedSe
 
 def _let_into_the_lobby(peer: Peer, hello: commands.Hello) -> None:
     """Whatever rooms are asked for: into those with a password leads no hello."""
+    _let_in(peer, hello, ["#lobby"])
+
+
+def _let_into_nothing(peer: Peer, hello: commands.Hello) -> None:
+    _let_in(peer, hello, [])
+
+
+def _let_in(peer: Peer, hello: commands.Hello, rooms: list[str]) -> None:
     peer.name = "alice"
-    peer.tell(peer.server.welcome(msgspec.structs.replace(hello, name="alice", rooms=["#lobby"])))
+    peer.tell(peer.server.welcome(msgspec.structs.replace(hello, name="alice", rooms=rooms)))
 
 
 @pytest.mark.parametrize(
