@@ -17,7 +17,8 @@ class Place:
     """A room, or a conversation with one person.
 
     ``people``: who is there, by key. ``first``: the first message that came live; ``last``, ``own``: the last message,
-    and my last one. ``readers``: how far others have read. ``typing``: until when somebody is typing.
+    and my last one. ``readers``: how far others have read. ``typing``: until when somebody is typing. ``away``: is the
+    person away, as far as was told?
     """
 
     name: str
@@ -29,6 +30,7 @@ class Place:
     own: int | None = None
     readers: dict[str, int] = field(default_factory=dict)
     typing: dict[str, float] = field(default_factory=dict)
+    away: bool = False
 
     @property
     def is_room(self) -> bool:

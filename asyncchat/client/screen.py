@@ -58,6 +58,9 @@ class Screen:
             return None
         if isinstance(event, events.Said):
             return self._said(event)
+        if isinstance(event, events.Presence):
+            self._presence(event)
+            return None
         if isinstance(event, events.Renamed) and event.name in self.ignores:
             self.ignores.add(event.to)
         place = self.places.follow(event, time.monotonic())
@@ -93,6 +96,15 @@ class Screen:
         self._show(said, place, bell=called and said.kind != "notice")
         return place
 
+    def _presence(self, presence: events.Presence) -> None:
+        """Of people one talks with it is shown that they go, and that they are back after being away."""
+        place = self.places.get(presence.name)
+        if place is None or presence.name in self.ignores or not self.read:
+            return
+        if presence.state is not State.ONLINE or place.away:
+            self._show(presence, None)
+        place.away = presence.state is State.AWAY
+
     def _is_unwanted(self, event: Event) -> bool:
         """From somebody who is ignored, and to be passed over as if it had not come: it is for my eyes only."""
         match event:
@@ -109,15 +121,10 @@ class Screen:
                 events.Edited() | events.Deleted() | events.Reacted() | events.Invited() | events.TopicChanged()
             ):  # fmt: skip
                 return event.sender not in self.ignores
-            case events.Presence():
-                return self._is_talked_with(event.name) and event.state is not State.ONLINE
             case events.Joined() | events.Left() | events.Renamed():
                 return event.name not in self.ignores
             case _:
                 return True
-
-    def _is_talked_with(self, name: str) -> bool:
-        return self.places.get(name) is not None and name not in self.ignores
 
     def _show(self, event: Event | Resumed, place: Place | None, *, bell: bool = False) -> None:
         when = event.when if isinstance(event, Kept) else datetime.now(UTC)

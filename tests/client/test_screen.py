@@ -220,6 +220,10 @@ def test_presence_is_shown_of_those_one_talks_with(seat: Seat) -> None:
     seat.screen.event(seat.said("psst", to="alice"))
     seat.screen.event(away)
     assert seat.lines[-1] == "* bob is away (lunch)"
+    shown = len(seat.lines)
+    for state in (State.ONLINE, State.ONLINE, State.OFFLINE, State.ONLINE):
+        seat.screen.event(events.Presence(name="bob", state=state))
+    assert seat.lines[shown:] == ["* bob is here", "* bob is offline"], "who comes is seen by what they say"
 
 
 def test_coming_back_is_said(seat: Seat) -> None:
