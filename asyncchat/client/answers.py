@@ -79,7 +79,7 @@ def _user(user: events.User, renderer: Renderer) -> Iterator[str]:
     if user.rooms:
         yield f"   in {', '.join(map(printable, user.rooms))}"
     if user.since is not None:
-        yield f"   here since {printable(user.since)}"
+        yield f"   here since {renderer.moment(user.since)}"
     if user.idle is not None:
         yield f"   silent for {_duration(user.idle)}"
     if user.sessions > 1:
@@ -108,7 +108,7 @@ def _bans(bans: events.BanList, renderer: Renderer) -> Iterator[str]:
     where = f"in {printable(bans.room)}" if bans.room is not None else "on the server"
     yield _note(renderer, f"{len(bans.bans)} banned or muted {where}")
     for ban in bans.bans:
-        until = f"until {printable(ban.until)}" if ban.until is not None else "for ever"
+        until = f"until {renderer.moment(ban.until)}" if ban.until is not None else "for ever"
         reason = f" ({printable(ban.reason)})" if ban.reason else ""
         by = f" by {printable(ban.by)}" if ban.by else ""
         yield f"   {printable(ban.who)} {'muted' if ban.mute else 'banned'} {until}{by}{reason}"

@@ -11,7 +11,7 @@ from asyncchat.vocabulary import events
 from asyncchat.vocabulary.events import Event
 from asyncchat.vocabulary.names import is_room, name_key
 from asyncchat.vocabulary.printable import printable
-from asyncchat.vocabulary.terms import State
+from asyncchat.vocabulary.terms import State, from_rfc3339
 
 INDENT = "      "
 """Before the further lines of a text: they stand under its beginning, and cannot be taken for lines of their own."""
@@ -126,6 +126,14 @@ class Renderer:
         """The line that begins a day."""
         return self.painter.style("day", f"──── {day:%A}, {day.day} {day:%B %Y} ────")
 
+    def moment(self, time: str) -> str:
+        """A time of the protocol with its day, for the reader, safe for a terminal."""
+        try:
+            local = from_rfc3339(time).astimezone(self._zone)
+        except (ValueError, OverflowError):  # from a server of another kind, or beyond what Python counts
+            return printable(time)
+        return f"{local:%Y-%m-%d %H:%M}"
+
     def _time(self, when: datetime) -> str:
         local = when.astimezone(self._zone)
         return f"{local:%Y-%m-%d %H:%M:%S}" if self._full_time else f"{local:%H:%M}"
@@ -214,7 +222,7 @@ class Renderer:
     def _muted(self, muted: events.Muted) -> str:
         if not muted.active:
             return self._news(muted.sender, f"lets {printable(muted.name)} speak again")
-        until = f" until {printable(muted.until)}" if muted.until is not None else ""
+        until = f" until {self.moment(muted.until)}" if muted.until is not None else ""
         return self._news(muted.sender, f"muted {printable(muted.name)}{until}", muted.reason)
 
     def _resumed(self, resumed: Resumed) -> str:
