@@ -178,12 +178,14 @@ class Typed:
         if not is_new and join.password is None:
             return
         try:
-            await console.chat.join(join.room, join.password)  # in one that we are in, this remembers the password
+            result = await console.chat.join(join.room, join.password)  # when we are in, it is remembered
         except ChatError:
             if not self._is_in(place):
                 console.turn_back(place, before)
             raise
-        if is_new and console.screen.read:
+        if not is_new:
+            self._show(result)
+        elif console.screen.read:
             await console.show_past(SHOWN_ON_ENTERING, [place])
 
     def _is_in(self, place: Place) -> bool:

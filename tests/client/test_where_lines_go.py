@@ -95,6 +95,13 @@ async def test_a_room_that_stays_shut_is_closed_again(scripted: ScriptedServer, 
         assert "2:#shut" not in alice.text
 
 
+async def test_who_enters_a_room_again_with_a_password_is_told(server: ChatServer, desk: Desk) -> None:
+    async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("/join #lobby letmein")
+        await alice.shows("-- you are in #lobby already")
+
+
 async def test_what_is_typed_after_leave_goes_where_one_is_then(scripted: ScriptedServer, desk: Desk) -> None:
     leaves: list[tuple[Peer, commands.Leave]] = []
     scripted.take_over(commands.Leave, lambda peer, leave: leaves.append((peer, leave)))
