@@ -35,8 +35,8 @@ def _note(renderer: Renderer, text: str) -> str:
 
 
 def _done(ok: events.Ok) -> str:
-    if ok.text is not None:
-        return printable(ok.text) or "(nothing)"
+    if ok.text:
+        return printable(ok.text)
     return "kept: they are not here now, and will get it" if ok.code is Code.ACCEPTED else "done"
 
 

@@ -231,6 +231,9 @@ class Typed:
         result = await self._console.chat.request(command)
         if isinstance(command, _SEEN_BY_ALL) or (isinstance(command, commands.Topic) and command.text is not None):
             return
+        if isinstance(command, commands.Topic) and isinstance(result, events.Ok) and not result.text:
+            self._console.screen.note(f"{printable(command.room)} has no topic")
+            return
         if isinstance(result, events.RoomList):
             self._console.room_names = {room.name for room in result.rooms}
         self._show(result)

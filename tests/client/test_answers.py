@@ -94,7 +94,6 @@ def test_bans() -> None:
     [
         (events.Ok(code=Code.OK), "-- done"),
         (events.Ok(code=Code.OK, text="the topic"), "-- the topic"),
-        (events.Ok(code=Code.OK, text=""), "-- (nothing)"),
         (events.Ok(code=Code.ACCEPTED, seq=7), "-- kept: they are not here now, and will get it"),
         (events.Error(code=Code.FORBIDDEN, text="no\x1b"), "-- no␛ (403)"),
     ],

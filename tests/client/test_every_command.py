@@ -29,6 +29,7 @@ SCRIPT = (
     ("/who", "alice \\(owner", "alice \\(owner"),
     ("/rooms", "2 rooms", "#tea +1 person"),
     ("/whois bob", "bob is online", "bob: online"),
+    ("/topic", "-- #tea has no topic", "#tea has no topic"),
     ("/topic all about tea", "alice set the topic: all about tea", "alice set the topic: all about tea"),
     ("/topic", "-- all about tea", "topic of #tea: all about tea"),
     ("/invite bob", "-- done", "\\* invited"),
