@@ -23,7 +23,8 @@ class SlashCommand:
     """A line of the table: all its names, how it is used, what it does in a line, and how it is parsed.
 
     ``client_only``: it needs a program at the person's end, so that it is not there in the plain dialect.
-    ``plain_usage``: how it is used there, if that is less. ``recalls``: it is about the last message if it names none.
+    ``plain_usage``, ``plain_help``: how it is used there and what it does, if that is less.
+    ``recalls``: it is about the last message if it names none.
     ``secret``: a password may be among its arguments.
     """
 
@@ -33,6 +34,7 @@ class SlashCommand:
     parse: Callable[[Words], Command | tuple[Command, ...] | Action]
     client_only: bool = False
     plain_usage: str | None = None
+    plain_help: str | None = None
     recalls: bool = False
     secret: bool = False
 
@@ -186,7 +188,11 @@ COMMANDS = (
         secret=True,
     ),
     SlashCommand(
-        ("leave", "part"), "[#ROOM] [REASON]", "leave a room, or close the conversation you are in", parsers.leave
+        ("leave", "part"),
+        "[#ROOM] [REASON]",
+        "leave a room, or close the conversation you are in",
+        parsers.leave,
+        plain_help="leave a room",  # no conversation is ever open there
     ),
     SlashCommand(("msg", "query"), "NAME|#ROOM [TEXT]", "write to one person, or from now on to them", parsers.message),
     SlashCommand(("reply", "r"), "[^N] TEXT", "answer who wrote to you last, or a message", parsers.reply),
@@ -252,7 +258,11 @@ COMMANDS = (
 
 _TABLES = {
     True: COMMANDS,
-    False: tuple(replace(entry, usage=entry.plain_usage or entry.usage) for entry in COMMANDS if not entry.client_only),
+    False: tuple(
+        replace(entry, usage=entry.plain_usage or entry.usage, help=entry.plain_help or entry.help)
+        for entry in COMMANDS
+        if not entry.client_only
+    ),
 }
 """The commands of the console client, and those of the plain dialect."""
 

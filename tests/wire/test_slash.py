@@ -237,6 +237,8 @@ def test_commands_of_the_client_are_not_in_the_plain_dialect() -> None:
     assert isinstance(parse("/ignore bob", HERE), Usage)
     assert "/ignore" not in "\n".join(help_lines())
     assert "/ignore" in "\n".join(help_lines(client=True))
+    assert help_lines("leave")[1] == "    leave a room"
+    assert "close the conversation" in help_lines("leave", client=True)[1]
     assert "/ignore" not in slash.names()
     assert "/ignore" in slash.names(client=True)
 
