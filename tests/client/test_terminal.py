@@ -473,6 +473,8 @@ async def test_text_from_others_cannot_drive_the_terminal(server: ChatServer, bo
 async def test_hostile_lines_on_the_way_are_harmless_too(scripted: ScriptedServer, desk: Desk) -> None:
     scripted.take_over(commands.Who, scripted.refuse(Code.FORBIDDEN, "error \x1b]0;owned\x07\x9b2J"))
     async with desk.client(scripted.address, "--name", "alice") as alice:
+        await alice.shows("#lobby>")
+        alice.type("/who")
         await alice.shows("error ␛]0;owned␇")
         scripted.tell(events.Notice(text="notice \x1b]0;owned\x07"))
         scripted.tell(events.Typing(sender="b\x1b]0;owned\x07ob", to="#lobby"))
