@@ -277,17 +277,9 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("hurried")
 async def test_who_never_reads_is_dropped_in_time(dialect: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    settings = limited(
-        rate=0,
-        buffer=BUFFER,
-        idle_seconds=0.2,
-        ping_seconds=0,
-        flush_seconds=0.1,
-        offline_seconds=0.01,
-        hold_seconds=0.1,
-    )
+    waits = {"rate": 0, "buffer": BUFFER, "flush_seconds": 0.1, "offline_seconds": 0.01, "hold_seconds": 0.1}
     async with (
-        serving(settings) as server,
+        serving(limited(**waits)) as server,
         await Plain.enter(server, "witness") as witness,
         await without_window(server) as deaf,
     ):
@@ -297,6 +289,7 @@ async def test_who_never_reads_is_dropped_in_time(dialect: str, caplog: pytest.L
         left = asyncio.create_task(witness.matching("deaf left"))
         async with await Native.open(server, "sender") as sender:
             await talk(sender, ENOUGH)
+            server.reload(limited(**waits, idle_seconds=0.2, ping_seconds=0))  # not before there is much to read
             await left
     assert "does not read" in caplog.text
 
