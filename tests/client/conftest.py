@@ -18,6 +18,11 @@ async def server() -> AsyncIterator[ChatServer]:
 
 
 @pytest.fixture
+def address(server: ChatServer) -> str:
+    return server.addresses[0]
+
+
+@pytest.fixture
 async def scripted() -> AsyncIterator[ScriptedServer]:
     async with ScriptedServer() as server:
         yield server

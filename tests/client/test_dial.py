@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from asyncchat.client import connect
-from asyncchat.client.dial import TLS, dial
+from asyncchat.client.dial import TLS, Streams, dial
 from asyncchat.vocabulary.addresses import Address
 from asyncchat.vocabulary.errors import ConnectionLost
 from tests.client.scripted import ScriptedServer
@@ -94,15 +94,20 @@ async def test_what_went_wrong_at_each_address_is_said_once(monkeypatch: pytest.
         await connect(addresses(monkeypatch, nobody, unreachable, nobody), name="alice")
 
 
-@pytest.mark.parametrize("moment", range(12))
-async def test_a_cancelled_attempt_leaves_no_socket_open(server: ScriptedServer, moment: int) -> None:
-    dialling = asyncio.create_task(dial(Address("tcp", "127.0.0.1", server.port), TLS()))
+async def given_up(dialling: asyncio.Task[Streams], moment: int) -> None:
+    """Cancel it after so many steps of the loop, and close what it has opened if it was done by then."""
     for _ in range(moment):
         await asyncio.sleep(0)
     dialling.cancel()
     await asyncio.wait([dialling])
     if not dialling.cancelled():
         (await dialling)[1].transport.abort()
+
+
+@pytest.mark.parametrize("moment", range(12))
+async def test_a_cancelled_attempt_leaves_no_socket_open(server: ScriptedServer, moment: int) -> None:
+    dialling = asyncio.create_task(dial(Address("tcp", "127.0.0.1", server.port), TLS()))
+    await given_up(dialling, moment)
     # What is left open, the end of every test finds (tests/conftest.py).
 
 
@@ -114,12 +119,7 @@ async def test_a_cancelled_race_leaves_no_socket_open(
     monkeypatch.setattr("asyncchat.client.dial.NEXT_ADDRESS_SECONDS", 0)
     here = ("127.0.0.1", server.port)
     dialling = asyncio.create_task(dial(addresses(monkeypatch, silent, here, here, silent), TLS()))
-    for _ in range(moment):
-        await asyncio.sleep(0)
-    dialling.cancel()
-    await asyncio.wait([dialling])
-    if not dialling.cancelled():
-        (await dialling)[1].transport.abort()
+    await given_up(dialling, moment)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks begin at once since Python 3.12")

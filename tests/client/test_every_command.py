@@ -2,14 +2,13 @@
 
 import os
 import re
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from asyncchat import ChatServer
-from asyncchat.client import ChatClient, connect
+from asyncchat.client import ChatClient
 from asyncchat.wire import slash
 from tests.client.terminals import CLIENT, Terminal, terminal
 from tests.server.peers import Plain
@@ -60,18 +59,6 @@ SCRIPT = (
 def test_the_script_has_every_command() -> None:
     typed = {line.split()[0].removeprefix("/") for line, _, _ in SCRIPT if line.startswith("/")}
     assert typed == {entry.names[0] for entry in slash.COMMANDS}
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ChatServer]:
-    async with ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:") as server:
-        yield server
-
-
-@pytest.fixture
-async def bob(server: ChatServer) -> AsyncIterator[ChatClient]:
-    async with connect(server.addresses[0], name="bob") as chat:
-        yield chat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="terminals are POSIX's")

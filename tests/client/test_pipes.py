@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asyncchat import ChatServer, __version__
+from asyncchat import __version__
 from asyncchat.client import ChatClient, connect
 from asyncchat.client.pipes import IN_FLIGHT, IN_FLIGHT_BYTES
 from asyncchat.vocabulary import commands, events
@@ -23,29 +23,6 @@ from tests.server.peers import limited, serving
 CLIENT = [sys.executable, "-m", "asyncchat.client"]
 PIPE = asyncio.subprocess.PIPE
 PATIENCE = 20.0
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ChatServer]:
-    async with ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:") as server:
-        yield server
-
-
-@pytest.fixture
-def address(server: ChatServer) -> str:
-    return str(server.addresses[0])
-
-
-@pytest.fixture
-async def scripted() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def bob(address: str) -> AsyncIterator[ChatClient]:
-    async with connect(address, name="bob") as chat:
-        yield chat
 
 
 @pytest.fixture
