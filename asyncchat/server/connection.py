@@ -30,6 +30,8 @@ ASKING: frozenset[type] = frozenset(
 )  # fmt: skip
 """The commands that do nothing but ask."""
 
+_OVER = Phase.OVER  # a member of an Enum costs as much as two dict look-ups
+
 TALK: frozenset[type] = frozenset(commands.Talk.__args__)
 """The commands that do not wait for one another."""
 
@@ -99,7 +101,7 @@ class Connection:
         data = first
         while data:
             took = await self._take(self._dialect.receive(data))
-            if self.session.phase is Phase.OVER:
+            if self.session.phase is _OVER:
                 return "quit"
             if not self._dialect.partial:
                 self.partial_since = None
@@ -107,7 +109,7 @@ class Connection:
                 self.partial_since = asyncio.get_running_loop().time()
             data = await self._read()
         await self._take(self._dialect.end())
-        return "quit" if self.session.phase is Phase.OVER else "connection closed"
+        return "quit" if self.session.phase is _OVER else "connection closed"
 
     async def _read(self) -> bytes:
         """The next bytes; nothing at the end. A client that does not read what it is sent is not read either."""
@@ -121,7 +123,7 @@ class Connection:
                     return self._hear(await self._reader.read(READ_SIZE))
             except TimeoutError:
                 await self._take(self._dialect.quiet())
-                if self.session.phase is Phase.OVER:
+                if self.session.phase is _OVER:
                     return b""
         return self._hear(await self._reader.read(READ_SIZE))
 
@@ -136,7 +138,7 @@ class Connection:
         """The connection is over: so is the session, once what it has said is through the log."""
         try:
             await self._settled()
-            if self.session.phase is not Phase.OVER:
+            if self.session.phase is not _OVER:
                 await self._settle(self._services.chat.vanish(self.session, now_ms(), reason, self._got()), None)
         except ChatError as error:
             log.warning("a session ended with an error: %s", error)
@@ -160,15 +162,15 @@ class Connection:
             took = True
             if (wait := self._hindered(item)) is not None:
                 await wait
-            if self.session.phase is Phase.OVER or self.leaving is not None:
+            if self.session.phase is _OVER or self.leaving is not None:
                 break
-            if isinstance(item, Problem):
+            if type(item) in TALK:
+                if (looking := self._talk(item)) is not None:
+                    await looking
+            elif isinstance(item, Problem):
                 await self._settled()
                 # Its text may repeat what was typed, and a slip in front of a password makes it no command.
                 self._refuse(item.id, Refused(item.code, item.text), logged="no command")
-            elif type(item) in TALK:
-                if (looking := self._talk(item)) is not None:
-                    await looking
             elif not (type(item) in ASKING and self.writer.transport.is_closing()):
                 await self._settled()
                 await self._command(item, item.id)
@@ -184,8 +186,7 @@ class Connection:
         seconds = pace.wait(item, asyncio.get_running_loop().time()) if pace is not None else 0.0
         if self.writer.drained is not None:
             return asyncio.wait({self.writer.drained})
-        limit = self._services.limits_in_force.in_flight
-        if limit and self.in_flight >= limit:
+        if self.in_flight and 0 < self._services.limits_in_force.in_flight <= self.in_flight:
             return self._settled()
         return pace.pause(seconds) if pace is not None and seconds > 0.0 else None
 

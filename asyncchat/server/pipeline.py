@@ -103,7 +103,10 @@ class Pipeline:
             assert ticket is None or type(ticket) is Ticket
             try:
                 for effect in apply(entry.seq, record, ticket.waiter.session if ticket is not None else None):
-                    self._take_effect(effect)
+                    if type(effect) is Tell and type(effect.event) is events.Said:
+                        writers.tell(effect.event, effect.to, effect.origin)
+                    else:
+                        self._take_effect(effect)
             except Refused as refused:
                 self._back(ticket, entry.seq, refused)
                 continue
@@ -115,7 +118,6 @@ class Pipeline:
             if kind is records.Attached and ticket is not None:
                 _log_login(ticket.waiter.session)
             self._back(ticket, entry.seq, None)
-        writers.end_run()
         self._answer()
         if urgent:
             writers.flush()

@@ -77,6 +77,7 @@ class Writers:
 
         Returns how many bytes that are.
         """
+        self.end_run()  # which was told before
         told = [writer.dialect.encode(result) for result in results]
         if writer.held:
             if not any(type(result) is Welcome for result in results):
@@ -102,7 +103,8 @@ class Writers:
         """
         if type(event) is Joined or (type(event) is Said and _alike(event, origin)):
             if self._run_to is not to or self._run_of is not type(event):
-                self.end_run()
+                if self._run:
+                    self.end_run()
                 self._run_to = to
                 self._run_of = type(event)
             self._run.append(event)
@@ -192,6 +194,7 @@ class Writers:
 
     def flush_later(self) -> None:
         """See to it that what is pending goes out soon."""
+        self.end_run()
         if self._dirty and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(UNHURRIED_SECONDS, self._flush_at_last)
 

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
+from asyncchat.storage.loading import Placed
 from asyncchat.storage.log import Entry
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.errors import NotStored, StorageError
@@ -22,45 +23,42 @@ class Done(Struct, gc=False):
 
 def commit(store: Store, entries: list[Entry]) -> Done:
     """Place a batch behind what the store holds. An error is not raised but part of the result."""
-    kept = _place(entries, store.last_seq)
+    seq = store.last_seq
+    kept: list[Placed] = []
+    for entry in entries:
+        record = entry.record
+        if isinstance(record, Kept):
+            seq += 1
+            kept.append((seq, record))
+        entry.seq = seq
     if not kept:
         return Done(entries, [])
     try:
-        store.write([(entry.seq, entry.record) for entry in kept])  # type: ignore[misc]  # `_place` chose the kept ones
+        store.write(kept)
     except NotStored as error:
-        return _without(entries, kept, error, store.last_seq)
+        return _without(entries, error, store.last_seq)
     except StorageError as error:
-        return _apart(store, entries, kept, error)
+        return _apart(store, entries, error)
     except Exception as error:  # the root of all commits: whatever happens, the log goes on
         logger.exception("a fault in the storage")
-        return _apart(store, entries, kept, StorageError(f"the storage failed: {error}"))
+        return _apart(store, entries, StorageError(f"the storage failed: {error}"))
     return Done(entries, [])
 
 
-def _place(entries: list[Entry], seq: int) -> list[Entry]:
-    kept: list[Entry] = []
+def _without(entries: list[Entry], error: StorageError, seq: int) -> Done:
+    done = Done([], [([], error)])
     for entry in entries:
-        if isinstance(entry.record, Kept):
-            seq += 1
-            kept.append(entry)
-        entry.seq = seq
-    return kept
+        kept = isinstance(entry.record, Kept)
+        entry.seq = 0 if kept else seq
+        (done.failed[0][0] if kept else done.applied).append(entry)
+    return done
 
 
-def _without(entries: list[Entry], kept: list[Entry], error: StorageError, seq: int) -> Done:
-    passing = [entry for entry in entries if not isinstance(entry.record, Kept)]
-    for entry in passing:
-        entry.seq = seq
-    for entry in kept:
-        entry.seq = 0
-    return Done(passing, [(kept, error)])
-
-
-def _apart(store: Store, entries: list[Entry], kept: list[Entry], error: StorageError) -> Done:
+def _apart(store: Store, entries: list[Entry], error: StorageError) -> Done:
     # One bad record must not take the others down, but for those that were given with it.
     groups = _together(entries)
     if len(groups) == 1:
-        return _without(entries, kept, error, store.last_seq)
+        return _without(entries, error, store.last_seq)
     done = Done([], [])
     for group in groups:
         one = commit(store, group)

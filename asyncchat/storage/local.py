@@ -74,12 +74,6 @@ class LocalLog(ABC):
     @abstractmethod
     def _nudge(self) -> None: ...
 
-    def _take(self, count: int) -> list[Entry]:
-        # Two steps, each atomic: what the loop appends in between stays for a later batch.
-        batch = self._pending[:count]
-        del self._pending[: len(batch)]
-        return batch
-
     def _commit(self, batch: list[Entry]) -> Done:
         done = commit(self._store, batch)
         if self._failing or done.failed:
@@ -117,11 +111,15 @@ def _over() -> StorageError:
 
 
 class LoopLog(LocalLog):
-    """Without a file there is nothing to wait for: what one pass of the loop appended is committed at its end."""
+    """Without a file there is nothing to wait for: what one pass of the loop appended is committed at its end.
+
+    After a pass with one record the first of the next goes ahead at once: two who talk wait for nobody.
+    """
 
     _loop: asyncio.AbstractEventLoop | None = None
     _due: asyncio.Handle | None = None
     _idle: asyncio.TimerHandle | None = None
+    _alone = False  # the pass before had one record at most
     _worked = False  # a batch was committed since the timer was set: the loop is not idle
 
     async def aclose(self) -> None:
@@ -146,16 +144,26 @@ class LoopLog(LocalLog):
     def _nudge(self) -> None:
         if self._due is None and self._loop is not None:
             self._due = self._loop.call_soon(self._turn)
+            if self._alone:
+                self._work()
 
     def _turn(self) -> None:
-        self._due = None
-        batch = self._take(len(self._pending))
-        if batch:
-            self._deliver(self._commit(batch))
-            self._upkeep.busy()
-            self._worked = True
+        self._alone = len(self._pending) == (0 if self._alone else 1)
+        try:
+            if self._pending:
+                self._work()
+        finally:
+            self._due = None
+            if self._pending:  # of those who were just told: not before, or it would be told amid the telling
+                self._nudge()
+        self._upkeep.busy()
+        self._worked = True
         if self._idle is None and not self._closed:
             self._rest(IDLE_SECONDS)
+
+    def _work(self) -> None:
+        batch, self._pending = self._pending, []
+        self._deliver(self._commit(batch))
 
     def _rest(self, seconds: float) -> None:
         assert self._loop is not None
@@ -244,7 +252,9 @@ class ThreadLog(LocalLog):
         return bool(self._pending or self._jobs)
 
     def _turn(self) -> None:
-        batch = self._take(_half(self._pending))
+        # Two steps, each atomic: what the loop appends in between stays for a later batch.
+        batch = self._pending[: _half(self._pending)]
+        del self._pending[: len(batch)]
         if batch:
             self._loop.call_soon_threadsafe(self._deliver, self._commit(batch))
             self._upkeep.busy()

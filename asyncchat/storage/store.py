@@ -112,7 +112,7 @@ class Store:
         if not facts:
             return
         last, record = facts[-1]
-        if self.path is None and len(self._late) < LATE and all(type(fact) is Message for _, fact in facts):
+        if self.path is None and len(self._late) < LATE and all(map(_is_message, facts)):
             # Nothing of it survives the process in any case: there is no hurry.
             self._late += facts
             self.last_seq = last
@@ -216,6 +216,10 @@ class Store:
         statement = "SELECT ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0)"
         messages, changes = self.connection.execute(statement).fetchone()
         return messages, changes
+
+
+def _is_message(fact: Placed) -> bool:
+    return type(fact[1]) is Message
 
 
 def ask(db: sqlite3.Connection, query: StoreQuery) -> Any:

@@ -120,6 +120,52 @@ async def test_a_record_appended_by_a_callback_is_applied(storage: Storage) -> N
     assert [entry.seq for entry in listener.applied] == list(range(1, 51))
 
 
+@pytest.mark.parametrize("place", [MEMORY])
+async def test_in_memory_who_talks_alone_waits_for_nobody(storage: Storage, listener: Listener) -> None:
+    async def say(count: int) -> list[int]:
+        """Say so much in one pass of the loop: the batches that are told at once, and those at the end of the pass."""
+        before = len(listener.batches)
+        for _ in range(count):
+            storage.log.append(said())
+        at_once = len(listener.batches) - before
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return [at_once, *listener.batches[before:]]
+
+    assert await say(1) == [0, 1]  # nobody knows yet
+    assert await say(1) == [1, 1]
+    assert await say(1) == [1, 1]
+    assert await say(3) == [1, 1, 2]  # a crowd
+    assert await say(3) == [0, 3]
+    assert await say(1) == [0, 1]
+    assert await say(1) == [1, 1]
+
+
+async def test_nothing_is_told_amid_the_telling(storage: Storage) -> None:
+    telling = 0
+    told: list[Entry] = []
+    done = asyncio.Event()
+
+    def applied(entries: list[Entry]) -> None:
+        nonlocal telling
+        telling += 1
+        assert telling == 1
+        told.extend(entries)
+        if len(told) < 20:
+            storage.log.append(said())
+        else:
+            done.set()
+        telling -= 1
+
+    def failed(entries: list[Entry], error: Exception) -> None:
+        pytest.fail(f"{len(entries)} records failed: {error}")
+
+    await storage.log.start(applied, failed)
+    storage.log.append(said())
+    await done.wait()
+    assert [entry.seq for entry in told] == list(range(1, 21))
+
+
 async def test_a_job_runs_between_batches_and_gives_its_result_or_error(storage: Storage, listener: Listener) -> None:
     assert await storage.log.run(lambda store: store.epoch) == storage.epoch
     with pytest.raises(ZeroDivisionError):
