@@ -103,8 +103,7 @@ class Writers:
         """
         if type(event) is Joined or (type(event) is Said and _alike(event, origin)):
             if self._run_to is not to or self._run_of is not type(event):
-                if self._run:
-                    self.end_run()
+                self.end_run()
                 self._run_to = to
                 self._run_of = type(event)
             self._run.append(event)
