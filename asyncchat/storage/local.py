@@ -5,6 +5,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from time import monotonic
 from typing import TypeVar
 
 from asyncchat.storage.committer import Done, commit
@@ -20,6 +21,9 @@ logger = logging.getLogger("asyncchat.storage")
 
 IDLE_SECONDS = 0.05
 """After so long without a record the log turns to the upkeep of the database."""
+
+APART_SECONDS = 30e-6
+"""Who appends so soon after the one before does it in the same pass of the loop, or as good as: a crowd is talking."""
 
 TOGETHER = 128
 """Records that are committed in one batch at least, if there are so many: a sync, and a write to each listener, cost as
@@ -113,14 +117,17 @@ def _over() -> StorageError:
 class LoopLog(LocalLog):
     """Without a file there is nothing to wait for: what one pass of the loop appended is committed at its end.
 
-    After a pass with one record the first of the next goes ahead at once: two who talk wait for nobody.
+    What comes alone goes ahead at once: two who talk wait for nobody.
     """
 
-    _loop: asyncio.AbstractEventLoop | None = None
-    _due: asyncio.Handle | None = None
-    _idle: asyncio.TimerHandle | None = None
-    _alone = False  # the pass before had one record at most
-    _worked = False  # a batch was committed since the timer was set: the loop is not idle
+    def __init__(self, store: Store, upkeep: Upkeep) -> None:
+        super().__init__(store, upkeep)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due: asyncio.Handle | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._alone = False  # the last pass in which anything was appended had one record
+        self._told = 0.0  # when (monotonic) its telling ended
+        self._worked = False  # a batch was committed since the timer was set: the loop is not idle
 
     async def aclose(self) -> None:
         """Commit and hand over all that is pending, then stop. Idempotent."""
@@ -142,28 +149,30 @@ class LoopLog(LocalLog):
         self._due = loop.call_soon(self._turn)
 
     def _nudge(self) -> None:
-        if self._due is None and self._loop is not None:
+        if self._due is not None or self._loop is None:
+            return
+        alone, self._alone = self._alone, False  # until it is told: what comes of that must not be told amid it
+        if alone and monotonic() - self._told > APART_SECONDS:
+            self._work()
+            self._alone = True
+        else:
             self._due = self._loop.call_soon(self._turn)
-            if self._alone:
-                self._work()
 
     def _turn(self) -> None:
-        self._alone = len(self._pending) == (0 if self._alone else 1)
-        try:
-            if self._pending:
-                self._work()
-        finally:
-            self._due = None
-            if self._pending:  # of those who were just told: not before, or it would be told amid the telling
-                self._nudge()
+        self._due = None
+        alone = len(self._pending) == 1
+        self._work()
+        self._alone = alone
+
+    def _work(self) -> None:
+        batch, self._pending = self._pending, []
+        if batch:
+            self._deliver(self._commit(batch))
         self._upkeep.busy()
         self._worked = True
         if self._idle is None and not self._closed:
             self._rest(IDLE_SECONDS)
-
-    def _work(self) -> None:
-        batch, self._pending = self._pending, []
-        self._deliver(self._commit(batch))
+        self._told = monotonic()
 
     def _rest(self, seconds: float) -> None:
         assert self._loop is not None

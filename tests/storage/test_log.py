@@ -11,7 +11,7 @@ import pytest
 
 from asyncchat.storage import local
 from asyncchat.storage.loading import Placed
-from asyncchat.storage.local import TOGETHER, ThreadLog
+from asyncchat.storage.local import APART_SECONDS, TOGETHER, ThreadLog
 from asyncchat.storage.log import Entry
 from asyncchat.storage.opening import MEMORY
 from asyncchat.storage.storage import Storage
@@ -121,20 +121,28 @@ async def test_a_record_appended_by_a_callback_is_applied(storage: Storage) -> N
 
 
 @pytest.mark.parametrize("place", [MEMORY])
-async def test_in_memory_who_talks_alone_waits_for_nobody(storage: Storage, listener: Listener) -> None:
-    async def say(count: int) -> list[int]:
+async def test_in_memory_who_talks_alone_waits_for_nobody(
+    storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1.0
+    monkeypatch.setattr("asyncchat.storage.local.monotonic", lambda: now)
+
+    async def say(count: int, apart: float = 0.0) -> list[int]:
         """Say so much in one pass of the loop: the batches that are told at once, and those at the end of the pass."""
+        nonlocal now
+        now += 1.0
         before = len(listener.batches)
         for _ in range(count):
             storage.log.append(said())
+            now += apart
         at_once = len(listener.batches) - before
-        await asyncio.sleep(0)
         await asyncio.sleep(0)
         return [at_once, *listener.batches[before:]]
 
     assert await say(1) == [0, 1]  # nobody knows yet
     assert await say(1) == [1, 1]
     assert await say(1) == [1, 1]
+    assert await say(2, apart=2 * APART_SECONDS) == [2, 1, 1]
     assert await say(3) == [1, 1, 2]  # a crowd
     assert await say(3) == [0, 3]
     assert await say(1) == [0, 1]
