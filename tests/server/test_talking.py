@@ -23,6 +23,22 @@ async def test_a_login_a_message_and_its_acknowledgement(either: ChatServer) -> 
             assert (said.seq, said.sender, said.to, said.text) == (seq, "alice", "#lobby", "hi")
 
 
+async def test_the_sender_gets_its_own_message_before_the_ok(either: ChatServer) -> None:
+    async with await Native.open(either, "alice") as alice, await Native.open(either, "bob") as bob:
+        for id in (10, 11):  # alone
+            alice.send(commands.Say(id=id, to="#lobby", text="alone"))
+            await alice.reply(id)
+        for peer in (alice, bob):  # several of both in a pass of the loop, some without an id
+            peer.send(*(commands.Say(id=id, to="#lobby", text="many") for id in (20, None, 21, 22, None)))
+        for peer in (alice, bob):
+            await peer.reply(22)
+        for peer in (alice, bob):
+            talk = [told for told in peer.told if isinstance(told, events.Said | events.Ok) and told.seq is not None]
+            for place, told in enumerate(talk):
+                heard = {said.seq for said in talk[:place] if isinstance(said, events.Said)}
+                assert (told.seq in heard) is isinstance(told, events.Ok)
+
+
 async def test_what_is_there_before_the_first_line_is_read_in_any_portions(server: ChatServer) -> None:
     hello = encode_command(commands.Hello(id=1, name="alice")) + encode_command(
         commands.Say(id=2, to="#lobby", text="é漢")
