@@ -6,41 +6,13 @@
 Events are in `asyncchat.events`, commands in `asyncchat.commands`.
 """
 
-from asyncchat import commands, events
-from asyncchat._version import __version__
-from asyncchat.client import Backoff, ChatClient, ConnectionState, Cursor, Resumed, TokenStore, connect
-from asyncchat.core.limits import Limits
-from asyncchat.core.settings import Settings
-from asyncchat.server import Account, ChatServer, Operator, Stats, serve
-from asyncchat.vocabulary.errors import ChatError, ConnectionLost, DatabaseInUse, ProtocolError, Refused, StorageError
-from asyncchat.vocabulary.terms import Code, Kind, Role, State
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Account",
-    "Backoff",
-    "ChatClient",
-    "ChatError",
-    "ChatServer",
-    "Code",
-    "ConnectionLost",
-    "ConnectionState",
-    "Cursor",
-    "DatabaseInUse",
-    "Kind",
-    "Limits",
-    "Operator",
-    "ProtocolError",
-    "Refused",
-    "Resumed",
-    "Role",
-    "Settings",
-    "State",
-    "Stats",
-    "StorageError",
-    "TokenStore",
-    "__version__",
-    "commands",
-    "connect",
-    "events",
-    "serve",
-]
+from asyncchat._start import offered_by
+from asyncchat._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from asyncchat._offer import *  # noqa: F403 - its names are all in its __all__
+    from asyncchat._offer import __all__ as __all__
+else:
+    __getattr__, __dir__ = offered_by(__name__)

@@ -94,7 +94,7 @@ def _refused(file: str, package: str, room: Room, name: str) -> str:
     top, _, rest = name.partition(".")
     if top == PACKAGE:
         other = rest.partition(".")[0]
-        allowed = other in room.own | {package, "__version__", "_version"} or (file, other) in DOORS
+        allowed = other in room.own | {package, "__version__", "_version", "_start"} or (file, other) in DOORS
         return "" if allowed else f"it may import {sorted(room.own | {package})}"
     if top in sys.stdlib_module_names:
         return "it does no I/O, and time and chance are arguments" if top in room.forbidden else ""
@@ -129,7 +129,7 @@ def test_a_module_imports_what_its_package_may(file: str) -> None:
     assert violations(file, (ROOT / PACKAGE / file).read_text(encoding="utf-8")) == []
 
 
-# Without asyncchat/__init__.py, which imports everything: an empty package in its place. Then all of one package.
+# Without asyncchat/__init__.py, which offers everything: an empty package in its place. Then all of one package.
 LOAD = """
 import importlib, pkgutil, sys, types
 house, package, folder = sys.argv[1:]
@@ -234,9 +234,34 @@ OFFERED_MODULES = ("commands", "events")  # so that `events.Joined` is what happ
 
 
 def test_the_public_interface_is_what_all_says() -> None:
-    module = import_module(PACKAGE)
+    module = import_module(f"{PACKAGE}._offer")
     assert len(set(module.__all__)) == len(module.__all__)
     assert public(module) == set(module.__all__) - set(OFFERED_MODULES)
+
+
+@pytest.mark.parametrize("name", [PACKAGE, f"{PACKAGE}.client", f"{PACKAGE}.server"])
+def test_a_package_has_the_names_that_it_offers_and_no_others(name: str) -> None:
+    package, offer = import_module(name), import_module(f"{name}._offer")
+    assert dir(package) == sorted(offer.__all__)
+    assert all(getattr(package, word) is getattr(offer, word) for word in offer.__all__)
+    with pytest.raises(AttributeError, match=f"module '{name}' has no attribute 'nonsense'"):
+        package.nonsense  # noqa: B018 - asked for
+
+
+# What a program imports before it can say what Ctrl+C is to do.
+@pytest.mark.parametrize("name", ["client", "server"])
+def test_a_program_starts_with_next_to_no_imports(name: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", f"import {PACKAGE}.{name}.__main__, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    ours = {module for module in run.stdout.split() if module.startswith(PACKAGE)}
+    modules = ("", "._start", "._version", f".{name}", f".{name}.__main__")
+    assert ours == {PACKAGE + module for module in modules}
+    assert not {"asyncio", "msgspec"} & set(run.stdout.split())
 
 
 def defined(source: str) -> set[str]:

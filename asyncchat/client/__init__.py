@@ -1,22 +1,11 @@
 """The async client: `connect`, and what it gives."""
 
-from asyncchat.client.backoff import Backoff
-from asyncchat.client.chat import ChatClient
-from asyncchat.client.connection import Connecting, connect, connect_streams
-from asyncchat.client.state import ConnectionState, Cursor, Resumed
-from asyncchat.client.tokens import TokenStore
-from asyncchat.vocabulary.addresses import Address, parse_address
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Address",
-    "Backoff",
-    "ChatClient",
-    "Connecting",
-    "ConnectionState",
-    "Cursor",
-    "Resumed",
-    "TokenStore",
-    "connect",
-    "connect_streams",
-    "parse_address",
-]
+from asyncchat._start import offered_by
+
+if TYPE_CHECKING:
+    from asyncchat.client._offer import *  # noqa: F403 - its names are all in its __all__
+    from asyncchat.client._offer import __all__ as __all__
+else:
+    __getattr__, __dir__ = offered_by(__name__)

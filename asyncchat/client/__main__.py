@@ -1,65 +1,19 @@
 """``python -m asyncchat.client`` and the console script ``asyncchat``."""
 
-import asyncio
-import signal
 import sys
-from collections.abc import Coroutine
 
-from asyncchat.client.cli import Settings, parse
-from asyncchat.client.interactive import run_in_terminal
-from asyncchat.client.pipes import run_piped
-from asyncchat.client.standard import complain
-from asyncchat.vocabulary.errors import ChatError
-from asyncchat.vocabulary.printable import printable
-
-FAILED = 1
-SIGNALLED = 128
-"""A program that ends by a signal has this and the signal's number as its status, by the shells' convention."""
+from asyncchat._start import INTERRUPTED, interruptible
 
 
-def main() -> None:
-    """Run the client and exit."""
-    sys.exit(run(sys.argv[1:]))
-
-
-def run(arguments: list[str]) -> int:
-    """Run the client with these arguments; returns the exit status."""
-    settings = parse(arguments)
+def main() -> int:
+    """Run the client; returns the exit status."""
     try:
-        return asyncio.run(_until_signal(settings))
+        with interruptible():
+            from asyncchat.client.program import run  # noqa: PLC0415 - while Ctrl+C is seen to
+        return run(sys.argv[1:])
     except KeyboardInterrupt:
-        return SIGNALLED + signal.SIGINT
-    except ChatError as error:
-        complain(printable(str(error)))
-        return FAILED
-
-
-async def _until_signal(settings: Settings) -> int:
-    """Run; when the system asks to end, end in order, so that the terminal and the name are given back."""
-    in_terminal = not settings.json and _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
-    work: Coroutine[object, object, int] = run_in_terminal(settings) if in_terminal else run_piped(settings)
-    task = asyncio.ensure_future(work)
-    received: list[int] = []
-
-    def stop(number: int) -> None:
-        received.append(number)
-        task.cancel()
-
-    if sys.platform != "win32":
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, stop, number)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if received:
-            return SIGNALLED + received[0]
-        raise
-
-
-def _is_terminal(file: object) -> bool:
-    return file is not None and bool(getattr(file, "isatty", lambda: False)())
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,12 +4,17 @@ import contextlib
 import sys
 from typing import Any
 
-from asyncchat.server import cli
+from asyncchat._start import INTERRUPTED, interruptible
 
 
 def main() -> int:
     """Run the server; returns the exit status."""
-    return cli.main(terminal=_terminal)
+    try:
+        with interruptible():
+            from asyncchat.server import cli  # noqa: PLC0415 - while Ctrl+C is seen to
+        return cli.main(terminal=_terminal)
+    except KeyboardInterrupt:
+        return INTERRUPTED  # while the server was not running yet, which ends in good order
 
 
 def _terminal() -> contextlib.AbstractAsyncContextManager[Any]:

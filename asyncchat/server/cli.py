@@ -1,7 +1,7 @@
 """``asyncchat-server``: reads the settings, and runs the server until somebody ends it; or does what `admin` does.
 
 Exit status: 0 after a shutdown, 1 when the server cannot run (an address in use, a damaged database, ...), 2 for
-settings that cannot be used.
+settings that cannot be used, 130 for Ctrl+C before the server runs.
 """
 
 import asyncio

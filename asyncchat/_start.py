@@ -1,0 +1,44 @@
+"""How a program starts: what it needs is imported while Ctrl+C ends it without a word.
+
+Most of the time until a program runs goes into imports. So the packages import what they offer when somebody asks for
+it, and not before the program could say what Ctrl+C is to do.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit status after Ctrl+C: 128 and the signal's number, by the shells' convention."""
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """For the imports of a program: Ctrl+C ends the process at once, with `INTERRUPTED`. Nothing is open yet."""
+    # An exception would not do: a few callbacks of an import can only print it, and go on.
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # ignored, as in a shell's background
+        return
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def offered_by(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of this package: it has the names of its module ``_offer``, imported when asked.
+
+    ``__getattr__`` raises AttributeError for others; so `from package import module` goes on to import the module.
+    """
+
+    def get(name: str) -> Any:
+        try:
+            return getattr(import_module(f"{package}._offer"), name)
+        except AttributeError:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name) from None
+
+    return get, lambda: sorted(get("__all__"))
