@@ -20,7 +20,7 @@ def keep_alive(peer: Any, limits: Limits) -> None:
     """Have the system end a TCP connection whose peer has been gone for ``idle_seconds``; *peer*: its socket, or None.
 
     As far as the platform can do that. Probes begin when all that was sent is acknowledged; what is not has that
-    deadline too.
+    deadline too. Where there is no limit any more, what another one set ends.
     """
     if peer is None or peer.family not in (socket.AF_INET, socket.AF_INET6):
         return
@@ -32,17 +32,16 @@ def keep_alive(peer: Any, limits: Limits) -> None:
 
 
 def _options(ping: float, idle: float) -> list[tuple[int, str, int]]:
-    options = list[tuple[int, str, int]]()
-    if ping and idle:
+    probed = bool(ping and idle)
+    options = [(socket.SOL_SOCKET, "SO_KEEPALIVE", int(probed))]
+    if probed:
         options += [
-            (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
             (socket.IPPROTO_TCP, "TCP_KEEPIDLE", _bounded(ping, 1, LONGEST_PROBE)),
             (socket.IPPROTO_TCP, "TCP_KEEPINTVL", _bounded((idle - ping) / PROBES, 1, LONGEST_PROBE)),
             (socket.IPPROTO_TCP, "TCP_KEEPCNT", PROBES),
         ]
-    if idle:
-        options.append((socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", _bounded(idle * 1000, 1000, LONGEST_TIMEOUT)))
-    return options
+    timeout = _bounded(idle * 1000, 1000, LONGEST_TIMEOUT) if idle else 0  # 0: as long as the system waits by itself
+    return [*options, (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", timeout)]
 
 
 def _bounded(number: float, least: int, most: int) -> int:

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from asyncchat import ChatServer
-from tests.server.peers import Plain, limited, serving
+from tests.server.peers import Plain, limited
 
 NEEDED = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
 
 pytestmark = pytest.mark.skipif(not all(hasattr(socket, name) for name in NEEDED), reason="options of Linux")
 
 
-async def options(**limits: float) -> dict[str, int]:
-    """What is set on the server's end of a plain connection."""
+async def options(*reloaded: dict[str, float], **limits: float) -> dict[str, int]:
+    """What is set on the server's end of a plain connection, and after these reloads."""
     found: list[Any] = []
 
     async with ChatServer(listen=(), settings=limited(**limits)) as server:
@@ -28,6 +28,8 @@ async def options(**limits: float) -> dict[str, int]:
         port = listener.sockets[0].getsockname()[1]
         async with listener, await Plain.enter(f"tcp://127.0.0.1:{port}", "alice"):
             (end,) = found
+            for others in reloaded:
+                server.reload(limited(**others))
             options = {name: end.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in NEEDED}
             return options | {"SO_KEEPALIVE": end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)}
 
@@ -45,15 +47,23 @@ async def test_short_and_long_limits_are_what_tcp_can_do() -> None:
     assert (long["TCP_KEEPIDLE"], long["TCP_KEEPINTVL"], long["TCP_USER_TIMEOUT"]) == (32767, 32767, 2**31 - 1)
 
 
-@pytest.mark.parametrize(("limits", "timeout"), [({"ping_seconds": 0.0}, 150_000), ({"idle_seconds": 0.0}, 0)])
-async def test_what_is_unlimited_is_left_alone(limits: dict[str, float], timeout: int) -> None:
+UNLIMITED = [({"ping_seconds": 0.0}, 150_000), ({"idle_seconds": 0.0}, 0)]
+
+
+@pytest.mark.parametrize(("limits", "timeout"), UNLIMITED)
+async def test_nobody_is_probed_where_there_is_no_limit(limits: dict[str, float], timeout: int) -> None:
     found = await options(**limits)
     assert (found["SO_KEEPALIVE"], found["TCP_USER_TIMEOUT"]) == (0, timeout)
 
 
+@pytest.mark.parametrize(("limits", "timeout"), UNLIMITED)
+async def test_a_reload_without_the_limit_ends_the_probes_of_those_who_are_here(
+    limits: dict[str, float], timeout: int
+) -> None:
+    found = await options(limits, ping_seconds=60, idle_seconds=150)
+    assert (found["SO_KEEPALIVE"], found["TCP_USER_TIMEOUT"]) == (0, timeout)
+
+
 async def test_a_reload_counts_for_those_who_are_here() -> None:
-    async with serving(limited(ping_seconds=60)) as server, await Plain.enter(server, "alice"):
-        (connection,) = server._running().connections
-        end = connection.writer.stream.get_extra_info("socket")
-        server.reload(limited(ping_seconds=5, idle_seconds=20))
-        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
+    found = await options({"ping_seconds": 5, "idle_seconds": 20}, ping_seconds=60)
+    assert (found["SO_KEEPALIVE"], found["TCP_KEEPIDLE"], found["TCP_USER_TIMEOUT"]) == (1, 5, 20_000)
