@@ -50,16 +50,21 @@ _LARGEST_PAGE = 65536  # stands as 1 in the header
 class Lock:
     """A file beside the database that one process holds locked while it uses the database.
 
-    SQLite's own locks would let two servers write in turns. The file stays: removing it would race with the next owner.
+    SQLite's own locks would let two servers write in turns. The file stays, as long as there is a database.
     """
 
     def __init__(self, database: Path) -> None:
         """Take the lock; raises `DatabaseInUse`, or `StorageError` when there can be none."""
-        file = _beside(database, "-lock")
+        self._file = _beside(database, "-lock")
+        while not self._take(database):
+            pass
+
+    def _take(self, database: Path) -> bool:
+        """Lock the file that is there; false if its last owner has removed it meanwhile."""
         try:
-            self._fd = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            self._fd = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise StorageError(f"cannot open {file}: {error.strerror}") from None
+            raise StorageError(f"cannot open {self._file}: {error.strerror}") from None
         try:
             if sys.platform == "win32":
                 msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)
@@ -68,12 +73,29 @@ class Lock:
         except OSError:
             os.close(self._fd)
             raise DatabaseInUse(f"another process uses the database {database}") from None
+        if sys.platform == "win32" or self._is_there():
+            return True
+        os.close(self._fd)
+        return False
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._fd), self._file.stat())
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Let the next one have it. Idempotent."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def discard(self) -> None:
+        """Release it, and leave no file where no database came to be."""
+        if sys.platform != "win32":  # which removes no file that is open, and closed it may be the next one's
+            with contextlib.suppress(OSError):
+                self._file.unlink()
+        self.release()
 
 
 def prepare(path: Path) -> None:

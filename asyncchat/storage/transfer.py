@@ -81,7 +81,10 @@ def import_(lines: Iterable[bytes | str], path: Path | str) -> int:
                 count = _fill(store, iter(lines))
             part.rename(path)
     finally:
-        lock.release()
+        if path.exists():
+            lock.release()
+        else:
+            lock.discard()
     return count
 
 

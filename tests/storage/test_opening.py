@@ -184,6 +184,24 @@ def test_a_database_has_one_lock_and_one_log_whatever_link_leads_to_it(path: Pat
     assert lines == 1 + len(FIRST)
 
 
+def test_a_lock_that_its_last_owner_removes_while_it_is_taken_is_nobodys(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")  # Windows removes no file that is open
+    last, flock = opening.Lock(path), fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        monkeypatch.undo()
+        last.discard()  # the file was open in both
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    lock = opening.Lock(path)
+    with pytest.raises(DatabaseInUse):
+        opening.Lock(path)
+    lock.release()
+
+
 HOLD = """
 import sys
 from asyncchat.storage.store import Store
