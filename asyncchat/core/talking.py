@@ -35,6 +35,9 @@ def say(house: House, session: Session, person: Person, command: commands.Say, n
         if nonces is None or command.nonce in nonces:
             return _say_again(house, session, person, command, now)
     house.check_text(command.text)
+    if command.reply_to is not None and command.reply_to > house.seq:
+        # One that was there and is gone may be answered still; to look for it would cost a reading.
+        raise Refused(Code.NOT_FOUND, f"no such message: {command.reply_to}")
     code = Code.OK
     room_id = peer_id = NOBODY
     if is_room(command.to):

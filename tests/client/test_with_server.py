@@ -12,9 +12,11 @@ import pytest
 
 from asyncchat import ChatServer, Limits, Settings
 from asyncchat.client import Backoff, ChatClient, Connecting, Resumed, TokenStore, connect
-from asyncchat.vocabulary import events
+from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ChatError, Refused
+from asyncchat.vocabulary.terms import Code
 from tests.client.processes import reaped
+from tests.client.scripted import ScriptedServer
 
 AT_ONCE = Backoff(first=0.02, longest=0.1)
 
@@ -149,6 +151,21 @@ async def test_who_was_asleep_for_too_long_comes_back() -> None:
             await bob.say("#lobby", "good morning")
         link._writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert await texts(alice, 1) == ["good morning"]
+
+
+async def test_an_answer_that_another_database_does_not_understand_is_refused_and_not_lost() -> None:
+    """It was on its way to a server whose database was replaced by an older one before it came back."""
+    async with ScriptedServer() as old, connect(old.address, name="alice", reconnect=AT_ONCE) as alice:
+        old.take_over(commands.Say, lambda peer, say: None)
+        asked = old.said("tea?")
+        answer = asyncio.create_task(alice.say("#lobby", "yes", reply_to=asked.seq))
+        await old.wait_for(commands.Say)
+        await old.go_down()
+        async with ChatServer(listen=[old.address]):
+            with pytest.raises(Refused, match=f"no such message: {asked.seq}") as refused:
+                await answer
+            assert refused.value.code is Code.NOT_FOUND
+            assert (await alice.say("#lobby", "yes")).text == "yes"
 
 
 async def test_letters_to_a_registered_person_who_was_away(server: ChatServer) -> None:

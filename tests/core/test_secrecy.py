@@ -45,6 +45,9 @@ class Scene:
             self.bob.do(c.Read(to=SECRET, seq=self.message))
             self.ann.do(c.Topic(room=SECRET, text="treasure"))
             self.ann.do(c.SetRole(room=SECRET, name="bob", role=Role.OPERATOR))
+        else:
+            while world.last_seq < MESSAGE:
+                self.bob.say("bob", "of that seq there is a message in any case")
         self.eve.forget()
 
     def seen(self, client: Client, command: c.Command) -> list[Any]:

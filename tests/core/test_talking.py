@@ -61,6 +61,20 @@ def test_a_message_has_a_length_in_bytes() -> None:
     assert World(limits={"text": 0}).guest("alice").say("#lobby", "x" * 100_000).code == Code.OK
 
 
+def test_an_answer_is_to_a_message_that_may_be_gone_but_not_to_one_that_never_was(world: World) -> None:
+    alice = world.guest("alice")
+    asked = alice.say("#lobby", "tea?").seq
+    alice.do(Delete(id=1, seq=asked))
+    answer = Say(id=1, to="#lobby", text="yes", reply_to=asked, nonce="n")
+    assert alice.code(answer) == Code.OK
+    assert alice.heard(events.Said)[-1].reply_to == asked
+    never = world.last_seq + 1
+    assert alice.do(Say(id=1, to="#lobby", text="what?", reply_to=never, nonce="m")) == events.Error(
+        id=1, code=Code.NOT_FOUND, text=f"no such message: {never}"
+    )
+    assert alice.code(Say(id=1, to="#lobby", text="what?", nonce="m")) == Code.OK, "the nonce is free still"
+
+
 def test_only_members_speak(world: World) -> None:
     alice, _ = world.guest("alice"), world.guest("bob", "#tea")
     assert alice.say("#tea").code == Code.FORBIDDEN
