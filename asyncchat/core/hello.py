@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_attempt, check_secure, digest, judge
 from asyncchat.core.house import House
-from asyncchat.core.joining import kept_out, open_rooms
+from asyncchat.core.joining import kept_out, open_rooms, shut_out
 from asyncchat.core.naming import check_free, check_not_registered
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply
 from asyncchat.core.people import Person
@@ -169,7 +169,12 @@ class _Arrival:
             arrival += [records.PersonJoined(time=now, person=person.id, room=room) for room in room_ids]
 
             def arrived(seqs: Sequence[int]) -> Outcome:
-                return self._welcome(person, seqs[0], [*problems, *kept_out(house, person, room_ids)])
+                def settled(_: Sequence[int]) -> Outcome:
+                    return self._welcome(person, seqs[0], [*problems, *kept_out(house, person, room_ids)])
+
+                # Not before they are here: a ban that is set from then on sees this session.
+                out = shut_out(house, self.session, person, now)
+                return Append(out, then=settled) if out else settled(())
 
             return Append(tuple(arrival), then=arrived)
 

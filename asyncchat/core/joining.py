@@ -249,6 +249,16 @@ def _enterable(
     return ids, problems
 
 
+def shut_out(house: House, session: Session, person: Person, now: int) -> tuple[records.Record, ...]:
+    """Out of the rooms where a ban is on the address that somebody comes back from; they may have been away for it."""
+    bans = ((room, permissions.ban_on(house, person, room, session.address, now)) for room in person.rooms.values())
+    return tuple(
+        records.PersonLeft(time=now, person=person.id, room=room.id, reason=ban.reason, by=ban.by)
+        for room, ban in bans
+        if ban is not None
+    )
+
+
 def kept_out(house: House, person: Person, ids: Sequence[int]) -> list[str]:
     """What hinders at those rooms that could be entered (these ids), but not any more when it came to that."""
     rooms = (house.rooms.by_id.get(id) for id in ids)

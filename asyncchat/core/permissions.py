@@ -12,7 +12,7 @@ from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.queries import StoredMessage
-from asyncchat.vocabulary.records import NOBODY, InviteSet
+from asyncchat.vocabulary.records import NOBODY, BanSet, InviteSet
 from asyncchat.vocabulary.terms import Code, Role
 
 NEEDS = {
@@ -93,9 +93,21 @@ def admits(house: House, person: Person, room: Room, address: str, now: int) -> 
     """May this person enter the room from this IP address (empty: none), and without a password?"""
     if role(house, person, room).rank >= Role.OPERATOR.rank:
         return True
-    if room.bans.match(now, person=person.id, key=person.key, address=address):
+    if ban_on(house, person, room, address, now) is not None:
         return False
     return person.id in room.invited or not room.closed
+
+
+def ban_on(house: House, person: Person, room: Room, address: str, now: int) -> BanSet | None:
+    """The ban that keeps this person, who comes from this IP address (empty: none), out of the room.
+
+    All their sessions hear a room, so that the address of each of them counts. Who keeps order is hit by none.
+    """
+    if not room.bans or role(house, person, room).rank >= Role.OPERATOR.rank:
+        return None
+    addresses = dict.fromkeys((address, *(session.address for session in person.sessions)))
+    bans = (room.bans.match(now, person=person.id, key=person.key, address=each) for each in addresses)
+    return next(filter(None, bans), None)
 
 
 def is_void(room: Room, invite: InviteSet) -> bool:
@@ -110,7 +122,7 @@ def check_join(house: House, session: Session, person: Person, room: Room, name:
     """
     if admits(house, person, room, session.address, now):
         return False
-    if room.bans.match(now, person=person.id, key=person.key, address=session.address):
+    if ban_on(house, person, room, session.address, now) is not None:
         if sees(house, person, room):
             raise Refused(Code.FORBIDDEN, f"{room.name}: you are banned")
         raise cannot_be_joined(name)

@@ -174,6 +174,64 @@ def test_an_address_or_network_puts_out_those_below(world: World) -> None:
     assert join(bob) == Code.OK
 
 
+BANNED = "192.0.2.7"
+
+
+def banning(world: World) -> tuple[Client, Client]:
+    """Ann, whose room bans an address; and Bob, who is there from another one."""
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea", address="192.0.2.1")
+    ann.do(Ban(room="#tea", who=BANNED, reason="spam"))
+    return ann, bob
+
+
+def test_an_address_puts_out_who_has_any_session_there(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea", address="192.0.2.1")
+    other = world.again(bob, address=BANNED)
+    ann.do(Ban(room="#tea", who=BANNED))
+    assert bob.person not in world.room("#tea").members
+    assert join(bob) == Code.FORBIDDEN, "the other one would hear the room"
+    assert join(other) == Code.FORBIDDEN
+    other.vanish()
+    assert join(bob) == Code.OK
+
+
+def test_who_is_in_and_comes_from_a_banned_address_is_put_out(world: World) -> None:
+    ann, bob = banning(world)
+    other = world.client(address=BANNED)
+    assert other.login(token=bob.token, rooms=["#tea", "#lobby"]).rooms == ["#lobby"]
+    for client in (ann, bob, other):
+        assert client.heard(events.Kicked) == [events.Kicked(sender="ann", name="bob", room="#tea", reason="spam")]
+    ann.say("#tea")
+    assert not other.heard(events.Said)
+    assert other.say("#tea").code == Code.FORBIDDEN
+
+
+def test_who_comes_back_from_a_banned_address_is_not_in_the_room_any_more(world: World) -> None:
+    _, bob = banning(world)
+    bob.vanish()
+    back = world.again(bob, address=BANNED)
+    assert back.person not in world.room("#tea").members
+    assert join(back) == Code.FORBIDDEN
+
+
+def test_who_keeps_order_may_come_from_any_address(world: World) -> None:
+    ann, bob = banning(world)
+    ann.do(SetRole(room="#tea", name="bob", role=Role.OPERATOR))
+    other = world.again(bob, address=BANNED)
+    ann.say("#tea")
+    assert other.heard(events.Said)
+
+
+def test_who_was_on_the_way_from_an_address_when_it_was_banned_is_put_out(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea", address="192.0.2.1")
+    world.client(address=BANNED).start(commands.Hello(token=bob.token))
+    on_the_way, world.pending = world.pending, []
+    ann.do(Ban(room="#tea", who=BANNED))
+    world.pending = on_the_way
+    world.flush()
+    assert bob.person not in world.room("#tea").members
+
+
 def test_a_ban_ends_in_time(world: World) -> None:
     ann, bob, _ = tea(world)
     assert ann.code(Ban(id=1, room="#tea", who="bob", seconds=10)) == Code.OK
