@@ -33,17 +33,6 @@ LINES_SHOWN = 10
 MEMBERS_SHOWN = 50
 """People who are listed to whoever comes in; ``/who`` lists them all."""
 
-HINT = "* /help lists the commands, exit leaves"
-
-_DONE = {
-    commands.Ban: "banned",
-    commands.Unban: "the ban is lifted",
-    commands.Invite: "invited",
-    commands.Passwd: "your password is changed",
-    commands.Register: "your name is yours now",
-}
-"""The words for commands of whose success no event tells."""
-
 _numbers = count(1)
 
 
@@ -65,7 +54,7 @@ class PlainDialect:
     pings = False
 
     __slots__ = (
-        "_by_sends", "_ends_lines", "_here", "_joining", "_lines", "_live_from", "_login", "_name", "_own",
+        "_before", "_by_sends", "_ends_lines", "_here", "_joining", "_lines", "_live_from", "_login", "_name", "_own",
         "_partner", "_places", "_rooms", "_telnet", "_welcomed", "_wishes", "variant",
     )  # fmt: skip
 
@@ -85,6 +74,7 @@ class PlainDialect:
         self._joining = False
         self._rooms: dict[str, None] = {}
         self._places = Places()
+        self._before: Sequence[events.KeptEvent] | None = None
         self._wishes: list[Command] = []
 
     # --- bytes in -----------------------------------------------------------------------------------------------------
@@ -153,9 +143,10 @@ class PlainDialect:
             case slash.Action(name, argument):
                 # The reply to a ping is the place in the order of replies where the program's own answer belongs.
                 yield commands.Ping(id=f"{name} {argument or ''}")
+            case (commands.History(before=int(before)), commands.History()):
+                yield from map(self._marked, parsed, (f"upto {before - 1}", "around"))
             case _:
-                mark = "asked" if len(parsed) == 1 else "around"
-                yield from (self._marked(command, mark) for command in parsed)
+                yield from (self._marked(command, "asked") for command in parsed)
 
     def _marked(self, command: Command, mark: str) -> Command:
         """The command with an ``id`` by which its reply is understood."""
@@ -169,8 +160,8 @@ class PlainDialect:
                 mark = f"join {room}"
             case commands.Topic(room=room):
                 mark = f"topic {room}"
-            case _ if type(command) in _DONE:
-                mark = f"done {_DONE[type(command)]}"
+            case _ if type(command) in plain_text.DONE:
+                mark = f"done {plain_text.DONE[type(command)]}"
         return msgspec.structs.replace(command, id=mark)
 
     def _known(self, room: str) -> str | None:
@@ -259,7 +250,7 @@ class PlainDialect:
         motd = event.motd.splitlines() if event.motd else []
         lines = [*motd, f"* you are {event.name} on {event.server}"]
         if not event.rooms:
-            return [*lines, *self._go(None), HINT]
+            return [*lines, *self._go(None), plain_text.HINT]
         self._here = event.rooms[0]
         others = f" (and in {', '.join(event.rooms[1:])})" if len(event.rooms) > 1 else ""
         self._wishes += self._look_around("welcome")
@@ -277,6 +268,9 @@ class PlainDialect:
         if not self._welcomed:
             return self._login.refused(event) if event.id == HELLO else [f"! {event.text}", *self._login.asked()]
         self._joining = False
+        before, self._before = self._before, None
+        if event.id == "around" and before is None:
+            return []  # that there is no page before the message either was said
         return [f"! {event.text}"]
 
     def _ok(self, event: events.Ok) -> list[str]:
@@ -312,7 +306,16 @@ class PlainDialect:
 
     def _history(self, event: events.History) -> list[str]:
         kept = event.events
-        asked = event.id in ("asked", "around")
+        mark, _, message = str(event.id).partition(" ")
+        if mark == "upto":
+            # It ends with the message itself, and is shown with what comes after it.
+            self._before = kept if kept and kept[-1].seq == int(message) else None
+            return [f"! there is no message ^{message} in {event.to}"] if self._before is None else []
+        if mark == "around":
+            if self._before is None:
+                return []
+            kept, self._before = [*self._before, *kept], None
+        asked = mark in ("asked", "around")
         if not asked and self._live_from is not None:  # shown already, as it was said
             kept = [each for each in kept if each.seq < self._live_from]
         for each in kept:
@@ -325,7 +328,7 @@ class PlainDialect:
             lines = ["* nothing was found"]
         if event.id == "asked" and not event.complete and event.next is not None:
             lines.append(f"* there is more before ^{event.next}")
-        return [*lines, HINT] if event.id == "welcome" else lines
+        return [*lines, plain_text.HINT] if event.id == "welcome" else lines
 
 
 _SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {

@@ -4,12 +4,23 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from asyncchat.vocabulary import events
+from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Role, State
 
 CONTINUED = "    "
 """Stands before all but the first line of a message, so that no message can forge a line of somebody else."""
+
+HINT = "* /help lists the commands, exit leaves"
+
+DONE = {
+    commands.Ban: "banned",
+    commands.Unban: "the ban is lifted",
+    commands.Invite: "invited",
+    commands.Passwd: "your password is changed",
+    commands.Register: "your name is yours now",
+}
+"""The words for commands of whose success no event tells."""
 
 _ROLES = {Role.MEMBER: "a member", Role.VOICE: "a voice", Role.OPERATOR: "an operator", Role.OWNER: "an owner"}
 

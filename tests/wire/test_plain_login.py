@@ -3,8 +3,9 @@ import pytest
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code, State
 from asyncchat.wire.dialect import Problem
-from asyncchat.wire.plain import HINT, LINES_SHOWN, greeting
+from asyncchat.wire.plain import LINES_SHOWN, greeting
 from asyncchat.wire.plain_login import another_name
+from asyncchat.wire.plain_text import HINT
 from tests.wire.talk import Talk, said, welcome
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.events import KeptEvent, Told
-from asyncchat.vocabulary.terms import Code, Role, State
+from asyncchat.vocabulary.terms import Code, Id, Role, State
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.plain_places import PLACES_KEPT
 from asyncchat.wire.slash import help_lines
@@ -228,7 +228,43 @@ def test_what_a_search_finds_can_be_read_around(talk: Talk) -> None:
         assert isinstance(before, commands.History)
         assert isinstance(after, commands.History)
         assert (before.to, before.before, after.to, after.after) == (to, seq + 1, to, seq)
-        assert talk.reads(events.History(id=after.id, to=to, events=[], complete=True)) == []
+
+
+def around(talk: Talk, seq: int) -> tuple[Id, Id]:
+    """The ids of the two requests for what is around a message."""
+    before, after = talk.dialect.receive(f"/context ^{seq}\n".encode())
+    assert isinstance(before, commands.History)
+    assert isinstance(after, commands.History)
+    assert before.id is not None
+    assert after.id is not None
+    return before.id, after.id
+
+
+def test_what_is_around_a_message_is_one_answer(talk: Talk) -> None:
+    before, after = around(talk, 4)
+    first: list[KeptEvent] = [said("a", seq=3), said("b", seq=4)]
+    assert talk.reads(events.History(id=before, to="#lobby", events=first, complete=False, next=3)) == []
+    rest: list[KeptEvent] = [said("c", seq=7)]
+    assert talk.reads(events.History(id=after, to="#lobby", events=rest, complete=False, next=7)) == [
+        "--- 2026-01-02 (times are UTC) ---", "[12:34] ^3 bob: a", "[12:34] ^4 bob: b", "[12:34] ^7 bob: c"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", [[], [said(seq=4)]])
+def test_around_no_message_there_is_nothing(talk: Talk, page: list[KeptEvent]) -> None:
+    before, after = around(talk, 5)
+    answer = events.History(id=before, to="#lobby", events=page, complete=True)
+    assert talk.reads(answer) == ["! there is no message ^5 in #lobby"]
+    assert talk.reads(events.History(id=after, to="#lobby", events=[said(seq=9)], complete=True)) == []
+
+
+def test_what_is_around_a_message_is_refused_once(talk: Talk) -> None:
+    refused = [events.Error(id=id, code=Code.FORBIDDEN, text="#lobby: join first") for id in around(talk, 5)]
+    assert talk.reads(*refused) == ["! #lobby: join first"]
+    before, after = around(talk, 4)
+    answer = events.History(id=before, to="#lobby", events=[said(seq=4)], complete=True)
+    late = events.Error(id=after, code=Code.UNAVAILABLE, text="try again")
+    assert talk.reads(answer, late) == ["! try again"]
 
 
 def test_places_of_hits_are_not_remembered_without_end(talk: Talk) -> None:
