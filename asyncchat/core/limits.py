@@ -39,6 +39,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     bans: int = 500
     """Bans and mutes of a room: anyone may open one, and each is kept until it ends. The server's own have no limit:
     they are its administrators'."""
+    roles: int = 1_000
+    """People with a role in a room: anyone may open one, and each role is kept for good."""
+    invited: int = 1_000
+    """People whom operators have invited into a room: as ``roles``."""
     sessions: int = 32
     """Sessions of a person at a time: each gets every message."""
     rate: float = 20.0

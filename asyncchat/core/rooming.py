@@ -13,7 +13,7 @@ from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.queries import HashPassword
 from asyncchat.vocabulary.records import NOBODY
-from asyncchat.vocabulary.terms import Code, rfc3339
+from asyncchat.vocabulary.terms import Code, Role, rfc3339
 
 
 def topic(house: House, session: Session, person: Person, command: commands.Topic, now: int) -> Outcome:
@@ -35,8 +35,28 @@ def invite(house: House, session: Session, person: Person, command: commands.Inv
         raise Refused(Code.CONFLICT, f"{guest.name} is in {room.name} already")
     if room.bans.match(now, person=guest.id, key=guest.key, address=""):
         raise Refused(Code.CONFLICT, f"{guest.name} is banned from {room.name}: lift the ban first")
-    kind = records.InviteSet if permissions.lets_in(house, person, room) else records.PersonInvited
-    return Append((kind(time=now, room=room.id, person=guest.id, by=person.id),))
+    if not permissions.lets_in(house, person, room):
+        return Append((records.PersonInvited(time=now, room=room.id, person=guest.id, by=person.id),))
+    limit = house.limits.invited
+    full = f"{room.name} has {limit} people invited already: put somebody out first"
+    forgotten = [
+        records.InviteSet(time=now, room=room.id, person=gone, by=person.id, active=False)
+        for gone in _in_the_way(house, room, room.by_operators, guest, limit, full)
+    ]
+    return Append((*forgotten, records.InviteSet(time=now, room=room.id, person=guest.id, by=person.id)))
+
+
+def _in_the_way(house: House, room: Room, there: Collection[int], one: Person, limit: int, full: str) -> list[int]:
+    """Who is to be forgotten for one more person: nobody, or where there are so many, the guests who have gone.
+
+    No owner is. Raises `Refused` 403, with the text *full*, when that does not help.
+    """
+    if not limit or len(there) < limit or one.id in there:
+        return []
+    gone = [id for id in there if id not in house.people.by_id and id not in room.owners]
+    if len(there) - len(gone) >= limit:
+        raise Refused(Code.FORBIDDEN, full)
+    return gone
 
 
 def set_role(house: House, session: Session, person: Person, command: commands.SetRole, now: int) -> Outcome:
@@ -45,9 +65,15 @@ def set_role(house: House, session: Session, person: Person, command: commands.S
     permissions.check_right(house, person, room, "role")
     target = house.person(command.name)
     permissions.check_role(house, person, target, room, command.role)
-    put: list[records.Record] = [
-        records.RoleSet(time=now, room=room.id, person=target.id, role=command.role, by=person.id)
-    ]
+    put: list[records.Record] = []
+    if command.role is not Role.MEMBER:
+        limit = house.limits.roles
+        full = f"{room.name} has {limit} people with a role already: make one a member first"
+        put += [
+            records.RoleSet(time=now, room=room.id, person=gone, role=Role.MEMBER, by=person.id)
+            for gone in _in_the_way(house, room, room.roles, target, limit, full)
+        ]
+    put.append(records.RoleSet(time=now, room=room.id, person=target.id, role=command.role, by=person.id))
     if room.closed and target in room.members and target.id not in room.invited:
         put.append(admission(room, target.id, now))  # it may have been the role that let them in
     return Append(tuple(put))
@@ -147,11 +173,15 @@ def invite_set(house: House, seq: int, record: records.InviteSet, origin: Sessio
     room = house.rooms.by_id.get(record.room)
     if room is None or permissions.is_void(room, record):
         return ()
+    room.by_operators.discard(record.person)
     if not record.active:
         room.invited.pop(record.person, None)
         return ()
     room.invited[record.person] = record.by_password
-    return () if record.by_password or record.by == NOBODY else _told_of(house, room, record, origin)
+    if record.by_password or record.by == NOBODY:
+        return ()
+    room.by_operators.add(record.person)
+    return _told_of(house, room, record, origin)
 
 
 def person_invited(house: House, seq: int, record: records.PersonInvited, origin: Session | None) -> Sequence[Effect]:

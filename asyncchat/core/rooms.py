@@ -18,13 +18,14 @@ class Room:
 
     ``roles`` (in the order in which they were given) and ``invited`` go by person id and outlast membership; ``owners``
     are the ids whose role is that.
-    ``invited`` are those who may enter though not everybody may, each with whether the password let them in.
+    ``invited`` are those who may enter though not everybody may, each with whether the password let them in;
+    ``by_operators`` are those of them whom an operator has invited.
     ``founder``: who opened it, NOBODY for the house's own rooms. ``spoken``: something was said here.
     """
 
     __slots__ = (
-        "audience", "bans", "founder", "id", "invited", "key", "members", "moderated", "name", "owners", "password",
-        "private", "retention", "roles", "spoken", "topic", "topic_locked",
+        "audience", "bans", "by_operators", "founder", "id", "invited", "key", "members", "moderated", "name", "owners",
+        "password", "private", "retention", "roles", "spoken", "topic", "topic_locked",
     )  # fmt: skip
 
     def __init__(self, id: int, name: str, key: str, founder: int = NOBODY) -> None:
@@ -37,6 +38,7 @@ class Room:
         self.roles: dict[int, Role] = {}
         self.owners: set[int] = set()
         self.invited: dict[int, bool] = {}
+        self.by_operators: set[int] = set()
         self.bans = Bans()
         self.topic = ""
         self.spoken = False

@@ -391,7 +391,7 @@ def state(chat: Chat, now: int, *, markers: bool = True) -> dict[str, Any]:
                 (room.name, room.key, room.founder, room.spoken, room.topic),
                 (room.private, room.moderated, room.topic_locked, room.retention, room.password),
                 dict(sorted(room.roles.items())),
-                room.invited,
+                (room.invited, room.by_operators),
                 bans(room.bans, now),
             )
             for room in house.rooms

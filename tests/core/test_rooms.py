@@ -378,6 +378,66 @@ def test_only_an_operator_invites_for_the_time_when_a_room_has_closed(world: Wor
     assert friend.code(Join(id=1, room="#tea")) == Code.OK
 
 
+def test_operators_invite_so_many_people() -> None:
+    world = World(limits={"invited": 2})
+    ann, bob, _ = world.guest("ann", "#tea"), world.guest("bob", "#tea"), world.guest("dora")
+    carol, eve = world.registered("carol"), world.guest("eve")
+
+    def invite(name: str) -> Any:
+        return ann.do(Invite(id=1, room="#tea", name=name))
+
+    assert [invite(name).code for name in ("carol", "eve", "carol")] == [Code.OK] * 3
+    assert invite("dora") == events.Error(
+        id=1, code=Code.FORBIDDEN, text="#tea has 2 people invited already: put somebody out first"
+    )
+    assert bob.code(Invite(id=1, room="#tea", name="dora")) == Code.OK, "which is no more than to tell them"
+    ann.do(SetRoom(room="#tea", private=True))  # and who is in is let in for good, without an invitation
+    carol.quit()
+    assert invite("dora").code == Code.FORBIDDEN, "whoever is registered is not forgotten"
+    eve.quit()
+    assert invite("dora").code == Code.OK, "a guest who has gone is"
+    ann.do(commands.Ban(room="#tea", who="dora"))
+    world.guest("fred")
+    assert invite("fred").code == Code.OK
+    world.restart()
+    assert world.room("#tea").by_operators == {carol.person.id, world.house.people.by_key["fred"].id}
+
+
+def test_a_room_has_so_many_people_with_a_role() -> None:
+    world = World(limits={"roles": 3})
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    carol, _ = world.registered("carol", "#tea"), world.guest("dora", "#tea")
+
+    def give(name: str, role: Role = Role.VOICE) -> Any:
+        return ann.do(SetRole(id=1, room="#tea", name=name, role=role))
+
+    assert [give(name).code for name in ("bob", "carol")] == [Code.OK] * 2
+    assert give("dora") == events.Error(
+        id=1, code=Code.FORBIDDEN, text="#tea has 3 people with a role already: make one a member first"
+    )
+    assert give("bob", Role.OPERATOR).code == Code.OK, "they have one already"
+    assert give("dora", Role.MEMBER).code == Code.OK, "which is none"
+    carol.quit()
+    assert give("dora").code == Code.FORBIDDEN, "whoever is registered is not forgotten"
+    bob.quit()
+    assert give("dora").code == Code.OK, "a guest who has gone is"
+    back = world.client()
+    back.login(token=bob.token, rooms=["#tea"])
+    assert world.room("#tea").role(back.person) is Role.MEMBER
+    assert give("bob").code == Code.FORBIDDEN
+    assert give("dora", Role.MEMBER).code == Code.OK
+    assert give("bob").code == Code.OK
+
+
+def test_no_owner_who_has_gone_is_forgotten_for_another_role() -> None:
+    world = World(limits={"roles": 2})
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    world.guest("carol", "#tea")
+    ann.do(SetRole(room="#tea", name="bob", role=Role.OPERATOR))
+    ann.quit()
+    assert bob.code(SetRole(id=1, room="#tea", name="carol", role=Role.VOICE)) == Code.FORBIDDEN
+
+
 def test_who_is_banned_is_not_invited(world: World) -> None:
     ann, bob = world.guest("ann", "#tea"), world.guest("bob")
     ann.do(SetRoom(room="#tea", private=True))

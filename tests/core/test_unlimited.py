@@ -4,10 +4,13 @@ import pytest
 
 from asyncchat.core.limits import LIMIT_NAMES, Limits
 from asyncchat.vocabulary import commands, events, queries
-from asyncchat.vocabulary.terms import Code
+from asyncchat.vocabulary.terms import Code, Role
 from tests.core.driver import World
 
-TINY = dict.fromkeys(("text", "name", "room_name", "topic", "rooms", "rooms_in_all", "bans", "sessions", "nonces"), 2)
+TINY = {
+    **dict.fromkeys(("text", "name", "room_name", "topic", "rooms", "rooms_in_all", "bans", "sessions", "nonces"), 2),
+    **dict.fromkeys(("roles", "invited"), 1),
+}
 
 
 def test_without_limits_nothing_is_too_long_or_too_much() -> None:
@@ -21,6 +24,10 @@ def test_without_limits_nothing_is_too_long_or_too_much() -> None:
     assert {alice.code(commands.Join(id=1, room=f"#{n}")) for n in range(Limits().rooms + 1)} == {Code.CREATED}
     bans = (commands.Ban(id=1, room="#0", who=f"x{n}") for n in range(Limits().bans + 1))
     assert {alice.code(ban) for ban in bans} == {Code.OK}
+    for number in range(max(Limits().roles, Limits().invited) + 1):
+        world.client().login(f"guest{number}", rooms=[])
+        assert alice.code(commands.SetRole(id=1, room="#0", name=f"guest{number}", role=Role.VOICE)) == Code.OK
+        assert alice.code(commands.Invite(id=1, room="#0", name=f"guest{number}")) == Code.OK
     for _ in range(Limits().sessions + 1):
         world.again(alice)
     seqs = [alice.say("#lobby", nonce=str(n)).seq for n in range(Limits().nonces + 200)]
@@ -53,6 +60,10 @@ def test_of_so_little_everything_is_too_much() -> None:
     assert alice.code(commands.Join(id=1, room="#xxx")) == Code.MALFORMED
     assert [alice.code(commands.Join(id=1, room=f"#{n}")) for n in range(2)] == [Code.CREATED, Code.FORBIDDEN]
     assert [alice.code(commands.Ban(id=1, room="#0", who=f"x{n}")) for n in range(3)][-1] == Code.FORBIDDEN
+    for name in ("bo", "cy"):
+        world.client().login(name, rooms=[])
+    assert alice.code(commands.SetRole(id=1, room="#0", name="bo", role=Role.VOICE)) == Code.FORBIDDEN
+    assert [alice.code(commands.Invite(id=1, room="#0", name=name)) for name in ("bo", "cy")][-1] == Code.FORBIDDEN
     world.again(alice)
     assert isinstance(world.client().login(token=alice.token), events.Error)
 
