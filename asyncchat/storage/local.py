@@ -161,6 +161,7 @@ class LoopLog(LocalLog):
     def _turn(self) -> None:
         self._due = None
         alone = len(self._pending) == 1
+        self._alone = False  # the pass before may have been one; see `_nudge`
         self._work()
         self._alone = alone
 

@@ -149,7 +149,12 @@ async def test_in_memory_who_talks_alone_waits_for_nobody(
     assert await say(1) == [1, 1]
 
 
-async def test_nothing_is_told_amid_the_telling(storage: Storage) -> None:
+@pytest.mark.parametrize("apart", [APART_SECONDS, -1.0])
+async def test_nothing_is_told_amid_the_telling(
+    storage: Storage, apart: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slow the machine is: with -1 seconds all that is appended counts as long after the one before."""
+    monkeypatch.setattr(local, "APART_SECONDS", apart)
     telling = 0
     told: list[Entry] = []
     done = asyncio.Event()
