@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from asyncchat.core.operator import announce, create_account, operator_session, reset_password, set_administrator
-from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply, answer
+from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Reply, answer
 from asyncchat.server.pipeline import Ticket
 from asyncchat.server.services import Services, now_ms
 from asyncchat.vocabulary.commands import Command
@@ -131,6 +131,3 @@ class Operator:
             future.set_exception(ticket.refused)
         else:
             future.set_result(ticket.seqs)
-
-    def part(self, effect: Part) -> None:
-        """Nobody can end this session."""

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from asyncchat.core.chat import Chat
 from asyncchat.core.outcomes import Append, Effect, Part, Tell
 from asyncchat.core.session import Session
-from asyncchat.server.writers import Writers
+from asyncchat.server.writers import ClientWriter, Writers
 from asyncchat.storage.log import Entry, Log
 from asyncchat.vocabulary import events, records
 from asyncchat.vocabulary.errors import ChatError, Refused, StorageError
@@ -29,17 +29,13 @@ UNHURRIED = GROWING | {
 """The records whose events may wait for more of them."""
 
 
-class Waiter(Protocol):  # a connection, or whoever else has a session
-    """Who gives records to the log and waits for them: a connection."""
+class Waiter(Protocol):
+    """Who gives records to the log and waits for them: a connection, or the operator."""
 
     session: Session
 
     def arrived(self, ticket: "Ticket") -> None:
         """All records of the ticket are applied, or one is refused."""
-        ...
-
-    def part(self, effect: Part) -> None:
-        """The rules end this connection."""
         ...
 
 
@@ -143,7 +139,8 @@ class Pipeline:
             self._writers.tell(event, effect.to, effect.origin)
         elif type(effect) is Part:
             for session in list(effect.to):
-                session.peer.owner.part(effect)
+                writer: ClientWriter = session.peer
+                writer.owner.part(effect)
 
     def _back(self, ticket: Ticket | None, seq: int, refused: ChatError | None) -> None:
         if ticket is None:

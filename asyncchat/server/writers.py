@@ -7,8 +7,9 @@ all that the pass had for it. Nothing here awaits: a slow reader delays nobody.
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Protocol
 
+from asyncchat.core.outcomes import Part
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.events import Event, Gap, Joined, Result, Said, Told, Welcome
 from asyncchat.wire.dialect import Dialect
@@ -19,8 +20,16 @@ UNHURRIED_SECONDS = 0.01
 """So long may joins and leaves wait to be told together: in large rooms they cause most of the writes."""
 
 
+class Owner(Protocol):
+    """Whose way out it is: a connection."""
+
+    def part(self, effect: Part) -> None:
+        """The rules end this connection."""
+        ...
+
+
 class ClientWriter:
-    """One client's way out.
+    """One client's way out, and the ``peer`` of its session.
 
     ``owner``: its connection. ``buffer``: bytes that may wait in its transport before it becomes a history reader (0:
     unlimited); it stays as it was when the client came, whatever the limits become. ``pending``: bytes
@@ -33,10 +42,10 @@ class ClientWriter:
         "waiting",
     )  # fmt: skip
 
-    def __init__(self, stream: asyncio.StreamWriter, owner: object, dialect: Dialect, buffer: int) -> None:
+    def __init__(self, stream: asyncio.StreamWriter, owner: Owner, dialect: Dialect, buffer: int) -> None:
         self.stream = stream
         self.transport = stream.transport
-        self.owner: Any = owner
+        self.owner = owner
         self.dialect = dialect
         self.variant = dialect.variant
         self.buffer = buffer
