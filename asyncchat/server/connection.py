@@ -274,15 +274,10 @@ class Connection:
     def arrived(self, ticket: Ticket) -> None:
         """An append is through the log, or refused: answer it, and wake who waits."""
         self.in_flight -= 1
-        append, future = ticket.append, ticket.future
-        if future is not None:
-            if future.done():
-                pass
-            elif ticket.refused is not None:
-                future.set_exception(ticket.refused)
-            else:
-                future.set_result(ticket.seqs)
+        if ticket.future is not None:
+            ticket.wake()
         else:
+            append = ticket.append
             try:
                 if ticket.refused is not None:
                     raise ticket.refused

@@ -124,10 +124,4 @@ class Operator:
 
     def arrived(self, ticket: Ticket) -> None:
         """The records are through the log, or refused."""
-        future = ticket.future
-        if future is None or future.done():
-            return
-        if ticket.refused is not None:
-            future.set_exception(ticket.refused)
-        else:
-            future.set_result(ticket.seqs)
+        ticket.wake()

@@ -54,6 +54,16 @@ class Ticket(Struct, gc=False):
     seqs: list[int] = field(default_factory=list)
     refused: ChatError | None = None
 
+    def wake(self) -> None:
+        """All records are applied, or one is refused: give that to whoever awaits it, if anybody does still."""
+        future = self.future
+        if future is None or future.done():
+            return
+        if self.refused is not None:
+            future.set_exception(self.refused)
+        else:
+            future.set_result(self.seqs)
+
 
 class Pipeline:
     """Between the rules, the log and the writers. Everything here runs on the loop's thread, and nothing awaits."""
