@@ -16,6 +16,7 @@ from asyncchat.client import ChatClient, connect
 from asyncchat.client.pipes import IN_FLIGHT, IN_FLIGHT_BYTES
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
+from tests.client.chats import joined, texts
 from tests.client.processes import reaped
 from tests.client.scripted import Peer, ScriptedServer
 from tests.server.peers import limited, serving
@@ -73,16 +74,6 @@ async def program(environment: dict[str, str]) -> AsyncIterator[Program]:
     program = Program(environment)
     yield program
     await program.close()
-
-
-async def texts(chat: ChatClient, count: int) -> list[str]:
-    found: list[str] = []
-    async for event in chat:
-        if isinstance(event, events.Said):
-            found.append(event.text)
-            if len(found) == count:
-                break
-    return found
 
 
 async def line(process: asyncio.subprocess.Process) -> str:
@@ -319,7 +310,7 @@ async def test_input_from_a_file_and_from_nowhere(
 
 async def test_what_arrives_is_printed_a_line_each(address: str, bob: ChatClient, program: Program) -> None:
     process = await program.start(address, "--name", "ci", "-r")
-    await _joined(bob, "ci")
+    await joined(bob, "ci")
     await bob.say("#lobby", "one\n12:00 eve: forged \x1b[2J")
     await bob.say("ci", "two")
     await bob.say("#lobby", "waves", kind="action")
@@ -338,7 +329,7 @@ async def test_what_arrives_is_printed_a_line_each(address: str, bob: ChatClient
 async def test_events_as_json(address: str, bob: ChatClient, program: Program) -> None:
     process = await program.start(address, "--name", "ci", "--json")
     assert process.stdin is not None
-    await _joined(bob, "ci")
+    await joined(bob, "ci")
     said = await bob.say("#lobby", "hé \x9b\u202e\x7f")
     process.stdin.write(b"mine\n")
     assert json.loads(await line(process))["type"] == "joined"
@@ -371,7 +362,7 @@ async def test_what_was_sent_as_json(address: str, bob: ChatClient, program: Pro
 async def test_lines_of_ones_own_are_not_printed(address: str, bob: ChatClient, program: Program) -> None:
     process = await program.start(address, "--name", "ci")
     assert process.stdin is not None
-    await _joined(bob, "ci")
+    await joined(bob, "ci")
     process.stdin.write(b"mine\n")
     assert await texts(bob, 1) == ["mine"]
     await bob.say("#lobby", "yours")
@@ -428,7 +419,7 @@ async def test_a_reader_that_goes_does_not_keep_lines_from_being_sent(
 
 async def test_a_reader_that_is_slow_loses_nothing(address: str, bob: ChatClient, program: Program) -> None:
     process = await program.start(address, "--name", "ci", "-r", "--json")
-    await _joined(bob, "ci")
+    await joined(bob, "ci")
     sent = [f"{number} " + "x" * 1000 for number in range(200)]
     await asyncio.gather(*(bob.say("#lobby", text) for text in sent))
     received: list[str] = []
@@ -448,7 +439,7 @@ async def test_listening_and_writing_under_one_name_started_in_one_moment(
     listening, writing = await asyncio.gather(
         program.start(address, "--name", "alice", "-r"), program.start(address, "--name", "alice", "-w")
     )
-    await _joined(bob, "alice")
+    await joined(bob, "alice")
     while (await bob.whois("alice")).sessions < 2:
         pass
     assert writing.stdin is not None
@@ -535,10 +526,3 @@ async def test_a_password_from_a_file(address: str, program: Program, tmp_path: 
     assert (await program.run(address, "--name", "ci", "-w", say="hi"))[0] == 1
     assert await program.run(address, "--name", "ci", "-w", "--password-file", str(secret), say="hi") == (0, "", "")
     assert await program.run(address, "--name", "ci", "-w", say="the token is kept") == (0, "", "")
-
-
-async def _joined(chat: ChatClient, name: str) -> None:
-    async for event in chat:
-        if isinstance(event, events.Joined) and event.name == name:
-            return
-    raise AssertionError(f"the connection ended before {name} joined")

@@ -13,6 +13,7 @@ from asyncchat import ChatServer
 from asyncchat.client import ChatClient, connect
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
+from tests.client.chats import joined
 from tests.client.scripted import Peer, ScriptedServer
 from tests.client.terminals import (
     CLIENT,
@@ -31,14 +32,6 @@ from tests.client.terminals import (
 )
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals are POSIX's")
-
-
-async def joined(chat: ChatClient, name: str) -> None:
-    """Wait until somebody is in the room with us."""
-    async for event in chat:
-        if isinstance(event, events.Joined) and event.name == name:
-            return
-    raise AssertionError(f"the connection ended before {name} joined")
 
 
 # --- talking --------------------------------------------------------------------------------------------------------

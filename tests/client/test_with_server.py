@@ -15,6 +15,7 @@ from asyncchat.client import Backoff, ChatClient, Connecting, Resumed, TokenStor
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ChatError, Refused
 from asyncchat.vocabulary.terms import Code
+from tests.client.chats import texts
 from tests.client.processes import reaped
 from tests.client.scripted import ScriptedServer
 
@@ -23,17 +24,6 @@ AT_ONCE = Backoff(first=0.02, longest=0.1)
 
 def to(server: ChatServer, name: str, **options: object) -> Connecting:
     return connect(server.addresses[0], name=name, reconnect=AT_ONCE, **options)  # type: ignore[arg-type]
-
-
-async def texts(chat: ChatClient, count: int) -> list[str]:
-    """The texts of that many messages."""
-    found: list[str] = []
-    async for event in chat:
-        if isinstance(event, events.Said):
-            found.append(event.text)
-            if len(found) == count:
-                break
-    return found
 
 
 @pytest.fixture
