@@ -12,11 +12,6 @@ from tests.core.driver import Client, World
 FAR = "192.0.2.7"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def register(client: Client, password: str | None = "long enough", **fields: Any) -> int:
     return client.code(Register(id=1, password=password, **fields))
 

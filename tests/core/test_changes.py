@@ -13,11 +13,6 @@ from asyncchat.vocabulary.terms import Code
 from tests.core.driver import Ticket, World
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def codes(tickets: Sequence[Ticket]) -> list[int]:
     """How commands were answered."""
     return [reply.code for ticket in tickets for reply in ticket.replies or () if isinstance(reply, ANSWERS)]

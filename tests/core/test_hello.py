@@ -11,11 +11,6 @@ from tests.core.driver import START, Client, World
 FAR = "192.0.2.7"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 # --- guests ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,15 +1,8 @@
 """Going: goodbyes, lost connections, names that are held and released, and what a restart makes of it all."""
 
-import pytest
-
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.terms import Code, State
 from tests.core.driver import Client, World
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def test_a_quit_leaves_at_once_and_frees_the_name(world: World) -> None:

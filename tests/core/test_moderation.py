@@ -10,11 +10,6 @@ from asyncchat.vocabulary.terms import Code, Role, State
 from tests.core.driver import Client, World
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def tea(world: World) -> tuple[Client, Client, Client]:
     """The owner of a room, and two in it."""
     ann, bob, carol = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))

@@ -13,11 +13,6 @@ from asyncchat.vocabulary.terms import Code, Role
 from tests.core.driver import Client, World
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def names(world: World, room: str) -> list[str]:
     return [person.name for person in world.room(room).members]
 

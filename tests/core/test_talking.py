@@ -10,12 +10,6 @@ from asyncchat.vocabulary.commands import Delete, Edit, React, Read, Say, Typing
 from asyncchat.vocabulary.terms import Code
 from tests.core.driver import Client, World
 
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 # --- to a room ------------------------------------------------------------------------------------------------------
 
 

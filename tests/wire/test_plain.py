@@ -1,6 +1,5 @@
 from collections.abc import Iterable
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,14 +13,6 @@ from asyncchat.wire.plain import QUIET, PlainDialect
 from tests.wire.portions import portions
 from tests.wire.structs import structs
 from tests.wire.talk import LIMIT, Talk, said, welcome
-
-
-@pytest.fixture
-def talk() -> Talk:
-    talk = Talk()
-    talk.enter("#lobby", "#ops")
-    talk.dialect.follow_up()
-    return talk
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------

@@ -9,14 +9,6 @@ from asyncchat.wire.slash import help_lines
 from tests.wire.talk import TIME, Talk, said
 
 
-@pytest.fixture
-def talk() -> Talk:
-    talk = Talk()
-    talk.enter("#lobby", "#ops")
-    talk.dialect.follow_up()
-    return talk
-
-
 # --- what is told -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("event", "line"),
