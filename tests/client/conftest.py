@@ -1,5 +1,6 @@
-"""What the tests of the console client share: a server, somebody on it, and a desk with terminals."""
+"""What the tests of the client share: servers, somebody on one, and ways to run clients as programs."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from asyncchat import ChatServer
 from asyncchat.client import ChatClient, connect
+from tests.client.pipes import Program
 from tests.client.scripted import ScriptedServer
 from tests.client.terminals import Desk
 
@@ -37,3 +39,15 @@ async def bob(server: ChatServer) -> AsyncIterator[ChatClient]:
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "ASYNCCHAT_CONFIG_DIR": str(tmp_path), "TZ": "UTC"}
+
+
+@pytest.fixture
+async def program(environment: dict[str, str]) -> AsyncIterator[Program]:
+    program = Program(environment)
+    yield program
+    await program.close()

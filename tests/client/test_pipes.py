@@ -1,13 +1,10 @@
-"""The client without a terminal, as scripts use it: what it sends and prints, and how it ends."""
+"""The client without a terminal, as scripts use it: what it sends, and how it ends."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,69 +14,9 @@ from asyncchat.client.pipes import IN_FLIGHT, IN_FLIGHT_BYTES
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.client.chats import joined, texts
-from tests.client.processes import reaped
+from tests.client.pipes import PATIENCE, Program, line
 from tests.client.scripted import Peer, ScriptedServer
 from tests.server.peers import limited, serving
-
-CLIENT = [sys.executable, "-m", "asyncchat.client"]
-PIPE = asyncio.subprocess.PIPE
-PATIENCE = 20.0
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "ASYNCCHAT_CONFIG_DIR": str(tmp_path), "TZ": "UTC"}
-
-
-class Program:
-    """Starts clients; all of them are gone at the end."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
-        self._started: list[asyncio.subprocess.Process] = []
-
-    async def start(self, *options: str, **streams: Any) -> asyncio.subprocess.Process:
-        return await self._start(CLIENT + list(options), streams)
-
-    async def _start(self, command: list[str], streams: dict[str, Any]) -> asyncio.subprocess.Process:
-        pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, **streams}
-        process = await asyncio.create_subprocess_exec(*command, env=self._environment, **pipes)
-        self._started.append(process)
-        return process
-
-    async def run(self, *options: str, say: str | bytes = "") -> tuple[int | None, str, str]:
-        """Status, output and errors of a client that is given this to say."""
-        return await self._finish(await self.start(*options), say)
-
-    async def shell(self, script: str) -> tuple[int | None, str, str]:
-        """Status, output and errors of a shell; in its script, $CLIENT is the client."""
-        script = script.replace("$CLIENT", " ".join(CLIENT))
-        return await self._finish(await self._start(["bash", "-c", script], {}), b"")
-
-    async def _finish(self, process: asyncio.subprocess.Process, say: str | bytes) -> tuple[int | None, str, str]:
-        data = say.encode() if isinstance(say, str) else say
-        output, error = await asyncio.wait_for(process.communicate(data), PATIENCE)
-        return process.returncode, output.decode(), error.decode()
-
-    async def close(self) -> None:
-        for process in self._started:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
-        await reaped()
-
-
-@pytest.fixture
-async def program(environment: dict[str, str]) -> AsyncIterator[Program]:
-    program = Program(environment)
-    yield program
-    await program.close()
-
-
-async def line(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout is not None
-    return (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
-
 
 # --- sending --------------------------------------------------------------------------------------------------------
 
@@ -252,7 +189,7 @@ async def test_a_goodbye_for_good(scripted: ScriptedServer, program: Program) ->
     scripted.said("hello")
     assert (await line(process)).endswith("bob: hello\n")
     scripted.part(events.Bye(code=Code.FORBIDDEN, reason="you are banned"))
-    status, output, error = await program._finish(process, "")
+    status, output, error = await program.finish(process, "")
     assert status == 1
     assert "the server says goodbye: you are banned" in output
     assert error == "asyncchat: you are banned\n"
@@ -303,131 +240,6 @@ async def test_input_from_a_file_and_from_nowhere(
     assert await texts(bob, 2) == ["one", "two"]
     assert await program.shell(f"$CLIENT {address} --name ci < /dev/null") == (0, "", "")
     assert await program.shell(f"$CLIENT {address} --name ci <&-") == (0, "", "")
-
-
-# --- printing -------------------------------------------------------------------------------------------------------
-
-
-async def test_what_arrives_is_printed_a_line_each(address: str, bob: ChatClient, program: Program) -> None:
-    process = await program.start(address, "--name", "ci", "-r")
-    await joined(bob, "ci")
-    await bob.say("#lobby", "one\n12:00 eve: forged \x1b[2J")
-    await bob.say("ci", "two")
-    await bob.say("#lobby", "waves", kind="action")
-    await bob.set_topic("#lobby", "news")
-    found = [(await line(process))[20:] for _ in range(4)]
-    assert found == [
-        "#lobby bob: one␊12:00 eve: forged ␛[2J\n",
-        "@bob bob: two\n",
-        "#lobby * bob waves\n",
-        "#lobby * bob set the topic: news\n",
-    ]
-    process.terminate()
-    assert await asyncio.wait_for(process.wait(), PATIENCE) == 143
-
-
-async def test_events_as_json(address: str, bob: ChatClient, program: Program) -> None:
-    process = await program.start(address, "--name", "ci", "--json")
-    assert process.stdin is not None
-    await joined(bob, "ci")
-    said = await bob.say("#lobby", "hé \x9b\u202e\x7f")
-    process.stdin.write(b"mine\n")
-    assert json.loads(await line(process))["type"] == "joined"
-    first = await line(process)
-    assert first.isascii()
-    assert "\x7f" not in first
-    event = json.loads(first)
-    assert event == {
-        "type": "said",
-        "seq": said.seq,
-        "time": said.time,
-        "from": "bob",
-        "to": "#lobby",
-        "text": "hé \x9b\u202e\x7f",
-        "nonce": said.nonce,
-    }
-    assert json.loads(await line(process))["text"] == "mine"
-    process.stdin.close()
-    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
-
-
-async def test_what_was_sent_as_json(address: str, bob: ChatClient, program: Program) -> None:
-    await bob.say("#lobby", "not mine")
-    status, output, _ = await program.run(address, "--name", "ci", "--json", "-w", say="one\ntwo\n")
-    assert status == 0
-    told = [json.loads(text) for text in output.splitlines()]
-    assert [(event["from"], event["text"]) for event in told] == [("ci", "one"), ("ci", "two")]
-
-
-async def test_lines_of_ones_own_are_not_printed(address: str, bob: ChatClient, program: Program) -> None:
-    process = await program.start(address, "--name", "ci")
-    assert process.stdin is not None
-    await joined(bob, "ci")
-    process.stdin.write(b"mine\n")
-    assert await texts(bob, 1) == ["mine"]
-    await bob.say("#lobby", "yours")
-    assert (await line(process)).endswith("#lobby bob: yours\n")
-
-
-async def test_the_past_first(address: str, bob: ChatClient, program: Program) -> None:
-    for number in range(5):
-        await bob.say("#lobby", str(number))
-    process = await program.start(address, "--name", "ci", "-r", "--history", "2")
-    assert [(await line(process))[20:] for _ in range(2)] == ["#lobby bob: 3\n", "#lobby bob: 4\n"]
-
-
-async def test_more_of_the_past_than_a_page(program: Program) -> None:
-    async with serving(limited(page=3)) as server, connect(server.addresses[0], name="bob", rooms=["#lobby"]) as bob:
-        for number in range(10):
-            await bob.say("#lobby", str(number))
-        for count, expected in (("7", range(3, 10)), ("100", range(10))):
-            process = await program.start(server.addresses[0], "--name", f"ci{count}", "-r", "--history", count)
-            assert [(await line(process))[20:] for _ in expected] == [f"#lobby bob: {number}\n" for number in expected]
-
-
-async def test_a_reader_that_has_enough(address: str, bob: ChatClient, program: Program) -> None:
-    for number in range(5):
-        await bob.say("#lobby", str(number))
-    status, output, error = await program.shell(
-        f"set -o pipefail; $CLIENT {address} --name ci -r --history 2 | head -1"
-    )
-    assert (status, error) == (0, "")
-    assert output.endswith("bob: 3\n")
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-async def test_output_that_is_lost(address: str, bob: ChatClient, program: Program) -> None:
-    await bob.say("#lobby", "lost")
-    lost = (1, "", "asyncchat: standard output cannot be written: No space left on device\n")
-    assert await program.shell(f"$CLIENT {address} --name ci -r --history 5 > /dev/full") == lost
-    assert await program.shell(f"printf 'one\\ntwo\\n' | $CLIENT {address} --name ci --json -w > /dev/full") == lost
-    assert await texts(bob, 3) == ["lost", "one", "two"]
-
-
-async def test_no_output_at_all(address: str, bob: ChatClient, program: Program) -> None:
-    await bob.say("#lobby", "not missed")
-    assert await program.shell(f"$CLIENT {address} --name ci -r --history 5 >&-") == (0, "", "")
-
-
-async def test_a_reader_that_goes_does_not_keep_lines_from_being_sent(
-    address: str, bob: ChatClient, program: Program
-) -> None:
-    script = f"(sleep 0.3; seq 1 50) | $CLIENT {address} --name ci | true; echo ${{PIPESTATUS[1]}}"
-    assert await program.shell(script) == (0, "0\n", "")
-    assert await texts(bob, 50) == [str(number) for number in range(1, 51)]
-
-
-async def test_a_reader_that_is_slow_loses_nothing(address: str, bob: ChatClient, program: Program) -> None:
-    process = await program.start(address, "--name", "ci", "-r", "--json")
-    await joined(bob, "ci")
-    sent = [f"{number} " + "x" * 1000 for number in range(200)]
-    await asyncio.gather(*(bob.say("#lobby", text) for text in sent))
-    received: list[str] = []
-    while len(received) < len(sent):
-        event = json.loads(await line(process))
-        if event["type"] == "said":
-            received.append(event["text"])
-    assert received == sent
 
 
 # --- together -------------------------------------------------------------------------------------------------------
