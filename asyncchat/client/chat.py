@@ -141,7 +141,8 @@ class ChatClient(Methods):
 
         Many may be in flight at once. A message whose reply a cut swallowed is sent again with the same
         ``nonce``: it is kept once. Pass a *nonce* of your own to be able to do so yourself, in another
-        process even.
+        process even. Raises what the other methods do, and `Refused` 404 for a message that was kept, but is not to
+        be seen any more.
         """
         command = commands.Say(to=to, text=text, kind=kind, reply_to=reply_to, nonce=nonce or _new_nonce())
         pending = self._requests.add(command)

@@ -67,7 +67,7 @@ class Methods(ABC):
         return (await self._ask(commands.Rooms(), events.RoomList)).rooms
 
     async def who(self, room: str | None = None) -> list[events.Member]:
-        """The members of a room, or the people on the server."""
+        """The members of a room, or, without one, the people on the server."""
         return (await self._ask(commands.Who(room=room), events.Members)).members
 
     async def whois(self, name: str) -> events.User:
@@ -91,7 +91,11 @@ class Methods(ABC):
     async def history(
         self, to: str, *, before: int | None = None, after: int | None = None, limit: int | None = None
     ) -> events.History:
-        """A page of a room's or a conversation's messages, oldest first; the last ones by default."""
+        """A page of a room's or a conversation's messages, oldest first.
+
+        The last ones before a ``seq``, or the first ones after one; by default the last. ``limit``: how many at most;
+        the server's limit ``page`` holds as well. Go on from the page's ``next`` until it is ``complete``.
+        """
         command = commands.History(to=to, before=before, after=after, limit=limit)
         return await self._ask(command, events.History)
 
@@ -107,7 +111,10 @@ class Methods(ABC):
         return found
 
     async def sync(self, after: int, *, until: int | None = None, limit: int | None = None) -> events.History:
-        """A page of all that you may see after a ``seq``, oldest first."""
+        """A page of all that you may see after a ``seq`` and up to another, oldest first.
+
+        ``limit``: how many events at most. Go on with ``after`` as the page's ``next`` until it is ``complete``.
+        """
         return await self._ask(commands.Sync(after=after, until=until, limit=limit), events.History)
 
     async def search(
@@ -121,7 +128,12 @@ class Methods(ABC):
         before: int | None = None,
         limit: int | None = None,
     ) -> events.History:
-        """The newest messages that hold all words of ``text``, oldest first; ``since``, ``until``: RFC 3339 times."""
+        """The newest messages that hold all words of ``text``, oldest first.
+
+        ``to``: only in this room or conversation; ``sender``: only this person's. ``since``, ``until``: RFC 3339 times.
+        ``before``: a ``seq``, to page on. Raises `Refused` 413 when it would look at too much: its text says how to
+        narrow it.
+        """
         command = commands.Search(text=text, to=to, sender=sender, since=since, until=until, before=before, limit=limit)
         return await self._ask(command, events.History)
 
@@ -140,11 +152,14 @@ class Methods(ABC):
         return await self._ask(commands.Away(), events.Ok)
 
     async def register(self, password: str | None = None, *, invitation: str | None = None) -> events.Ok:
-        """Make your name yours for good: with a password, or bound to your token alone."""
+        """Make your name yours for good: with a password, or bound to your token alone.
+
+        ``invitation``: a word of the operator's, where an account needs one.
+        """
         return await self._ask(commands.Register(password=password, invitation=invitation), events.Ok)
 
     async def passwd(self, new: str, *, old: str | None = None) -> events.Ok:
-        """Set another password; ``old`` is needed if there is one."""
+        """Set another password; ``old`` is needed if there is one. All tokens but yours are void then."""
         return await self._ask(commands.Passwd(new=new, old=old), events.Ok)
 
     # --- order in the house -----------------------------------------------------------------------------------------
@@ -156,7 +171,10 @@ class Methods(ABC):
     async def ban(
         self, who: str, room: str | None = None, *, seconds: int | None = None, reason: str | None = None
     ) -> events.Ok:
-        """Keep a person, a name or an address out of a room or (administrators) off the server."""
+        """Keep a person, a name, an IP address or a network out of a room or (administrators) off the server.
+
+        ``seconds``: how long; None is for ever.
+        """
         return await self._ask(commands.Ban(who=who, room=room, seconds=seconds, reason=reason), events.Ok)
 
     async def unban(self, who: str, room: str | None = None) -> events.Ok:
@@ -164,7 +182,7 @@ class Methods(ABC):
         return await self._ask(commands.Unban(who=who, room=room), events.Ok)
 
     async def bans(self, room: str | None = None) -> list[events.Ban]:
-        """The bans and mutes of a room or of the server."""
+        """The bans and mutes of a room (for its operators) or, without one, of the server (for administrators)."""
         return (await self._ask(commands.Bans(room=room), events.BanList)).bans
 
     async def mute(self, room: str, name: str, *, seconds: int | None = None, reason: str | None = None) -> events.Ok:

@@ -158,7 +158,7 @@ class RoleChanged(Base, frozen=True, kw_only=True, tag="role"):
 
 
 class Muted(Base, frozen=True, kw_only=True):
-    """A person may not speak in a room until a time (for ever without one); ``active`` false: may again."""
+    """A person may not speak in a room until a time (RFC 3339; none: for ever); ``active`` false: may again."""
 
     sender: str = field(name="from")
     name: str
@@ -169,7 +169,7 @@ class Muted(Base, frozen=True, kw_only=True):
 
 
 class RoomChanged(Base, frozen=True, kw_only=True, tag="set"):
-    """A room's options as they are now."""
+    """A room's options as they are now. ``retention``: days, 0 is for ever; ``password``: it has one."""
 
     sender: str = field(name="from")
     room: str
@@ -251,7 +251,7 @@ class Ok(Base, frozen=True, kw_only=True):
 
 
 class Error(Base, frozen=True, kw_only=True):
-    """The command with this ``id`` was refused, for the reason that ``text`` tells people and ``code`` programs."""
+    """A command was refused: ``text`` tells people why, ``code`` programs. ``wait``: seconds until it may succeed."""
 
     id: Id | None = None
     code: Code
@@ -260,7 +260,7 @@ class Error(Base, frozen=True, kw_only=True):
 
 
 class Room(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """A line of the list of rooms."""
+    """A line of the list of rooms. ``members``: how many; ``password``: it has one."""
 
     name: str
     members: int
@@ -278,7 +278,7 @@ class RoomList(Base, frozen=True, kw_only=True, tag="rooms"):
 
 
 class Member(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """A line of the list of members."""
+    """A line of the list of members. ``away``: why they are; ``read``: the ``seq`` up to which they have read."""
 
     name: str
     state: State
@@ -298,7 +298,7 @@ class Members(Base, frozen=True, kw_only=True):
 
 
 class User(Base, frozen=True, kw_only=True):
-    """The reply to ``whois``; ``rooms`` are those that the asker may see."""
+    """The reply to ``whois``. ``rooms``: those you may see. ``idle``: seconds since they spoke; ``since``: RFC 3339."""
 
     id: Id | None = None
     name: str
@@ -328,7 +328,7 @@ class History(Base, frozen=True, kw_only=True):
 
 
 class Ban(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """A line of the list of bans; ``mute`` for one that only silences."""
+    """A line of the list of bans; ``mute``: it only silences. ``until``: the time when it ends (RFC 3339), if ever."""
 
     who: str
     mute: bool = False
