@@ -1,7 +1,8 @@
 """The shared set of writers: every client's way out, and the broadcast to many of them.
 
-An event is encoded once per dialect variant; each recipient costs an append, and one `write` per pass of the loop with
-all that the pass had for it. Nothing here awaits: a slow reader delays nobody.
+An event is encoded once per dialect variant. What one batch of the log has for a recipient gathers, at the cost of an
+append each, and goes out in one `write`; what is last, or alone, is written without that. Nothing here awaits: a slow
+reader delays nobody.
 """
 
 import asyncio
