@@ -46,6 +46,13 @@ async def until(chat: ChatClient, kind: type[T]) -> T:
     raise AssertionError("the iteration ended")
 
 
+def cut(chat: ChatClient) -> None:
+    """Break its connection, if it has one."""
+    link = chat._upkeep.link
+    if link is not None:
+        link.abort()
+
+
 async def joined(chat: ChatClient, name: str) -> None:
     """Wait until somebody is in the room with us."""
     async for event in chat:

@@ -10,6 +10,7 @@ from asyncchat import ChatServer, Limits, Settings
 from asyncchat.client import Backoff, ChatClient, Resumed, connect
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.errors import ConnectionLost
+from tests.client.chats import cut
 
 AT_ONCE = Backoff(first=0.001, longest=0.02)
 MESSAGES = 60
@@ -106,7 +107,7 @@ async def test_nothing_is_lost_and_nothing_comes_twice(server: ChatServer, seed:
         clients = [await connect(address, name=name, reconnect=AT_ONCE, queue=40) for name in ("alice", "bob", "carol")]
         network.good = False
         for chat in clients:
-            _cut(chat)
+            cut(chat)
         listening = [asyncio.create_task(_listen(chat, MESSAGES * len(clients))) for chat in clients]
         acknowledged = [said for talk in await asyncio.gather(*map(_talk, clients)) for said in talk]
         heard = await asyncio.gather(*listening)
@@ -116,9 +117,3 @@ async def test_nothing_is_lost_and_nothing_comes_twice(server: ChatServer, seed:
     assert everything == sorted({said.seq for said in acknowledged})
     assert all([said.seq for said in each] == everything for each in heard)
     assert sorted(said.text for said in heard[0]) == sorted(said.text for said in acknowledged)
-
-
-def _cut(chat: ChatClient) -> None:
-    link = chat._upkeep.link
-    assert link is not None
-    link.abort()

@@ -39,7 +39,7 @@ class Seat:
         self.written = ""
         renderer = Renderer("alice", Painter(colour=False), zone=UTC)
         self.screen = Screen(renderer, self.places, self.outbox, self.ignores, self._write, read=read)
-        self._seq = 0
+        self.seq = 0
 
     def _write(self, text: str) -> None:
         self.written += text
@@ -51,9 +51,9 @@ class Seat:
     def said(
         self, text: str, *, sender: str = "bob", to: str = "#lobby", days: int = 0, **fields: object
     ) -> events.Said:
-        self._seq += 1
+        self.seq += 1
         when = rfc3339(NOW + days * DAY)
-        return events.Said(seq=self._seq, time=when, sender=sender, to=to, text=text, **fields)  # type: ignore[arg-type]
+        return events.Said(seq=self.seq, time=when, sender=sender, to=to, text=text, **fields)  # type: ignore[arg-type]
 
     def toolbar(self, offline: str = "", now: float = 0.0, columns: int = 80) -> str:
         return "".join(part[1] for part in toolbar_parts(self.places, offline=offline, now=now, columns=columns))
@@ -100,7 +100,7 @@ def test_my_last_message_is_known_across_places_and_a_new_history(seat: Seat) ->
     assert seat.places.own == 3
     seat.places.kept(2)
     assert seat.places.own == 3, "its acknowledgement came late"
-    seat._seq = 0
+    seat.seq = 0
     seat.screen.event(seat.said("all is new", sender="alice", to="#new"))
     assert seat.places.own == 1
 

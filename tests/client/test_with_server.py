@@ -15,7 +15,7 @@ from asyncchat.client import Backoff, ChatClient, Connecting, Resumed, TokenStor
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ChatError, Refused
 from asyncchat.vocabulary.terms import Code
-from tests.client.chats import texts
+from tests.client.chats import cut, texts
 from tests.client.processes import reaped
 from tests.client.scripted import ScriptedServer
 
@@ -83,7 +83,7 @@ async def test_a_connection_that_is_lost_is_resumed(server: ChatServer) -> None:
         await alice.join("#ops")
         await bob.say("#ops", "before")
         for number in range(3):
-            _cut(alice)
+            cut(alice)
             await bob.say("#ops", f"room {number}")
             await bob.say("alice", f"direct {number}")
         await bob.say("#ops", "after")
@@ -98,7 +98,7 @@ async def test_a_room_with_a_password_is_entered_again(server: ChatServer) -> No
         await olga.set_room("#secret", password="open sesame")
         await alice.join("＃Secret", "open sesame")
         await olga.say("#secret", "one")
-        _cut(alice)
+        cut(alice)
         await olga.say("#secret", "two")
         assert await texts(alice, 2) == ["one", "two"]
         assert alice.joined == {"#secret"}
@@ -120,7 +120,7 @@ async def test_a_client_with_another_password_comes_back_with_the_new_token(serv
     async with to(server, "alice", token_store=store) as alice, to(server, "bob") as bob:
         await alice.register("correct horse")
         await alice.passwd("staple correct", old="correct horse")
-        _cut(alice)
+        cut(alice)
         await bob.say("#lobby", "after")
         assert await texts(alice, 1) == ["after"]
         async with to(server, "alice", token_store=store) as again:
@@ -321,9 +321,3 @@ async def test_a_server_that_dies_loses_nothing_and_repeats_nothing(mortal: Mort
     assert {said.text for said in listeners[0].seen} - {said.text for said in acknowledged} == {"end"}
     assert len(everything) == 1201
     await asyncio.gather(*(chat.aclose() for chat in clients))
-
-
-def _cut(chat: ChatClient) -> None:
-    link = chat._upkeep.link
-    if link is not None:
-        link.abort()

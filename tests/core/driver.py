@@ -116,10 +116,10 @@ class World:
         self.pending: list[tuple[records.Record, Ticket | None]] = []
         self._answered: list[Ticket] = []
         self.last_seq = 0
-        self.chat = self._new_chat()
+        self.chat = self.new_chat()
         self._restore()
 
-    def _new_chat(self) -> Chat:
+    def new_chat(self) -> Chat:
         return Chat(
             self.settings,
             epoch="epoch",
@@ -303,5 +303,5 @@ class World:
     def restart(self, arrived: int | None = None) -> None:
         """The server is killed, and started again with what was kept; see `Chat.restore`."""
         self.pending.clear()
-        self.chat = self._new_chat()
+        self.chat = self.new_chat()
         self._restore(arrived)

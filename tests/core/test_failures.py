@@ -88,9 +88,8 @@ def test_time_forgives() -> None:
     assert waits(failures, FORGIVEN_AFTER + 1) == 0
 
 
-@pytest.mark.parametrize("names", [FAILING_NAMES + 100])
-def test_the_book_has_so_many_pages(names: int) -> None:
-    failures = Failures(1)
+def test_so_many_names_and_addresses_are_remembered() -> None:
+    failures, names = Failures(1), FAILING_NAMES + 100
     for number in range(names):
         failures.count(FAR, f"name {number}", 0)
     failures.forget(FAR, f"name {names - 1}")

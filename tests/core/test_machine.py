@@ -342,7 +342,7 @@ class ChatMachine(RuleBasedStateMachine):
         store = Store.open(":memory:")
         try:
             store.write(world.memory.facts)  # type: ignore[arg-type]
-            chat = world._new_chat()
+            chat = world.new_chat()
             chat.restore(store.load(world.now), seq=world.last_seq, now=world.now)
         finally:
             store.close()
@@ -350,7 +350,7 @@ class ChatMachine(RuleBasedStateMachine):
 
     def _a_fold_gives_the_same(self) -> None:
         world = self.world
-        chat = world._new_chat()
+        chat = world.new_chat()
         chat.restore(world.memory.current(), seq=world.last_seq, now=world.now)
         assert state(chat, world.now, markers=False) == state(world.chat, world.now, markers=False)
 

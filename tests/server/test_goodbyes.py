@@ -8,8 +8,8 @@ import pytest
 
 from asyncchat import ChatServer
 from asyncchat.vocabulary import commands, events
+from tests.server.ends import LONG, narrow, waiting, without_window
 from tests.server.peers import Native, Raw, limited, serving
-from tests.server.test_slow_readers import LONG, narrow, waiting, without_window
 
 
 @pytest.fixture(autouse=True)

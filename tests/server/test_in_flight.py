@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from asyncchat import ChatServer
 from asyncchat.server.connection import Connection
 from asyncchat.storage import committer, local
 from asyncchat.vocabulary import commands, events
+from tests.server.ends import served
 from tests.server.peers import PATIENCE, Native, limited, serving
 
 COUNT = 20
@@ -45,15 +45,6 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     monkeypatch.setattr(local, "commit", disk.commit)
     yield disk
     disk.go_on()
-
-
-def served(server: ChatServer, name: str) -> Connection:
-    """The connection of this person."""
-    (person,) = (person for person in server.chat.house.people if person.name == name)
-    (session,) = person.sessions
-    connection = session.peer.owner
-    assert isinstance(connection, Connection)
-    return connection
 
 
 async def begun(connection: Connection) -> None:

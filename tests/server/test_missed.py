@@ -9,8 +9,8 @@ import pytest
 from asyncchat import ChatServer
 from asyncchat.server import caretaker
 from asyncchat.vocabulary import commands, events
+from tests.server.ends import narrow, without_window
 from tests.server.peers import Native, Raw, limited, serving
-from tests.server.test_slow_readers import narrow, without_window
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,10 @@
 """What a reload changes for those who are here, and what it leaves as it was when they came."""
 
 from asyncchat import ChatServer
-from asyncchat.server.writers import ClientWriter
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
+from tests.server.ends import LONG, narrow, without_window, writer_to
 from tests.server.peers import Native, Raw, limited, serving
-from tests.server.test_slow_readers import LONG, narrow, without_window
 
 
 async def wrong(server: ChatServer) -> int:
@@ -32,9 +31,7 @@ async def lags(server: ChatServer, name: str, sender: Native) -> bool:
     async with Native(await without_window(server)) as peer:
         await peer.get(commands.Hello(name=name), events.Welcome)
         narrow(server, name)
-        (person,) = (person for person in server.chat.house.people if person.name == name)
-        (session,) = person.sessions
-        writer: ClientWriter = session.peer
+        writer = writer_to(server, name)
         server.reload(limited(rate=0, buffer=1))
         while not writer.transport.get_write_buffer_size():
             await sender.say(LONG)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,14 +10,13 @@ import pytest
 
 from asyncchat import ChatServer, connect
 from asyncchat.server import caretaker
-from asyncchat.server.writers import ClientWriter
 from asyncchat.storage.pages import FEWER, PAGE_TEXT
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.wire.plain import PlainDialect
-from tests.server.peers import Native, Plain, Raw, limited, serving, where
+from tests.server.ends import LONG, lagging, narrow, waiting, without_window, writer_to, writers
+from tests.server.peers import Native, Plain, limited, serving, where
 
 BUFFER = 1 << 19
-LONG = "x" * 10_000
 ENOUGH = 200
 """Messages of 10 kB: far more than what waits in the server and in the system for a peer that does not read."""
 
@@ -27,30 +25,6 @@ ENOUGH = 200
 async def server() -> AsyncIterator[ChatServer]:
     async with serving(limited(rate=0, buffer=BUFFER)) as server:
         yield server
-
-
-async def without_window(server: ChatServer) -> Raw:
-    """A peer whose system takes little for it while it does not read."""
-    end = socket.socket()
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    end.setblocking(False)
-    address = where(server)
-    await asyncio.get_running_loop().sock_connect(end, (address.host, address.port))
-    reader, writer = await asyncio.open_connection(sock=end, limit=4096)
-    return Raw(reader, writer)
-
-
-def narrow(server: ChatServer, name: str) -> None:
-    """Let the system take little for this person's client, where it would take megabytes."""
-    (person,) = (person for person in server.chat.house.people if person.name == name)
-    for session in person.sessions:
-        writer: ClientWriter = session.peer
-        writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-
-
-def waiting(server: ChatServer) -> int:
-    """Bytes that wait in the server for all its clients."""
-    return sum(writer.transport.get_write_buffer_size() for writer in server._writers.all)
 
 
 async def talk(sender: Native, count: int, text: str = LONG) -> list[int]:
@@ -154,7 +128,7 @@ async def test_what_waits_for_a_welcome_is_bounded(server: ChatServer, monkeypat
         late.send(commands.Hello(id="hello", name="late", token=token))
         await asked.wait()
         said = await talk(sender, ENOUGH)
-        (held,) = (writer for writer in server._writers.all if writer.held)
+        (held,) = (writer for writer in writers(server) if writer.held)
         assert sum(map(len, held.pending)) < BUFFER + 40 * len(LONG)
         free.set()
         gap = await late.event(events.Gap)
@@ -186,9 +160,9 @@ async def test_replies_to_a_slow_reader_close_no_gap(server: ChatServer) -> None
     async with Native(await without_window(server)) as slow, await Native.open(server, "sender") as sender:
         await slow.get(commands.Hello(name="slow"), events.Welcome)
         narrow(server, "slow")
-        while not any(writer.lagging_since is not None for writer in server._writers.all):
+        while not lagging(server):
             await talk(sender, 20)
-        (writer,) = (writer for writer in server._writers.all if writer.lagging_since is not None)
+        (writer,) = lagging(server)
         # In one pass of the loop, so that the answer is still to be written when the message comes.
         (lobby,) = server.chat.house.rooms
         message = records.Message(time=0, author=0, name="sender", to="#lobby", room=lobby.id, text="in that pass")
@@ -252,7 +226,7 @@ async def test_the_library_misses_nothing_when_its_network_stands_still(server: 
         narrow(server, "slow")
         valve.open.clear()
         said = await talk(sender, ENOUGH)
-        assert any(writer.lagging_since is not None for writer in server._writers.all)
+        assert lagging(server)
         valve.open.set()
         last = await sender.say("last")
         heard = []
@@ -303,8 +277,8 @@ async def test_who_reads_slowly_but_reads_is_not_dropped(caplog: pytest.LogCaptu
         slow.send("slow\n")
         await slow.until("exit leaves\n")
         narrow(server, "slow")
-        (writer,) = server._writers.all
-        lagging = []
+        writer = writer_to(server, "slow")
+        lagged = []
         async with await Native.open(server, "sender") as sender:
             talking = asyncio.create_task(talk(sender, ENOUGH))
             came = bytearray()
@@ -314,7 +288,7 @@ async def test_who_reads_slowly_but_reads_is_not_dropped(caplog: pytest.LogCaptu
                 came += data
                 await asyncio.sleep(0.01)  # that is how slow it is
                 if writer.lagging_since is not None:
-                    lagging.append(asyncio.get_running_loop().time())
+                    lagged.append(asyncio.get_running_loop().time())
             await talking
-        assert lagging[-1] - lagging[0] > 2 * idle
+        assert lagged[-1] - lagged[0] > 2 * idle
     assert "does not read" not in caplog.text

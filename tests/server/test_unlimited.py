@@ -7,8 +7,8 @@ import pytest
 from asyncchat import ChatServer
 from asyncchat.server.passwords import WAITING, Passwords
 from asyncchat.vocabulary import events
+from tests.server.ends import served
 from tests.server.peers import Native, Raw, limited, serving
-from tests.server.test_in_flight import served
 
 DEADLINES = ("first_line_seconds", "line_seconds", "login_seconds", "ping_seconds", "idle_seconds")
 
