@@ -9,10 +9,10 @@ import logging
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from platformdirs import user_data_path
 
@@ -26,6 +26,9 @@ from asyncchat.server.systemd import handed_over
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.printable import printable
 
+if TYPE_CHECKING:
+    from asyncchat.server.prompt import Terminal
+
 log = logging.getLogger("asyncchat.server")
 
 FAILED = 1
@@ -36,10 +39,10 @@ DUMB = ("dumb", "unknown")
 ones of prompt_toolkit's `is_dumb_terminal`, which is not imported where there is no console."""
 
 
-def main(arguments: Sequence[str] | None = None, terminal: Callable[[], Any] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, terminal: "Terminal | None" = None) -> int:
     """Run the program; *arguments* are the command line's. Returns the exit status.
 
-    ``terminal`` takes the terminal when somebody can type there; see `prompt.Terminal`.
+    ``terminal`` is called when somebody can type there.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["admin"]:

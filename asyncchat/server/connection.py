@@ -191,7 +191,7 @@ class Connection:
         return pace.pause(seconds) if pace is not None and seconds > 0.0 else None
 
     def _talk(self, command: Any) -> Awaitable[None] | None:
-        """Handle what is pipelined, without a pause if nothing has to be looked up."""
+        """Handle what is pipelined (a `commands.Talk`), without a pause if nothing has to be looked up."""
         try:
             outcome = self._services.chat.handle(self.session, command, now_ms())
             if type(outcome) is Append:
@@ -204,7 +204,7 @@ class Connection:
             self._failed(command.id, error, type(command).__name__)
         return None
 
-    async def _look_up(self, outcome: Outcome, command: Any) -> None:
+    async def _look_up(self, outcome: Outcome, command: commands.Command) -> None:
         try:
             while type(outcome) is Ask:
                 outcome = outcome.then(await self._services.answer(outcome.query, self.session.address))
@@ -212,7 +212,7 @@ class Connection:
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(command.id, error, type(command).__name__)
 
-    async def _command(self, command: Any, id: Id | None) -> None:
+    async def _command(self, command: commands.Command, id: Id | None) -> None:
         """Handle a command to its end."""
         try:
             await self._settle(self._services.chat.handle(self.session, command, now_ms()), id)
