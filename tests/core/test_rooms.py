@@ -1,4 +1,4 @@
-"""Rooms: entering, leaving, topic, options, roles; whose they are when their owner is gone, and when they end."""
+"""Rooms: entering and leaving, who finds back into a closed one, topic, options, invitations."""
 
 from typing import Any
 
@@ -6,8 +6,7 @@ import pytest
 from msgspec import structs
 
 from asyncchat.core import joining
-from asyncchat.core.upkeep import EMPTY_ROOM_SECONDS
-from asyncchat.vocabulary import commands, events, records
+from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Invite, Join, Leave, SetRole, SetRoom, Topic
 from asyncchat.vocabulary.terms import Code, Role
 from tests.core.driver import Client, World
@@ -281,6 +280,52 @@ def test_who_comes_just_before_a_ban_is_put_out(world: World, ban: commands.Ban)
     assert ticket.replies[0].code == Code.OK  # type: ignore[union-attr]
 
 
+def test_who_is_thrown_out_while_a_room_closes_is_not_admitted(world: World) -> None:
+    ann, op, bob = world.guest("ann", "#tea"), world.guest("op", "#tea"), world.guest("bob", "#tea")
+    ann.do(commands.SetRole(id=1, room="#tea", name="op", role=Role.OPERATOR))
+    for first, second in (
+        ((op, commands.Kick(id=1, room="#tea", name="bob")), (ann, commands.SetRoom(id=2, room="#tea", private=True))),
+        ((ann, commands.SetRoom(id=2, room="#tea", private=True)), (op, commands.Kick(id=1, room="#tea", name="bob"))),
+    ):
+        ann.do(commands.SetRoom(id=1, room="#tea", private=False))
+        bob.do(commands.Join(id=1, room="#tea"))
+        for client, command in (first, second):
+            client.start(command)
+        world.flush()
+        assert bob.code(commands.Join(id=1, room="#tea")) == Code.FORBIDDEN
+        assert bob.person.id not in world.room("#tea").invited
+
+
+def test_who_comes_in_while_a_room_closes_is_admitted_as_well(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    bob.start(commands.Join(id=1, room="#tea"))
+    ann.start(commands.SetRoom(id=1, room="#tea", private=True))
+    world.flush()
+    assert bob.person in world.room("#tea").members
+    assert bob.person.id in world.room("#tea").invited
+    assert not bob.heard(events.Invited)
+
+
+def test_a_ban_of_an_address_ends_the_admissions_of_those_it_puts_out(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea", address="192.0.2.7")
+    ann.do(commands.SetRoom(id=1, room="#tea", private=True))
+    ann.do(commands.Ban(id=1, room="#tea", who="192.0.2.7"))
+    elsewhere = world.client(address="192.0.2.8")
+    elsewhere.login(token=bob.token)
+    assert elsewhere.code(commands.Join(id=1, room="#tea")) == Code.FORBIDDEN
+
+
+def test_who_loses_a_role_in_a_closed_room_comes_back_all_the_same(world: World) -> None:
+    ann, bob = world.registered("ann", "#tea"), world.registered("bob")
+    ann.do(commands.SetRoom(id=1, room="#tea", private=True))
+    ann.do(commands.SetRole(id=1, room="#tea", name="bob", role=Role.OPERATOR))
+    assert bob.code(commands.Join(id=1, room="#tea")) == Code.OK
+    ann.do(commands.SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER))
+    world.restart()
+    again = world.client()
+    assert again.login(token=bob.token, rooms=["#tea"]).rooms == ["#tea"]
+
+
 # --- topic and options ----------------------------------------------------------------------------------------------
 
 
@@ -335,7 +380,7 @@ def test_a_rooms_password_has_a_length(world: World, password: str, code: int) -
     assert world.guest("ann", "#tea").code(SetRoom(id=1, room="#tea", password=password)) == code
 
 
-# --- invitations and roles ------------------------------------------------------------------------------------------
+# --- invitations ----------------------------------------------------------------------------------------------------
 
 
 def test_an_invitation_lets_in_and_is_told_to_the_one_invited(world: World) -> None:
@@ -444,360 +489,3 @@ def test_who_is_banned_is_not_invited(world: World) -> None:
     assert bob.code(Join(id=1, room="#tea")) == Code.FORBIDDEN
     assert ann.code(Invite(id=1, room="#tea", name="bob")) == Code.OK
     assert bob.code(Join(id=1, room="#tea")) == Code.OK
-
-
-def test_a_role_is_told_and_stays(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
-    assert ann.code(SetRole(id=1, room="#tea", name="bob", role=Role.OPERATOR)) == Code.OK
-    assert bob.heard(events.RoleChanged) == [
-        events.RoleChanged(sender="ann", name="bob", room="#tea", role=Role.OPERATOR)
-    ]
-    bob.do(Leave(room="#tea"))
-    bob.forget()
-    assert ann.code(SetRole(id=1, room="#tea", name="bob", role=Role.VOICE)) == Code.OK
-    assert bob.heard(events.RoleChanged), "told though not in the room"
-    bob.do(Join(room="#tea"))
-    assert bob.heard(events.Joined) == [events.Joined(name="bob", room="#tea", role=Role.VOICE)]
-    world.restart()
-    assert world.room("#tea").roles[bob.person.id] is Role.VOICE
-
-
-ROLES = list(Role)
-
-
-@pytest.mark.parametrize("giver", ROLES)
-@pytest.mark.parametrize("present", ROLES)
-@pytest.mark.parametrize("wanted", ROLES)
-def test_who_may_give_which_role_to_whom(world: World, giver: Role, present: Role, wanted: Role) -> None:
-    """An operator gives at most that, to those below; an owner anything to anyone; the others nothing."""
-    ann, bob, carol = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
-    ann.do(SetRole(room="#tea", name="bob", role=giver))
-    ann.do(SetRole(room="#tea", name="carol", role=present))
-    allowed = giver is Role.OWNER or (
-        giver is Role.OPERATOR and present.rank < Role.OPERATOR.rank and wanted.rank <= Role.OPERATOR.rank
-    )
-    expected = Code.OK if allowed else Code.FORBIDDEN
-    assert bob.code(SetRole(id=1, room="#tea", name="carol", role=wanted)) == expected
-    assert world.room("#tea").role(carol.person) is (wanted if allowed else present)
-
-
-def test_ones_own_role_can_be_laid_down_but_by_the_last_owner(world: World) -> None:
-    ann, bob, root = world.guest("ann", "#tea"), world.guest("bob", "#tea"), world.administrator()
-    lay_down = SetRole(id=1, room="#tea", name="ann", role=Role.MEMBER)
-    assert ann.code(lay_down) == Code.CONFLICT
-    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
-    assert ann.code(lay_down) == Code.OK
-    assert ann.code(SetRole(id=1, room="#tea", name="ann", role=Role.OWNER)) == Code.FORBIDDEN
-    assert bob.code(SetRole(id=1, room="#tea", name="bob", role=Role.OPERATOR)) == Code.CONFLICT
-    assert root.code(SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER)) == Code.OK
-    assert not world.room("#tea").owners
-    world.wait(5)
-    assert not world.room("#tea").owners, "what an administrator decides stays so"
-
-
-def test_the_last_owner_who_is_still_there_stays(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
-    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
-    ann.quit()
-    assert bob.code(SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER)) == Code.CONFLICT
-
-
-def test_a_room_whose_two_owners_lay_down_their_role_at_once_gets_a_new_one(world: World) -> None:
-    ann, bob, _ = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
-    for name, role in (("bob", Role.OWNER), ("carol", Role.OPERATOR)):
-        ann.do(SetRole(room="#tea", name=name, role=role))
-    for client, name in ((ann, "ann"), (bob, "bob")):
-        client.start(SetRole(room="#tea", name=name, role=Role.MEMBER))
-    world.flush()
-    world.wait(1)
-    assert owner_of(world) == ["carol"]
-
-
-def test_a_room_that_an_administrator_leaves_without_an_owner_has_none_after_a_restart_either(world: World) -> None:
-    ann, bob, root = world.guest("ann", "#tea"), world.guest("bob", "#tea"), world.administrator()
-    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
-    ann.do(SetRole(room="#tea", name="ann", role=Role.MEMBER))
-    assert root.code(SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER)) == Code.OK
-    # As storage gives them back: the last role of each.
-    world.memory.facts = [fact for fact in world.memory.facts if getattr(fact[1], "role", None) is not Role.OWNER]
-    world.restart()
-    world.again(bob).do(Join(room="#tea"))
-    world.wait(2)
-    assert owner_of(world) == []
-
-
-# --- owners who are gone --------------------------------------------------------------------------------------------
-
-
-def owner_of(world: World, room: str = "#tea") -> list[str]:
-    return [person.name for person in world.house.people if person.id in world.room(room).owners]
-
-
-def test_the_operator_who_was_made_first_inherits(world: World) -> None:
-    ann, *others = (world.guest(name, "#tea") for name in ("ann", "bob", "carol", "dora"))
-    for name in ("bob", "carol"):
-        ann.do(SetRole(room="#tea", name=name, role=Role.VOICE))
-    for name in ("dora", "carol"):
-        ann.do(SetRole(room="#tea", name=name, role=Role.OPERATOR))
-    for client in others:
-        client.forget()
-    ann.quit()
-    world.wait(1)
-    assert owner_of(world) == ["dora"]
-    assert others[0].heard(events.RoleChanged) == [
-        events.RoleChanged(sender="asyncchat", name="dora", room="#tea", role=Role.OWNER)
-    ]
-    assert world.room("#tea").owners == {others[2].person.id}, "who is gone for good owns nothing"
-
-
-def test_else_the_member_who_has_been_there_longest(world: World) -> None:
-    ann, bob, carol = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
-    bob.do(Leave(room="#tea"))
-    bob.do(Join(room="#tea"))
-    ann.vanish()
-    world.wait(59)
-    assert owner_of(world) == ["ann"]
-    world.wait(2)
-    assert owner_of(world) == ["carol"]
-    world.restart()
-    assert owner_of(world) == ["carol"]
-    assert world.again(carol).code(SetRoom(id=1, room="#tea", moderated=True)) == Code.OK
-
-
-def test_a_registered_owner_stays_one(world: World) -> None:
-    ann, _ = world.registered("ann", "#tea"), world.guest("bob", "#tea")
-    ann.quit()
-    world.wait(100)
-    assert owner_of(world) == ["ann"]
-
-
-def test_another_owner_is_enough(world: World) -> None:
-    ann, bob, _ = (world.guest(name, "#tea") for name in ("ann", "bob", "carol"))
-    ann.do(SetRole(room="#tea", name="bob", role=Role.OWNER))
-    bob.do(Leave(room="#tea"))
-    ann.quit()
-    world.wait(2)
-    assert owner_of(world) == ["bob"]
-
-
-def test_an_empty_room_waits_for_the_next_to_come_or_its_owner(world: World) -> None:
-    ann = world.guest("ann", "#tea")
-    ann.say("#tea")
-    ann.quit()
-    world.wait(100)
-    again = world.client()
-    again.login(token=ann.token, rooms=["#tea"])
-    world.wait(1)
-    assert owner_of(world) == ["ann"]
-    again.quit()
-    world.restart()
-    world.wait(1)
-    world.guest("bob", "#tea")
-    world.wait(1)
-    assert owner_of(world) == ["bob"]
-    assert len(world.room("#tea").roles) == 1
-
-
-def test_nobody_inherits_the_default_room(world: World) -> None:
-    world.guest("ann")
-    world.wait(10)
-    assert owner_of(world, "#lobby") == []
-
-
-def test_an_inheritance_that_cannot_be_kept_is_tried_again(world: World) -> None:
-    ann, _ = world.guest("ann", "#tea"), world.guest("bob", "#tea")
-    ann.quit()
-    world.pending += [(record, None) for record in world.chat.overdue(world.now)]
-    world.fail()
-    assert owner_of(world) == []
-    world.wait(1)
-    assert owner_of(world) == ["bob"]
-
-
-# --- rooms that end -------------------------------------------------------------------------------------------------
-
-
-def wait_for_the_end(world: World) -> None:
-    world.wait(EMPTY_ROOM_SECONDS)
-
-
-def rooms(world: World) -> list[str]:
-    return [room.name for room in world.house.rooms]
-
-
-def test_a_room_in_which_nothing_was_said_ends_when_it_is_empty(world: World) -> None:
-    ann = world.guest("ann", "#tea", "#beer")
-    ann.say("#beer")
-    ann.do(Topic(room="#tea", text="green"))
-    ann.quit()
-    world.wait(EMPTY_ROOM_SECONDS - 1)
-    assert rooms(world) == ["#lobby", "#tea", "#beer"]
-    world.wait(1)
-    assert rooms(world) == ["#lobby", "#beer"]
-    world.restart()
-    assert rooms(world) == ["#lobby", "#beer"]
-    bob = world.guest("bob")
-    assert bob.code(Join(id=1, room="#tea")) == Code.CREATED
-    assert bob.do(Topic(id=1, room="#tea")).text == ""
-
-
-def test_a_clock_that_was_set_back_lets_no_room_stay_for_longer(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea", "#beer"), world.guest("bob", "#wine")
-    ann.quit()
-    world.now -= 3_600_000
-    world.sweep()
-    bob.quit()
-    world.wait(EMPTY_ROOM_SECONDS)
-    assert rooms(world) == ["#lobby"]
-
-
-def test_it_makes_place_for_others() -> None:
-    world = World(limits={"rooms_in_all": 3})
-    ann, bob = world.guest("ann", "#a", "#b"), world.guest("bob")
-    assert bob.code(Join(id=1, room="#c")) == Code.FORBIDDEN
-    ann.quit()
-    wait_for_the_end(world)
-    assert bob.code(Join(id=1, room="#c")) == Code.CREATED
-
-
-def test_a_registered_persons_room_stays(world: World) -> None:
-    ann, bob = world.registered("ann", "#tea"), world.guest("bob", "#beer", "#wine")
-    carol = world.registered("carol", "#beer")
-    bob.do(SetRole(room="#beer", name="carol", role=Role.VOICE))
-    for client in (ann, bob, carol):
-        client.quit()
-    wait_for_the_end(world)
-    assert rooms(world) == ["#lobby", "#tea", "#beer"]
-
-
-def test_the_default_room_stays_whoever_opened_it(world: World) -> None:
-    world.guest("ann", "#tea").quit()
-    world.settings = World(default_room="#TEA").settings
-    world.restart()
-    wait_for_the_end(world)
-    assert rooms(world) == ["#lobby", "#tea"]
-
-
-def test_a_room_that_nobody_came_into_after_a_restart_ends(world: World) -> None:
-    world.guest("ann", "#tea")
-    world.restart()
-    wait_for_the_end(world)
-    world.wait(2)
-    assert rooms(world) == ["#lobby"]
-
-
-def test_somebody_on_the_way_in_is_waited_for(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
-    ann.quit()
-    world.wait(EMPTY_ROOM_SECONDS - 0.5)
-    bob.start(Join(id=1, room="#tea"))
-    world.now += 1000
-    assert world.chat.overdue(world.now) == []
-    world.flush()
-    assert names(world, "#tea") == ["bob"]
-
-
-def test_an_end_that_cannot_be_kept_is_tried_again(world: World) -> None:
-    world.guest("ann", "#tea").quit()
-    world.now += EMPTY_ROOM_SECONDS * 1000
-    world.pending += [(record, None) for record in world.chat.overdue(world.now)]
-    world.fail()
-    assert rooms(world) == ["#lobby", "#tea"]
-    wait_for_the_end(world)
-    assert rooms(world) == ["#lobby"]
-
-
-def drop(world: World, room: str) -> None:
-    world.pending.append((records.RoomDropped(time=world.now, room=world.room(room).id), None))
-
-
-def test_who_is_in_a_room_that_ends_is_told(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
-    ann.forget()
-    drop(world, "#tea")
-    ticket = bob.start(commands.Say(id=1, to="#tea", text="hi"))
-    world.flush()
-    assert ann.told == [events.Left(name="ann", room="#tea")]
-    *left, said = bob.told
-    assert left == [events.Left(name="ann", room="#tea"), events.Left(name="bob", room="#tea")]
-    assert isinstance(said, events.Said), "what is in the log its author must know of"
-    assert ticket.replies == (events.Ok(id=1, code=Code.OK, seq=said.seq),)
-    assert not ann.person.rooms
-    assert rooms(world) == ["#lobby"]
-
-
-def test_who_joins_a_room_that_ends_at_that_moment_opens_it_anew(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
-    ann.do(Leave(room="#tea"))
-    drop(world, "#tea")
-    ticket = bob.start(Join(id=1, room="#tea"))
-    world.flush()
-    assert ticket.replies == (events.Ok(id=1, code=Code.CREATED),)
-    assert world.room("#tea").owners == {bob.person.id}
-
-
-def test_facts_about_a_room_that_has_ended_change_nothing(world: World) -> None:
-    ann, bob, _ = world.guest("ann", "#tea"), world.guest("bob", "#tea"), world.guest("eve")
-    drop(world, "#tea")
-    for command in (
-        Topic(id=1, room="#tea", text="x"),
-        SetRoom(id=1, room="#tea", private=True),
-        SetRole(id=1, room="#tea", name="bob", role=Role.VOICE),
-        commands.Mute(id=1, room="#tea", name="bob"),
-        commands.Kick(id=1, room="#tea", name="bob"),
-        Invite(id=1, room="#tea", name="eve"),
-        Leave(id=1, room="#tea"),
-    ):
-        client: Client = ann
-        client.start(command)
-    bob.start(commands.Typing(id=1, to="#tea"))
-    bob.start(Invite(id=1, room="#tea", name="eve"))
-    world.flush()
-    assert rooms(world) == ["#lobby"]
-    assert [type(event) for event in bob.told] == [events.Left, events.Left]
-
-
-def test_who_is_thrown_out_while_a_room_closes_is_not_admitted(world: World) -> None:
-    ann, op, bob = world.guest("ann", "#tea"), world.guest("op", "#tea"), world.guest("bob", "#tea")
-    ann.do(commands.SetRole(id=1, room="#tea", name="op", role=Role.OPERATOR))
-    for first, second in (
-        ((op, commands.Kick(id=1, room="#tea", name="bob")), (ann, commands.SetRoom(id=2, room="#tea", private=True))),
-        ((ann, commands.SetRoom(id=2, room="#tea", private=True)), (op, commands.Kick(id=1, room="#tea", name="bob"))),
-    ):
-        ann.do(commands.SetRoom(id=1, room="#tea", private=False))
-        bob.do(commands.Join(id=1, room="#tea"))
-        for client, command in (first, second):
-            client.start(command)
-        world.flush()
-        assert bob.code(commands.Join(id=1, room="#tea")) == Code.FORBIDDEN
-        assert bob.person.id not in world.room("#tea").invited
-
-
-def test_who_comes_in_while_a_room_closes_is_admitted_as_well(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
-    bob.start(commands.Join(id=1, room="#tea"))
-    ann.start(commands.SetRoom(id=1, room="#tea", private=True))
-    world.flush()
-    assert bob.person in world.room("#tea").members
-    assert bob.person.id in world.room("#tea").invited
-    assert not bob.heard(events.Invited)
-
-
-def test_a_ban_of_an_address_ends_the_admissions_of_those_it_puts_out(world: World) -> None:
-    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea", address="192.0.2.7")
-    ann.do(commands.SetRoom(id=1, room="#tea", private=True))
-    ann.do(commands.Ban(id=1, room="#tea", who="192.0.2.7"))
-    elsewhere = world.client(address="192.0.2.8")
-    elsewhere.login(token=bob.token)
-    assert elsewhere.code(commands.Join(id=1, room="#tea")) == Code.FORBIDDEN
-
-
-def test_who_loses_a_role_in_a_closed_room_comes_back_all_the_same(world: World) -> None:
-    ann, bob = world.registered("ann", "#tea"), world.registered("bob")
-    ann.do(commands.SetRoom(id=1, room="#tea", private=True))
-    ann.do(commands.SetRole(id=1, room="#tea", name="bob", role=Role.OPERATOR))
-    assert bob.code(commands.Join(id=1, room="#tea")) == Code.OK
-    ann.do(commands.SetRole(id=1, room="#tea", name="bob", role=Role.MEMBER))
-    world.restart()
-    again = world.client()
-    assert again.login(token=bob.token, rooms=["#tea"]).rooms == ["#tea"]
