@@ -1,8 +1,8 @@
 """The shared set of writers: every client's way out, and the broadcast to many of them.
 
 An event is encoded once per dialect variant. What one batch of the log has for a recipient gathers, at the cost of an
-append each, and goes out in one `write`; what is last, or alone, is written without that. Nothing here awaits: a slow
-reader delays nobody.
+append each, and goes out in one `write`. Messages that end a batch, when no answer follows them, are written without
+that. Nothing here awaits: a slow reader delays nobody.
 """
 
 import asyncio
@@ -172,8 +172,8 @@ class Writers:
     def _write_run(self, run: Collection[Said | Joined], to: Collection[Session]) -> None:
         """Write the last run to those for whom nothing else is pending.
 
-        Most messages come alone, and all that their recipients cost is this loop: so nothing is called in it that can
-        be spared.
+        All that messages without an answer cost their recipients is this loop: so nothing is called in it that can be
+        spared. (An answer ends the run before it is flushed: the sender's message must go ahead of it.)
         """
         encoded: dict[str, bytes] = {}
         others: list[Session] = []
