@@ -29,6 +29,8 @@ def backup(db: sqlite3.Connection, path: Path) -> None:
             db.backup(copy)  # in one step: one snapshot
             copy.execute("PRAGMA journal_mode = DELETE")  # no second file belongs to it
             copy.execute("UPDATE server SET epoch = ?", (new_epoch(),))
-    except sqlite3.Error as error:
+    except BaseException as error:  # Ctrl+C as well: what is whole already has the epoch of the database still
         path.unlink(missing_ok=True)
-        raise NotStored(f"cannot write {path}: {error}") from error
+        if isinstance(error, sqlite3.Error):
+            raise NotStored(f"cannot write {path}: {error}") from error
+        raise

@@ -1,6 +1,7 @@
 """What an operator does with a database: retention, backup, check, export and import."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncchat.storage import opening, pruning
+from asyncchat.storage.backup import backup
 from asyncchat.storage.checking import check
 from asyncchat.storage.storage import DAY, Storage
 from asyncchat.storage.store import Store
@@ -179,6 +181,18 @@ async def test_a_backup_that_fails_leaves_nothing(
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **named: connect(*args, factory=Full, **named))
     with pytest.raises(NotStored, match="full"):
         await storage.backup(tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_a_backup_that_is_interrupted_leaves_no_copy_with_the_same_epoch(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asyncchat.storage.backup.new_epoch", interrupted)
+    with contextlib.closing(Store.open(path)) as store, pytest.raises(KeyboardInterrupt):
+        backup(store.connection, tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
 
 
