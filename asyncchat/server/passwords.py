@@ -70,7 +70,11 @@ class Passwords:
             self._free -= 1
         else:
             await self._wait(who, wrong)
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        except BaseException:  # the system has no thread for it now, and may have one for the next
+            self._next()
+            raise
         self._under_way.add(future)
         future.add_done_callback(self._done)
         # Whoever goes away does not stop the thread, which counts until it is done.

@@ -138,6 +138,21 @@ async def test_a_thread_counts_until_it_is_done_whoever_went_away() -> None:
         assert passwords.crowd == 1
 
 
+async def test_a_thread_that_cannot_be_started_costs_nobody_else_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with slow(1) as passwords:
+        with monkeypatch.context() as crowded:
+            crowded.setattr(threading.Thread, "start", no_more)
+            for _ in range(2):
+                with pytest.raises(RuntimeError, match="new thread"):
+                    await passwords.verify("unlucky", "right")
+        passwords.finish()
+        async with asyncio.timeout(10):
+            assert await passwords.verify("next", "right")
+
+
 async def test_the_end_refuses_who_waits_and_who_comes() -> None:
     async with slow(1) as passwords:
         first, second = guesses(passwords, "a", 2)
