@@ -26,8 +26,9 @@ from asyncchat.wire.plain import PlainDialect, farewell, greeting
 
 log = logging.getLogger("asyncchat.server")
 
-FULL = b"Too many connections. Try again later.\n"
-"""What a client is told that comes when there is no room."""
+FULL = "too many connections"
+CLOSING = "the server is shutting down"
+"""Why a client is turned away."""
 
 
 class Doorway:
@@ -60,10 +61,11 @@ class Doorway:
         """
         address, name = peer_of(stream)
         place = _counted(address)
-        if not self._room_for(place):
-            log.info("Turned away %s: too many connections", name)
+        hindrance = self._hindrance(place)
+        if hindrance is not None:
+            log.info("Turned away %s: %s", name, hindrance)
             if tls is None:
-                stream.write(FULL)
+                stream.write(f"{hindrance.capitalize()}. Try again later.\n".encode())
             await _close(stream, self._services.limits_in_force.flush_seconds)
             return
         self._count += 1
@@ -88,13 +90,16 @@ class Doorway:
                 del self._by_address[place]
             log.info("Disconnected %s%s: %s", name, visit.person and f" ({visit.person})", visit.reason)
 
-    def _room_for(self, place: str) -> bool:
+    def _hindrance(self, place: str) -> str | None:
+        """Why one more client cannot be let in, if it cannot."""
+        if not self.open:
+            return CLOSING
         limits = self._services.limits_in_force
         most = min((n for n in (limits.connections, self._most) if n), default=None)
-        if not self.open or (most is not None and self._count >= most):
-            return False
+        if most is not None and self._count >= most:
+            return FULL
         here = limits.connections_per_address
-        return not (here and place and self._by_address[place] >= here)
+        return FULL if here and place and self._by_address[place] >= here else None
 
     # --- one client -------------------------------------------------------------------------------------------------
 

@@ -301,7 +301,7 @@ async def test_a_listener_of_the_apps_own_that_goes_on_after_the_server() -> Non
     async with server, await Native.open(address, "alice") as alice:
         await alice.say("served")
     async with await Raw.open(address) as late:
-        await late.end()
+        assert await late.end() == "The server is shutting down. Try again later.\n"
     listener.close()
     await listener.wait_closed()
 
