@@ -264,7 +264,10 @@ def _shared() -> dict[str, tuple[str, str]]:
 
 
 def _path(text: str) -> Path:
-    return Path(text.strip()).expanduser()
+    try:
+        return Path(text.strip()).expanduser()
+    except RuntimeError:
+        raise Misused(f"{text}: there is no such user") from None
 
 
 def _unknown(name: str) -> str:

@@ -239,6 +239,7 @@ async def test_a_backup_is_whole_and_replaces_nothing(tmp_path: Path) -> None:
         ("mute bob", ["which room?; usage: mute [#ROOM] NAME [DURATION] [REASON]"]),
         ("ban", ["usage: ban [#ROOM|*] NAME|ADDRESS [DURATION] [REASON]"]),
         ("backup", ["usage: backup FILE"]),
+        ("backup ~no such user/copy", ["~no such user/copy: there is no such user"]),
         ("shutdown soon", ["usage: shutdown [SECONDS|off]"]),
         ("shutdown off", ["there is no countdown"]),
         ("shutdown 100000", ["a countdown is at most 24 hours"]),
