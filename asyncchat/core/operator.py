@@ -30,7 +30,7 @@ def operator_session(house: House) -> Session:
     operator.registered = operator.administrator = True
     session = Session(key=NOBODY)
     session.person = operator
-    session.phase = Phase.HOUSE
+    session.phase = Phase.OPERATOR
     return session
 
 

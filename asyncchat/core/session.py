@@ -20,15 +20,15 @@ class Phase(enum.Enum):
      │             └── banned ──► PARTED ──────────┤
      └───────────── connection lost ───────────────┘
 
-    What a PARTED session has sent before it was put off the server counts no more. HOUSE is the operator's console,
-    which nobody logs in to: see `operator.py`.
+    What a PARTED session has sent before it was put off the server counts no more. OPERATOR is that of the console and
+    of the app itself, in which nobody logs in: see `operator.py`.
     """
 
     NEW = "new"
     IN = "in"
     PARTED = "parted"
     OVER = "over"
-    HOUSE = "house"
+    OPERATOR = "operator"
 
 
 _IN = Phase.IN  # this is asked for each command, and a member of an Enum costs as much as two dict look-ups
@@ -41,7 +41,7 @@ _NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
     ),
     Phase.PARTED: (frozenset(), Code.FORBIDDEN, "you are off this server"),
     Phase.OVER: (frozenset(), Code.LOGIN_FIRST, "log in first"),
-    Phase.HOUSE: (
+    Phase.OPERATOR: (
         frozenset(
             {
                 *(commands.Say, commands.Edit, commands.Delete, commands.Ping),
