@@ -1,4 +1,4 @@
-"""The log's interface, and what goes through it. See section 3 of the design: the log puts records in one order."""
+"""The log's interface, and what goes through it. Why the log comes first: see docs/design.md."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -61,7 +61,7 @@ class Pong(Base, frozen=True):
     """The answer to the server's `ping`; it gets no reply."""
 
 
-# --- talking (pipelined: see section 3 of the design) ---------------------------------------------------------------
+# --- talking (pipelined: see "Tickets and barriers" in docs/design.md) ----------------------------------------------
 
 
 class Say(Base, frozen=True):
