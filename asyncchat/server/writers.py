@@ -79,6 +79,7 @@ class Writers:
         self._run: list[Said | Joined] = []
         self._run_of: type[Said | Joined] = Said
         self._run_to: Collection[Session] = ()
+        self._answered: set[ClientWriter] = set()  # for whom something is pending that belongs behind the run
 
     # --- one client -------------------------------------------------------------------------------------------------
 
@@ -87,7 +88,8 @@ class Writers:
 
         Returns how many bytes that are.
         """
-        self.end_run()  # which was told before
+        if self._run and not self._goes_behind(writer):
+            self.end_run()
         told = [writer.dialect.encode(result) for result in results]
         if writer.held:
             if not any(type(result) is Welcome for result in results):
@@ -96,12 +98,23 @@ class Writers:
             writer.held = False
             writer.pending[:0] = told
         else:
+            if self._run and not writer.pending:
+                self._answered.add(writer)
+                self._dirty.append(writer)
             writer.pending += told
         self._replied.append(writer)
         if not self._replies_due:
             self._replies_due = True
             asyncio.get_running_loop().call_soon(self.flush_replies)
         return sum(map(len, told))
+
+    def _goes_behind(self, writer: ClientWriter) -> bool:
+        """Can an answer wait for the run, which was told before it, to be put in front of it?
+
+        Not where something from before the run is pending, nor in dialects without an echo: these must encode things in
+        their order.
+        """
+        return not writer.held and writer.dialect.echo and (not writer.pending or writer in self._answered)
 
     # --- many -------------------------------------------------------------------------------------------------------
 
@@ -112,7 +125,7 @@ class Writers:
         do those who join a room; see `audience_grows` and `end_run`.
         """
         if type(event) is Joined or (type(event) is Said and _alike(event, origin)):
-            if self._run_to is not to or self._run_of is not type(event):
+            if self._run_to is not to or self._run_of is not type(event) or self._answered:
                 self.end_run()
                 self._run_to = to
                 self._run_of = type(event)
@@ -121,7 +134,7 @@ class Writers:
         self.end_run()
         if type(event) is Said and origin is not None and not origin.echo:
             to = [session for session in to if session is not origin]
-        self._spread((event,), to)
+        self._spread((event,), to, {})
 
     def audience_grows(self) -> None:
         """Call before an audience grows: a run of messages ends, for a newcomer has not heard them.
@@ -137,11 +150,11 @@ class Writers:
         self._run_to = ()
         if run:
             self._run = []
-            self._spread(run, to)
+            self._spread(run, to, {})
 
-    def _spread(self, told: Collection[Event | Result], to: Collection[Session]) -> None:
-        encoded: dict[str, bytes] = {}
-        dirty = self._dirty
+    def _spread(self, told: Collection[Event | Result], to: Collection[Session], encoded: dict[str, bytes]) -> None:
+        """Put events to what is pending; *encoded* has what they are in some variants."""
+        answered, dirty = self._answered, self._dirty
         for session in to:
             writer: ClientWriter = session.peer
             data = encoded.get(writer.variant)
@@ -152,11 +165,15 @@ class Writers:
             pending = writer.pending
             if not pending:
                 dirty.append(writer)
-            pending.append(data)
+            if answered and writer in answered:
+                pending.insert(0, data)
+            else:
+                pending.append(data)
             if writer.held:
                 writer.waiting += len(data)
                 if 0 < writer.buffer < writer.waiting:
                     self._crammed.append(writer)
+        answered.clear()
 
     def flush(self) -> None:
         """Write what is pending: one `write` per client."""
@@ -172,8 +189,8 @@ class Writers:
     def _write_run(self, run: Collection[Said | Joined], to: Collection[Session]) -> None:
         """Write the last run to those for whom nothing else is pending.
 
-        All that messages without an answer cost their recipients is this loop: so nothing is called in it that can be
-        spared. (An answer ends the run before it is flushed: the sender's message must go ahead of it.)
+        Most messages come alone, and all that a recipient of theirs costs is one turn of this loop: so nothing that can
+        be spared is called in it.
         """
         encoded: dict[str, bytes] = {}
         others: list[Session] = []
@@ -190,8 +207,7 @@ class Writers:
                 transport.write(data)
                 if transport.get_write_buffer_size():
                     self._mind(writer)
-        if others:
-            self._spread(run, others)
+        self._spread(run, others, encoded)
 
     def flush_replies(self) -> None:
         """Write what is pending for those who wait for an answer, and for the others soon."""
