@@ -178,9 +178,10 @@ def invite_set(house: House, seq: int, record: records.InviteSet, origin: Sessio
         room.invited.pop(record.person, None)
         return ()
     room.invited[record.person] = record.by_password
-    if record.by_password or record.by == NOBODY:
+    if record.by_password:
         return ()
-    room.by_operators.add(record.person)
+    if record.by != NOBODY:
+        room.by_operators.add(record.person)
     return _told_of(house, room, record, origin)
 
 

@@ -96,6 +96,16 @@ def test_what_only_a_person_can_do_it_cannot(world: World, command: commands.Com
     assert console(world).code(command) == Code.FORBIDDEN
 
 
+def test_whom_it_invites_to_a_private_room_is_told_and_may_enter(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.do(commands.SetRoom(room="#tea", private=True))
+    assert console(world).code(commands.Invite(id=1, room="#tea", name="bob")) == Code.OK
+    (invited,) = bob.heard(events.Invited)
+    assert (invited.sender, invited.name, invited.room) == ("Teahouse", "bob", "#tea")
+    assert bob.code(commands.Join(id=1, room="#tea")) == Code.OK
+    assert ann.heard(events.Invited) == []  # she stays in as the room closes, and nobody invited her
+
+
 def test_nobody_takes_the_name_under_which_it_speaks(world: World) -> None:
     assert world.client().login("teahouse").code == Code.CONFLICT
     assert world.guest("bob").code(commands.Nick(id=1, name="Тeahouse")) == Code.CONFLICT
