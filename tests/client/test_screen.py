@@ -22,8 +22,11 @@ from asyncchat.client.status import prompt_parts, toolbar_parts
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import State, rfc3339
 
-NOW = int(time.time() * 1000)
 DAY = 86_400_000
+
+
+def now() -> int:
+    return int(time.time() * 1000)  # not once for all tests: midnight may come between
 
 
 class Seat:
@@ -52,7 +55,7 @@ class Seat:
         self, text: str, *, sender: str = "bob", to: str = "#lobby", days: int = 0, **fields: object
     ) -> events.Said:
         self.seq += 1
-        when = rfc3339(NOW + days * DAY)
+        when = rfc3339(now() + days * DAY)
         return events.Said(seq=self.seq, time=when, sender=sender, to=to, text=text, **fields)  # type: ignore[arg-type]
 
     def toolbar(self, offline: str = "", now: float = 0.0, columns: int = 80) -> str:
@@ -79,7 +82,7 @@ def test_a_room_stands_before_what_is_said_when_there_are_several(tmp_path: Path
 
 
 def test_a_room_that_is_not_open_stands_before_its_news(seat: Seat) -> None:
-    seat.screen.event(events.Deleted(seq=91, time=rfc3339(NOW), sender="bob", to="#secret", targets=[1]))
+    seat.screen.event(events.Deleted(seq=91, time=rfc3339(now()), sender="bob", to="#secret", targets=[1]))
     seat.screen.event(events.Renamed(name="bob", to="rob"))
     assert seat.lines == ["#secret * bob deleted ^1", "* bob is now rob"]
 
@@ -144,11 +147,11 @@ def test_people_who_are_ignored_are_not_seen(tmp_path: Path) -> None:
         events.Joined(name="eve", room="#lobby"),
         events.Typing(sender="eve", to="#lobby"),
         events.ReadMarker(sender="eve", to="#lobby", seq=1),
-        events.Deleted(seq=91, time=rfc3339(NOW), sender="eve", to="#lobby", targets=[1]),
+        events.Deleted(seq=91, time=rfc3339(now()), sender="eve", to="#lobby", targets=[1]),
         events.Presence(name="eve", state=State.AWAY),
         events.Renamed(name="eve", to="mallory"),
         seat.said("alice?", sender="mallory"),
-        events.Reacted(seq=90, time=rfc3339(NOW), sender="eve", to="#lobby", target=1, reaction="x"),
+        events.Reacted(seq=90, time=rfc3339(now()), sender="eve", to="#lobby", target=1, reaction="x"),
         events.Invited(sender="eve", name="alice", room="#x"),
     ):
         seat.screen.event(event)
