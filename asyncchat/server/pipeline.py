@@ -144,7 +144,7 @@ class Pipeline:
     def _take_effect(self, effect: Effect) -> None:
         if type(effect) is Tell:
             event = effect.event
-            if type(event) is not events.Said and (line := _log_line(event)) is not None:
+            if (line := _log_line(event)) is not None:
                 log.info("%s", line)
             self._writers.tell(event, effect.to, effect.origin)
         elif type(effect) is Part:

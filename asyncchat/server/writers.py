@@ -1,8 +1,8 @@
 """The shared set of writers: every client's way out, and the broadcast to many of them.
 
 An event is encoded once per dialect variant. What one batch of the log has for a recipient gathers, at the cost of an
-append each, and goes out in one `write`. Messages that end a batch, when no answer follows them, are written without
-that. Nothing here awaits: a slow reader delays nobody.
+append each, and goes out in one `write`. What ends a batch, a message that comes alone above all, is written without
+that where nothing else waits. Nothing here awaits: a slow reader delays nobody.
 """
 
 import asyncio
@@ -88,8 +88,14 @@ class Writers:
 
         Returns how many bytes that are.
         """
-        if self._run and not self._goes_behind(writer):
-            self.end_run()
+        if self._run and writer not in self._answered:
+            # Behind the run, which was told before. It can be put in front later, unless something older is pending, or
+            # the dialect, as those without an echo, must encode things in their order.
+            if writer.pending or writer.held or not writer.dialect.echo:
+                self.end_run()
+            else:
+                self._answered.add(writer)
+                self._dirty.append(writer)
         told = [writer.dialect.encode(result) for result in results]
         if writer.held:
             if not any(type(result) is Welcome for result in results):
@@ -98,23 +104,12 @@ class Writers:
             writer.held = False
             writer.pending[:0] = told
         else:
-            if self._run and not writer.pending:
-                self._answered.add(writer)
-                self._dirty.append(writer)
             writer.pending += told
         self._replied.append(writer)
         if not self._replies_due:
             self._replies_due = True
             asyncio.get_running_loop().call_soon(self.flush_replies)
         return sum(map(len, told))
-
-    def _goes_behind(self, writer: ClientWriter) -> bool:
-        """Can an answer wait for the run, which was told before it, to be put in front of it?
-
-        Not where something from before the run is pending, nor in dialects without an echo: these must encode things in
-        their order.
-        """
-        return not writer.held and writer.dialect.echo and (not writer.pending or writer in self._answered)
 
     # --- many -------------------------------------------------------------------------------------------------------
 
