@@ -46,12 +46,16 @@ def commit(store: Store, entries: list[Entry]) -> Done:
 
 
 def _without(entries: list[Entry], error: StorageError, seq: int) -> Done:
-    done = Done([], [([], error)])
+    passing: list[Entry] = []
+    kept: list[Entry] = []
     for entry in entries:
-        kept = isinstance(entry.record, Kept)
-        entry.seq = 0 if kept else seq
-        (done.failed[0][0] if kept else done.applied).append(entry)
-    return done
+        if isinstance(entry.record, Kept):
+            entry.seq = 0
+            kept.append(entry)
+        else:
+            entry.seq = seq
+            passing.append(entry)
+    return Done(passing, [(kept, error)])
 
 
 def _apart(store: Store, entries: list[Entry], error: StorageError) -> Done:

@@ -125,7 +125,7 @@ class LoopLog(LocalLog):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: asyncio.Handle | None = None
         self._idle: asyncio.TimerHandle | None = None
-        self._alone = False  # the last pass in which anything was appended had one record
+        self._alone = False  # the last batch was one record
         self._told = 0.0  # when (monotonic) its telling ended
         self._worked = False  # a batch was committed since the timer was set: the loop is not idle
 
@@ -151,22 +151,18 @@ class LoopLog(LocalLog):
     def _nudge(self) -> None:
         if self._due is not None or self._loop is None:
             return
-        alone, self._alone = self._alone, False  # until it is told: what comes of that must not be told amid it
-        if alone and monotonic() - self._told > APART_SECONDS:
+        if self._alone and monotonic() - self._told > APART_SECONDS:
             self._work()
-            self._alone = True
         else:
             self._due = self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._due = None
-        alone = len(self._pending) == 1
-        self._alone = False  # the pass before may have been one; see `_nudge`
         self._work()
-        self._alone = alone
 
     def _work(self) -> None:
         batch, self._pending = self._pending, []
+        self._alone = False  # until it is told: what comes of that must not be told amid it
         if batch:
             self._deliver(self._commit(batch))
         self._upkeep.busy()
@@ -174,6 +170,7 @@ class LoopLog(LocalLog):
         if self._idle is None and not self._closed:
             self._rest(IDLE_SECONDS)
         self._told = monotonic()
+        self._alone = len(batch) == 1
 
     def _rest(self, seconds: float) -> None:
         assert self._loop is not None
