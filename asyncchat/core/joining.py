@@ -7,6 +7,7 @@ from asyncchat.core.credentials import check_attempt, judge
 from asyncchat.core.house import House, echoed
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, Together, done
 from asyncchat.core.people import Person
+from asyncchat.core.rooming import uninvited
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, records
@@ -122,7 +123,7 @@ def _forgotten(house: House, room: Room, by: Person, now: int) -> Iterator[recor
         return
     for id, by_password in room.invited.items():
         if by_password and id not in house.people.by_id:
-            yield records.InviteSet(time=now, room=room.id, person=id, by=by.id, active=False)
+            yield uninvited(room, id, by.id, now)
 
 
 def _room_name(house: House, person: Person, text: str) -> RoomName:

@@ -10,6 +10,7 @@ from asyncchat.core.bans import Bans, any_in, is_meant_as_address, parse_network
 from asyncchat.core.house import House, echoed
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell
 from asyncchat.core.people import Person
+from asyncchat.core.rooming import uninvited
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
 from asyncchat.vocabulary import commands, events, records
@@ -96,11 +97,7 @@ def kick(house: House, session: Session, person: Person, command: commands.Kick,
 
 def _shown_out(room: Room, target: Person, by: Person, now: int, reason: str | None) -> list[records.Record]:
     """Out, and not let in again without a word: whoever was, or is just being, admitted for good is so no longer."""
-    return [_uninvited(room, target, by, now), _out(room, target, by, now, reason)]
-
-
-def _uninvited(room: Room, target: Person, by: Person, now: int) -> records.Record:
-    return records.InviteSet(time=now, room=room.id, person=target.id, by=by.id, active=False)
+    return [uninvited(room, target.id, by.id, now), _out(room, target, by, now, reason)]
 
 
 def _out(room: Room, target: Person, by: Person, now: int, reason: str | None) -> records.Record:

@@ -39,10 +39,8 @@ def invite(house: House, session: Session, person: Person, command: commands.Inv
         return Append((records.PersonInvited(time=now, room=room.id, person=guest.id, by=person.id),))
     limit = house.limits.invited
     full = f"{room.name} has {limit} people invited already: put somebody out first"
-    forgotten = [
-        records.InviteSet(time=now, room=room.id, person=gone, by=person.id, active=False)
-        for gone in _in_the_way(house, room, room.by_operators, guest, limit, full)
-    ]
+    in_the_way = _in_the_way(house, room, room.by_operators, guest, limit, full)
+    forgotten = [uninvited(room, gone, person.id, now) for gone in in_the_way]
     return Append((*forgotten, records.InviteSet(time=now, room=room.id, person=guest.id, by=person.id)))
 
 
@@ -119,20 +117,25 @@ def _admit_members(room: Room, options: records.RoomSet, was_closed: bool) -> Ou
     told_before = [id for id, by_password in room.invited.items() if by_password and id not in present]
     put = [admission(room, id, options.time) for id in admitted]
     if options.password is not None:
-        put += [admission(room, id, options.time, active=False) for id in told_before]
+        put += [uninvited(room, id, options.by, options.time) for id in told_before]
 
     def stays(_: Sequence[int]) -> Outcome:
         # Put out, or gone, while that was on its way through the log.
         present = {member.id for member in room.members}
-        gone = [admission(room, id, options.time, active=False) for id in admitted if id not in present]
+        gone = [uninvited(room, id, options.by, options.time) for id in admitted if id not in present]
         return Append((*gone, records.Fence(time=options.time)))
 
     return Append((*put, records.Fence(time=options.time)), then=stays)
 
 
-def admission(room: Room, person: int, now: int, *, active: bool = True) -> records.InviteSet:
-    """The house itself lets somebody into a closed room for good, or no longer: nobody is told."""
-    return records.InviteSet(time=now, room=room.id, person=person, by=NOBODY, active=active)
+def admission(room: Room, person: int, now: int) -> records.InviteSet:
+    """Somebody (an id) who is in a closed room, or was as it closed, may enter it for good."""
+    return records.InviteSet(time=now, room=room.id, person=person, by=person)
+
+
+def uninvited(room: Room, person: int, by: int, now: int) -> records.InviteSet:
+    """A person may enter the room no longer, if they might, or are just being let in; both are ids."""
+    return records.InviteSet(time=now, room=room.id, person=person, by=by, active=False)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -178,7 +181,7 @@ def invite_set(house: House, seq: int, record: records.InviteSet, origin: Sessio
         room.invited.pop(record.person, None)
         return ()
     room.invited[record.person] = record.by_password
-    if record.by_password:
+    if record.by == record.person:
         return ()
     if record.by != NOBODY:
         room.by_operators.add(record.person)

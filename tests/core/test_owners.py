@@ -177,3 +177,14 @@ def test_an_inheritance_that_cannot_be_kept_is_tried_again(world: World) -> None
     assert owner_of(world) == []
     world.wait(1)
     assert owner_of(world) == ["bob"]
+
+
+def test_who_is_let_in_for_good_as_they_leave_is_told_of_no_invitation(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    ann.do(SetRoom(room="#tea", private=True))
+    ann.do(SetRole(room="#tea", name="bob", role=Role.OPERATOR))
+    assert bob.code(Join(id=1, room="#tea")) == Code.OK
+    bob.start(Leave(room="#tea"))
+    ann.start(SetRole(room="#tea", name="bob", role=Role.MEMBER))
+    world.flush()
+    assert bob.heard(events.Invited) == []
