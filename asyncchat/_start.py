@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-INTERRUPTED = 128 + signal.SIGINT
-"""Exit status after Ctrl+C: 128 and the signal's number, by the shells' convention."""
+SIGNALLED = 128
+"""A program that ends by a signal has this and the signal's number as its status, by the shells' convention."""
+
+INTERRUPTED = SIGNALLED + signal.SIGINT
+"""Exit status after Ctrl+C."""
 
 
 @contextlib.contextmanager
@@ -36,8 +39,9 @@ def offered_by(package: str) -> tuple[Callable[[str], Any], Callable[[], list[st
     """
 
     def get(name: str) -> Any:
+        offer = import_module(f"{package}._offer")  # what fails there is no name that there is not
         try:
-            return getattr(import_module(f"{package}._offer"), name)
+            return getattr(offer, name)
         except AttributeError:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name) from None
 

@@ -7,13 +7,13 @@ for a command line that is wrong.
 import argparse
 import os
 import secrets
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
+from asyncchat._start import INTERRUPTED, SIGNALLED
 from asyncchat._version import __version__
 from asyncchat.bench import plan as bounds
 from asyncchat.bench import plot, report
@@ -28,8 +28,6 @@ if sys.platform != "win32":
     import resource
 
 FAULTY = 1
-SIGNALLED = 128
-"""A program that ends by a signal has this and the signal's number as its status, by the shells' convention."""
 
 SECONDS = 10.0
 """Length of a run, if not told."""
@@ -93,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULTY
     except KeyboardInterrupt:
         bar.clear()
-        return SIGNALLED + signal.SIGINT
+        return INTERRUPTED
     except Ended as ended:
         bar.clear()
         return SIGNALLED + ended.number

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 
+from asyncchat._start import SIGNALLED
 from asyncchat.client.cli import Settings, parse
 from asyncchat.client.interactive import run_in_terminal
 from asyncchat.client.pipes import run_piped
@@ -13,8 +14,6 @@ from asyncchat.vocabulary.errors import ChatError
 from asyncchat.vocabulary.printable import printable
 
 FAILED = 1
-SIGNALLED = 128
-"""A program that ends by a signal has this and the signal's number as its status, by the shells' convention."""
 
 
 def run(arguments: list[str]) -> int:
