@@ -10,7 +10,7 @@ from asyncchat.client import ChatClient
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.client.scripted import Peer, ScriptedServer
-from tests.client.terminals import CTRL_N, ENTER, ESCAPE, Desk
+from tests.client.terminals import CTRL_N, ENTER, ESCAPE, Desk, Terminal
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals are POSIX's")
 
@@ -143,6 +143,16 @@ def _let_in(peer: Peer, hello: commands.Hello, rooms: list[str]) -> None:
     peer.tell(peer.server.welcome(msgspec.structs.replace(hello, name="alice", rooms=rooms)))
 
 
+async def _said_one(scripted: ScriptedServer, alice: Terminal) -> list[tuple[Peer, commands.Say]]:
+    """One message is kept; those that follow wait for an answer, in this list."""
+    await alice.shows("#lobby>")
+    alice.type("first")
+    await alice.shows("alice: first")
+    says: list[tuple[Peer, commands.Say]] = []
+    scripted.take_over(commands.Say, lambda peer, say: says.append((peer, say)))
+    return says
+
+
 @pytest.mark.parametrize(
     ("line", "asked"),
     [
@@ -155,12 +165,8 @@ def _let_in(peer: Peer, hello: commands.Hello, rooms: list[str]) -> None:
 async def test_what_is_typed_behind_a_message_is_about_that_message(
     scripted: ScriptedServer, desk: Desk, line: str, asked: commands.Command
 ) -> None:
-    says: list[tuple[Peer, commands.Say]] = []
     async with desk.client(scripted.address, "--name", "alice") as alice:
-        await alice.shows("#lobby>")
-        alice.type("first")
-        await alice.shows("alice: first")
-        scripted.take_over(commands.Say, lambda peer, say: says.append((peer, say)))
+        says = await _said_one(scripted, alice)
         alice.press(f"second{ENTER}{line}{ENTER}third{ENTER}")
         await alice.shows(f"… {line} (sending)")
         await scripted.wait_for(commands.Say, 3)
@@ -175,12 +181,8 @@ async def test_what_is_typed_behind_a_message_is_about_that_message(
 async def test_what_is_typed_behind_a_refused_message_is_not_done_to_another(
     scripted: ScriptedServer, desk: Desk
 ) -> None:
-    says: list[tuple[Peer, commands.Say]] = []
     async with desk.client(scripted.address, "--name", "alice") as alice:
-        await alice.shows("#lobby>")
-        alice.type("first")
-        await alice.shows("alice: first")
-        scripted.take_over(commands.Say, lambda peer, say: says.append((peer, say)))
+        says = await _said_one(scripted, alice)
         alice.press(f"second{ENTER}/delete{ENTER}")
         await scripted.wait_for(commands.Say, 2)
         scripted.refuse(Code.FORBIDDEN, "you are muted")(*says[0])
