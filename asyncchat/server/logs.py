@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -37,13 +38,16 @@ class LineWriter(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(LineFormatter())
-        self._write = self._own = to_stream(sys.stderr)
-        self._outlet = Outlet(self._pass_on, "asyncchat log")
+        self._own = to_stream(sys.stderr)
+        self._outlet = Outlet(self._own, "asyncchat log")
         self._left_out = 0
 
-    def divert(self, write: Callable[[str], object] | None) -> None:
-        """Give lines to somebody else from now on; None: to standard error again."""
-        self._write = write or self._own
+    def divert(self, write: Callable[[str], object] | None) -> threading.Event:
+        """Give lines to somebody else from now on; None: to standard error again.
+
+        The event is set when all lines of before have been given to whom they were meant for.
+        """
+        return self._outlet.turn(write or self._own)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line; it is left out when too many wait."""
@@ -55,9 +59,6 @@ class LineWriter(logging.Handler):
         if self._left_out:
             line = f"{self.format(_left_out(self._left_out))}\n{line}"
         self._left_out = 0 if self._outlet.put(line + "\n") else self._left_out + 1
-
-    def _pass_on(self, text: str) -> None:
-        self._write(text)
 
     def close(self) -> None:
         """Write what waits, for a moment at most. Idempotent."""

@@ -20,12 +20,15 @@ LAST_SECONDS = 1.0
 """At the end, for what is not written yet: who does not read must not keep the server from ending."""
 
 
+_Turn = tuple[Callable[[str], object], threading.Event]
+
+
 class Outlet:
     """Hands text to *write*, in a thread. `close` ends it."""
 
     def __init__(self, write: Callable[[str], object], name: str) -> None:
         self._write = write
-        self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._texts: queue.SimpleQueue[str | _Turn | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -36,22 +39,34 @@ class Outlet:
         self._texts.put(text)
         return True
 
+    def turn(self, write: Callable[[str], object]) -> threading.Event:
+        """Hand what is put from now on to *write*; the event is set when all that was put before has gone its way."""
+        turned = threading.Event()
+        self._texts.put((write, turned))
+        return turned
+
     def close(self) -> None:
         """Wait for what is not written yet, `LAST_SECONDS` at most. Idempotent."""
         self._texts.put(None)
         self._thread.join(LAST_SECONDS)
 
     def _run(self) -> None:
-        text = self._texts.get()
-        while text is not None:
-            # All that is there goes out in one write: a thousand clients that come at once are a few system calls.
-            gathered = [text]
-            while not self._texts.empty() and (text := self._texts.get()) is not None:
-                gathered.append(text)
-            with contextlib.suppress(OSError, ValueError):  # nobody reads any more: a closed pipe, a closed terminal
-                self._write("".join(gathered))
-            if text is not None:
-                text = self._texts.get()
+        gathered: list[str] = []
+        while True:
+            item = self._texts.get()
+            if isinstance(item, str):
+                gathered.append(item)
+                if not self._texts.empty():
+                    continue  # all that is there goes out in one write: a thousand clients are a few system calls
+            if gathered:
+                with contextlib.suppress(OSError, ValueError):  # nobody reads any more: a closed pipe or terminal
+                    self._write("".join(gathered))
+                gathered.clear()
+            if item is None:
+                return
+            if isinstance(item, tuple):
+                self._write, turned = item
+                turned.set()
 
 
 def to_stream(stream: TextIO | None) -> Callable[[str], object]:

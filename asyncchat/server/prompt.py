@@ -17,7 +17,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from asyncchat.server.console import Console, Host
 from asyncchat.server.logs import LineWriter
-from asyncchat.server.outlet import Outlet, to_stream
+from asyncchat.server.outlet import LAST_SECONDS, Outlet, to_stream
 
 logger = logging.getLogger("asyncchat.server")
 
@@ -37,12 +37,14 @@ async def operated(host: Host, terminal: Terminal, screen: TextIO, log: LineWrit
         async with terminal() as keys:
             prompt = _Prompt(host, keys)
             typing = asyncio.create_task(prompt.run(), name="asyncchat console")
-            if sys.__stderr__ is not None and sys.__stderr__.isatty():
+            shown = sys.__stderr__ is not None and sys.__stderr__.isatty()
+            if shown:
                 log.divert(sys.stderr.write)
             try:
                 yield
             finally:
-                log.divert(None)
+                if shown:
+                    log.divert(None).wait(LAST_SECONDS)  # the last lines too belong above the prompt, not behind it
                 prompt.leave()
                 await typing
 

@@ -339,10 +339,10 @@ async def test_the_log_leaves_the_line_that_is_typed_whole(screen: Terminal) -> 
     async with await Native.open(address(screen), "alice") as alice:
         screen.type(" everyone")
         assert (await alice.event(events.Notice)).text == "hello to everyone"
-    whole = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO     server     \S")
-    assert [line for line in screen.lines if " server " in line and not whole.match(line)] == []
     screen.type("shutdown")
     assert await screen.ended() == 0
+    whole = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO     server     \S")
+    assert [line for line in screen.lines if " server " in line and not whole.match(line)] == []
     assert screen.lines[-1].endswith("Stopped")
 
 
