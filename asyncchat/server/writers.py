@@ -7,11 +7,13 @@ that where nothing else waits. Nothing here awaits: a slow reader delays nobody.
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from asyncchat.core.outcomes import Part
 from asyncchat.core.session import Session
+from asyncchat.server.direct import descriptor_of
 from asyncchat.vocabulary.events import Event, Gap, Joined, Result, Said, Told, Welcome
 from asyncchat.wire.dialect import Dialect
 
@@ -36,11 +38,12 @@ class ClientWriter:
     unlimited); it stays as it was when the client came, whatever the limits become. ``pending``: bytes
     of this pass. ``held``: the client is not welcomed yet; what happens waits until it is, and ``waiting`` counts its
     bytes. ``lagging_since``: the ``seq`` after which it was sent no more events because too much waits, or None.
+    ``direct``: where bytes may be written without the transport, while it is welcomed and nothing waits, or None.
     """
 
     __slots__ = (
-        "buffer", "dialect", "drained", "held", "lagging_since", "owner", "pending", "stream", "transport", "variant",
-        "waiting",
+        "buffer", "descriptor", "dialect", "direct", "drained", "held", "lagging_since", "owner", "pending", "stream",
+        "transport", "variant", "waiting",
     )  # fmt: skip
 
     def __init__(self, stream: asyncio.StreamWriter, owner: Owner, dialect: Dialect, buffer: int) -> None:
@@ -55,6 +58,8 @@ class ClientWriter:
         self.waiting = 0
         self.lagging_since: int | None = None
         self.drained: asyncio.Task[None] | None = None
+        self.descriptor = descriptor_of(self.transport)
+        self.direct: int | None = None
         if buffer:
             # The transport pauses its protocol above `high`, which is what `drain` waits for.
             self.transport.set_write_buffer_limits(high=buffer, low=buffer // 4)
@@ -185,23 +190,29 @@ class Writers:
         """Write the last run to those for whom nothing else is pending.
 
         Most messages come alone, and all that a recipient of theirs costs is one turn of this loop: so nothing that can
-        be spared is called in it.
+        be spared is called in it. A transport's `write` alone costs a tenth of what the system does with a message.
         """
         encoded: dict[str, bytes] = {}
+        variant, data = "", b""
         others: list[Session] = []
         for session in to:
             writer: ClientWriter = session.peer
-            if writer.pending or writer.held or writer.lagging_since is not None:
+            descriptor = writer.direct
+            if descriptor is None or writer.pending:
                 others.append(session)
                 continue
-            data = encoded.get(writer.variant)
-            if data is None:
-                data = encoded[writer.variant] = _encoded(writer.dialect, run)
-            transport = writer.transport
-            if not transport.is_closing():
-                transport.write(data)
-                if transport.get_write_buffer_size():
-                    self._mind(writer)
+            if writer.variant != variant:
+                variant = writer.variant
+                if variant not in encoded:
+                    encoded[variant] = _encoded(writer.dialect, run)
+                data = encoded[variant]
+            if not writer.transport.is_closing():
+                try:
+                    taken = os.write(descriptor, data)
+                except OSError:
+                    taken = 0  # the transport will see why
+                if taken < len(data):
+                    self._write(writer, data[taken:])
         self._spread(run, others, encoded)
 
     def flush_replies(self) -> None:
@@ -243,7 +254,10 @@ class Writers:
         if not transport.is_closing():
             transport.write(data)
             if writer.lagging_since is not None or transport.get_write_buffer_size():
+                writer.direct = None
                 self._mind(writer)
+            elif not writer.held:
+                writer.direct = writer.descriptor
 
     def _mind(self, writer: ClientWriter) -> None:
         """See whether a client that has not taken all of it lags behind."""

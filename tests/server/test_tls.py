@@ -20,6 +20,7 @@ from asyncchat import ChatServer, commands, events
 from asyncchat.client import connect
 from asyncchat.server.tls import reload, server_context
 from tests.server.certificates import Authority
+from tests.server.ends import writer_to
 from tests.server.peers import Native, Raw, limited
 from tests.server.process import ServerProcess, run
 
@@ -58,6 +59,7 @@ async def test_a_client_talks_through_tls(authority: Authority) -> None:
         sent = await alice.say("#lobby", "hi")
         said = await anext(event async for event in bob if isinstance(event, events.Said))
         assert (said.seq, said.text) == (sent.seq, "hi")
+        assert writer_to(server, "bob").direct is None, "nothing goes past the encryption"
 
 
 async def test_much_goes_both_ways(authority: Authority) -> None:
