@@ -49,8 +49,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_abort", "_dialect", "_idle", "_lost", "_pace", "_reader", "_received", "_services", "_spoke", "heard",
-        "in_flight", "leaving", "partial_since", "pinged", "reading", "session", "since", "unread", "writer",
+        "_abort", "_dialect", "_idle", "_loop", "_lost", "_pace", "_reader", "_received", "_services", "_spoke",
+        "heard", "in_flight", "leaving", "partial_since", "pinged", "reading", "session", "since", "unread", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -63,13 +63,14 @@ class Connection:
     ) -> None:
         limits = services.limits_in_force
         self._services = services
+        self._loop = asyncio.get_running_loop()
         self._dialect = dialect
         self._reader = reader
         self._abort: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
         self._lost = self._spoke = False
         self._received = services.chat.house.seq
-        self.since = self.heard = asyncio.get_running_loop().time()
+        self.since = self.heard = self._loop.time()
         paced = limits.rate and limits.burst and not session.inside
         self._pace = Pace(limits, self.heard) if paced else None
         self.session = session
@@ -106,7 +107,7 @@ class Connection:
             if not self._dialect.partial:
                 self.partial_since = None
             elif took or self.partial_since is None:
-                self.partial_since = asyncio.get_running_loop().time()
+                self.partial_since = self._loop.time()
             data = await self._read()
         await self._take(self._dialect.end())
         return "quit" if self.session.phase is _OVER else "connection closed"
@@ -116,7 +117,7 @@ class Connection:
         if self.writer.drained is not None:
             await asyncio.wait({self.writer.drained})
         self.reading = True
-        self.heard = asyncio.get_running_loop().time()
+        self.heard = self._loop.time()
         while (quiet := self._dialect.quiet_after) is not None:
             try:
                 async with asyncio.timeout(quiet):
@@ -183,7 +184,7 @@ class Connection:
     def _hindered(self, item: commands.Command | Problem) -> Awaitable[object] | None:
         """What the next command has to wait for, if anything: for this client to read, and not to be too fast."""
         pace = self._pace
-        seconds = pace.wait(item, asyncio.get_running_loop().time()) if pace is not None else 0.0
+        seconds = pace.wait(item, self._loop.time()) if pace is not None else 0.0
         if self.writer.drained is not None:
             return asyncio.wait({self.writer.drained})
         if self.in_flight and 0 < self._services.limits_in_force.in_flight <= self.in_flight:
@@ -241,7 +242,7 @@ class Connection:
                 case Ask(query, then):
                     outcome = then(await self._services.answer(query, self.session.address))
                 case Append():
-                    future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
+                    future: asyncio.Future[Sequence[int]] = self._loop.create_future()
                     self._append(outcome, id, future)
                     seqs = await future
                     if outcome.then is None:
@@ -262,7 +263,7 @@ class Connection:
             if outcome.results:
                 size = self._send(outcome.results)
                 if self._pace is not None:
-                    self._pace.replied(size, asyncio.get_running_loop().time())
+                    self._pace.replied(size, self._loop.time())
         elif type(outcome) is Close:
             self.leaving = outcome.reason
             self._send(outcome.results)
@@ -297,7 +298,7 @@ class Connection:
     async def _settled(self) -> None:
         """Wait until all records of this connection are through the log."""
         while self.in_flight:
-            self._idle = asyncio.get_running_loop().create_future()
+            self._idle = self._loop.create_future()
             await self._idle
             self._idle = None
 
@@ -325,7 +326,7 @@ class Connection:
             self._services.writers.flush_replies()
             self.writer.transport.close()
             if limit := self._services.limits_in_force.flush_seconds:
-                self._abort = asyncio.get_running_loop().call_later(limit, self.abort)
+                self._abort = self._loop.call_later(limit, self.abort)
 
     def drop(self, event: events.Event, reason: str) -> None:
         """The same, for a client that may be gone: what it was told since it was heard last may be lost."""

@@ -183,8 +183,9 @@ class Writers:
             self._write_run(run, to)
         if self._crammed:
             self._hold_no_more()
-        dirty, self._dirty = self._dirty, []
-        self._write_pending(dirty)
+        if self._dirty:
+            dirty, self._dirty = self._dirty, []
+            self._write_pending(dirty)
 
     def _write_run(self, run: Collection[Said | Joined], to: Collection[Session]) -> None:
         """Write the last run to those for whom nothing else is pending.
@@ -193,7 +194,7 @@ class Writers:
         be spared is called in it. A transport's `write` alone costs a tenth of what the system does with a message.
         """
         encoded: dict[str, bytes] = {}
-        variant, data = "", b""
+        variant, data, size, write = "", b"", 0, os.write
         others: list[Session] = []
         for session in to:
             writer: ClientWriter = session.peer
@@ -201,19 +202,21 @@ class Writers:
             if descriptor is None or writer.pending:
                 others.append(session)
                 continue
-            if writer.variant != variant:
+            if writer.variant is not variant:
                 variant = writer.variant
                 if variant not in encoded:
                     encoded[variant] = _encoded(writer.dialect, run)
                 data = encoded[variant]
+                size = len(data)
             if not writer.transport.is_closing():
                 try:
-                    taken = os.write(descriptor, data)
+                    taken = write(descriptor, data)
                 except OSError:
                     taken = 0  # the transport will see why
-                if taken < len(data):
+                if taken < size:
                     self._write(writer, data[taken:])
-        self._spread(run, others, encoded)
+        if others or self._answered:
+            self._spread(run, others, encoded)
 
     def flush_replies(self) -> None:
         """Write what is pending for those who wait for an answer, and for the others soon."""
