@@ -247,7 +247,7 @@ class ChatServer:
 
     def _handler(self, address: Address) -> Handler:
         if address.scheme not in ("tls", "tls+fd"):
-            return self.handle_client
+            return self._handle
         if self._tls is None:
             raise ValueError(f"cannot listen on {address}: there is no certificate")
         return partial(self._handle, tls=self._tls)
