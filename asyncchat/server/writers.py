@@ -124,11 +124,13 @@ class Writers:
         Messages to one and the same audience gather into a run, which costs a recipient as much as one message, and so
         do those who join a room; see `audience_grows` and `end_run`.
         """
-        if type(event) is Joined or (type(event) is Said and _alike(event, origin)):
-            if self._run_to is not to or self._run_of is not type(event) or self._answered:
+        if type(event) is Joined or (
+            type(event) is Said and event.to.startswith("#") and (origin is None or origin.echo)
+        ):
+            if self._run and (self._run_to is not to or self._run_of is not type(event) or self._answered):
                 self.end_run()
-                self._run_to = to
-                self._run_of = type(event)
+            self._run_to = to
+            self._run_of = type(event)
             self._run.append(event)
             return
         self.end_run()

@@ -165,7 +165,6 @@ class LoopLog(LocalLog):
         self._alone = False  # until it is told: what comes of that must not be told amid it
         if batch:
             self._deliver(self._commit(batch))
-        self._upkeep.busy()
         self._worked = True
         if self._idle is None and not self._closed:
             self._rest(IDLE_SECONDS)
@@ -180,6 +179,7 @@ class LoopLog(LocalLog):
         self._idle = None
         if self._worked:
             self._worked = False
+            self._upkeep.busy()
             self._rest(IDLE_SECONDS)
             return
         again = self._upkeep.idle()

@@ -112,7 +112,8 @@ class Store:
         if not facts:
             return
         last, record = facts[-1]
-        if self.path is None and len(self._late) < LATE and all(map(_is_message, facts)):
+        messages = type(record) is Message and (len(facts) == 1 or all(map(_is_message, facts)))
+        if messages and self.path is None and len(self._late) < LATE:
             # Nothing of it survives the process in any case: there is no hurry.
             self._late += facts
             self.last_seq = last

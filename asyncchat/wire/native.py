@@ -55,7 +55,7 @@ class NativeDialect:
         """The commands that are complete now, with a `Problem` in the place of each line that is none."""
         received: list[Command | Problem] = []
         for line in self._lines.feed(data):
-            if isinstance(line, TooLong):
+            if type(line) is TooLong:
                 received.append(problem_of_long_line(line))
             elif line:
                 try:
