@@ -33,7 +33,7 @@ _NO_ROOM = frozenset(
 )
 """Results that blame the disk, or someone who holds the database: no record is at fault, and later may be better."""
 
-FAILURES = (sqlite3.Error, sqlite3.Warning, ValueError, TypeError, OverflowError)
+_FAILURES = (sqlite3.Error, sqlite3.Warning, ValueError, TypeError, OverflowError)
 """What a statement raises when it fails."""
 
 logger = logging.getLogger("asyncchat.storage")
@@ -123,7 +123,7 @@ class Store:
         if lone_message:  # one statement, which is a transaction of its own: to make one took 10 µs more
             try:
                 project(self.connection, facts)
-            except FAILURES as error:
+            except _FAILURES as error:
                 raise _explain(error) from error
         else:
             with self.transaction() as db:
@@ -140,7 +140,7 @@ class Store:
             db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
-        except FAILURES as error:
+        except _FAILURES as error:
             raise _explain(error) from error
         finally:
             if db.in_transaction:
