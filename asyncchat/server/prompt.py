@@ -35,16 +35,16 @@ async def operated(host: Host, terminal: Terminal, screen: TextIO, log: LineWrit
     """
     with _threaded(screen):
         async with terminal() as keys:
+            shown = sys.__stderr__ is not None and sys.__stderr__.isatty()
+            if shown:  # the first lines and the last ones too belong above the prompt, not behind it
+                await asyncio.to_thread(log.divert(sys.stderr.write).wait, LAST_SECONDS)
             prompt = _Prompt(host, keys)
             typing = asyncio.create_task(prompt.run(), name="asyncchat console")
-            shown = sys.__stderr__ is not None and sys.__stderr__.isatty()
-            if shown:
-                log.divert(sys.stderr.write)
             try:
                 yield
             finally:
                 if shown:
-                    log.divert(None).wait(LAST_SECONDS)  # the last lines too belong above the prompt, not behind it
+                    log.divert(None).wait(LAST_SECONDS)
                 prompt.leave()
                 await typing
 

@@ -10,6 +10,7 @@ import shlex
 import signal
 import sqlite3
 import subprocess
+import sys
 import termios
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -320,6 +321,28 @@ async def screen() -> AsyncIterator[Terminal]:
     async with terminal(COMMAND, {}) as screen:
         await screen.until(lambda: "Listening on" in screen.text and screen.lines[-1] == ">", "prompt")
         yield screen
+
+
+SLOW_LOG = """
+import sys, time
+from asyncchat.server import logs
+from asyncchat.server.__main__ import main
+
+def slow(stream, of=logs.to_stream):
+    write = of(stream)
+    return lambda text: (time.sleep(0.5), write(text))
+
+logs.to_stream = slow
+sys.exit(main())
+"""
+"""The server, with a thread for the log that does not get its turn soon, as on a machine that has much to do."""
+
+
+@in_a_terminal
+async def test_lines_of_the_start_stand_above_the_prompt_however_late_they_come() -> None:
+    async with terminal([sys.executable, "-c", SLOW_LOG, *COMMAND[len(PROGRAM) :]], {}) as screen:
+        await screen.until(lambda: "Listening on" in screen.text and screen.lines[-1] == ">", "prompt")
+        assert not any(">" in line for line in screen.lines[:-1])
 
 
 def address(screen: Terminal) -> str:
