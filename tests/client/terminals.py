@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -44,7 +45,8 @@ class Terminal:
         self.process = process
         self.raw = bytearray()
         self._master = master
-        self._screen = _Screen(columns, rows, self.press)
+        self._screen = _Screen(columns, rows, self._answer)
+        self._behind: list[str] | None = None  # answers that wait for the end of what is being pasted
         self._stream = pyte.ByteStream(self._screen)
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -86,6 +88,29 @@ class Terminal:
     def type(self, line: str) -> None:
         """Type a line and press Enter."""
         self.press(line + ENTER)
+
+    async def paste(self, text: str) -> None:
+        """Paste a text: in portions, since the terminal's own buffer is small, but with nothing amid it."""
+        self._behind = []
+        try:
+            await asyncio.to_thread(self._write, f"\x1b[200~{text}\x1b[201~".encode())
+        finally:
+            answers, self._behind = self._behind, None
+            if answers:
+                self.press("".join(answers))
+
+    def _write(self, data: bytes) -> None:
+        room = select.poll()
+        room.register(self._master, select.POLLOUT)
+        while data:
+            room.poll()
+            data = data[os.write(self._master, data[:1000]) :]
+
+    def _answer(self, text: str) -> None:
+        if self._behind is None:
+            self.press(text)
+        else:
+            self._behind.append(text)
 
     def resize(self, rows: int, columns: int) -> None:
         """Give the window another size."""

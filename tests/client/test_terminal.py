@@ -20,7 +20,6 @@ from tests.client.terminals import (
     CTRL_Z,
     ENTER,
     Desk,
-    Terminal,
     terminal,
 )
 
@@ -110,25 +109,13 @@ async def test_a_long_text_that_is_pasted(server: ChatServer, bob: ChatClient, d
     async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
         await alice.shows("#lobby>")
         text = "\n".join(f"{number} {'x' * 60}" for number in range(200))
-        await asyncio.to_thread(_paste, alice, text)
+        await alice.paste(text)
         await alice.shows("199 xxx")
         alice.press(ENTER)
         async for event in bob:
             if isinstance(event, events.Said):
                 assert event.text == text
                 break
-
-
-def _paste(screen: Terminal, text: str) -> None:
-    """In portions, as a terminal does: its own buffer is small."""
-    pasted = f"\x1b[200~{text}\x1b[201~"
-    for start in range(0, len(pasted), 1000):
-        while True:
-            try:
-                screen.press(pasted[start : start + 1000])
-                break
-            except BlockingIOError:
-                continue
 
 
 # --- on the way -----------------------------------------------------------------------------------------------------
