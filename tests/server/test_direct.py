@@ -2,55 +2,18 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from asyncchat import ChatServer
-from asyncchat.core.session import Session
-from asyncchat.server.writers import ClientWriter, Writers
 from asyncchat.vocabulary import commands, events
-from asyncchat.vocabulary.terms import Code, State
-from asyncchat.wire.native import NativeDialect
+from asyncchat.vocabulary.terms import State
 from tests.server.ends import LONG, narrow, socket_to, waiting, without_window, writer_to
-from tests.server.peers import Native, limited, serving
+from tests.server.peers import Native, Raw, limited, serving
 
-NOON = "2026-01-01T12:00:00.000Z"
-SAID = events.Said(seq=1, time=NOON, sender="anna", to="#lobby", text="hello")
-WELCOME = events.Welcome(
-    code=Code.OK, name="anna", server="s", version="1", epoch="e", seq=0, time=NOON, rooms=[], limits={}
-)
-
-
-@asynccontextmanager
-async def pair() -> AsyncIterator[tuple[asyncio.StreamWriter, socket.socket]]:
-    """A stream, and the socket at its other end."""
-    near, far = socket.socketpair()
-    far.setblocking(False)
-    _, stream = await asyncio.open_connection(sock=near)
-    with far:
-        yield stream, far
-        stream.close()
-        await stream.wait_closed()
-
-
-class Nobody:
-    """Whose way out it is does not matter."""
-
-    def part(self, effect: object) -> None:
-        raise AssertionError(f"nobody asked for {effect}")
-
-
-def welcomed(writers: Writers, stream: asyncio.StreamWriter) -> Session:
-    """A session at the near end of a stream, to which its welcome was written."""
-    session = Session(key=1)
-    session.peer = ClientWriter(stream, Nobody(), NativeDialect(1024), 0)
-    writers.send(session.peer, (WELCOME,))
-    writers.flush_replies()
-    return session
+SAID = events.Said(seq=1, time="2026-01-01T12:00:00.000Z", sender="ben", to="#lobby", text="hello")
 
 
 def direct(server: ChatServer, name: str) -> bool:
@@ -91,14 +54,12 @@ async def test_an_apps_own_transport_gets_all_that_is_sent() -> None:
             Shouting(stream.transport), stream.transport.get_protocol(), reader, asyncio.get_running_loop()
         )
         served = asyncio.create_task(server.handle_client(reader, shouting))
-        far_reader, far_writer = await asyncio.open_connection(sock=far)
-        far_writer.write(b"ben\n")
-        await far_reader.readuntil(b"EXIT LEAVES\n")
-        for text in ("one", "two"):
-            await anna.say(text)
-            assert await far_reader.readline() == f"ANNA: {text.upper()}\n".encode()
-        far_writer.close()
-        await far_writer.wait_closed()
+        async with Raw(*await asyncio.open_connection(sock=far)) as ben:
+            ben.send("ben\n")
+            await ben.until("EXIT LEAVES\n")
+            for text in ("one", "two"):
+                await anna.say(text)
+                assert await ben.line() == f"ANNA: {text.upper()}"
         await served
         stream.close()
         await stream.wait_closed()
@@ -129,16 +90,16 @@ async def test_what_the_system_does_not_take_whole_comes_whole() -> None:
 
 async def test_nothing_is_written_to_a_descriptor_that_is_anothers_now() -> None:
     """The rules know of a connection that was lost until its coroutine has ended; its number is free before."""
-    writers = Writers(lambda: 0)
-    async with pair() as (stream, _):
-        session = welcomed(writers, stream)
-        stream.transport.abort()
+    async with serving() as server, await Native.open(server, "anna") as anna:
+        await anna.say("hello")
+        writer = writer_to(server, "anna")
+        writer.transport.abort()
         await asyncio.sleep(0)  # asyncio closes the socket
         newcomers = socket.socketpair()
         with newcomers[0], newcomers[1]:
-            assert session.peer.direct in [end.fileno() for end in newcomers]
-            writers.tell(SAID, [session], None)
-            writers.flush()
+            assert writer.direct in [end.fileno() for end in newcomers]
+            server._writers.tell(SAID, server.chat.house.person("anna").sessions, None)
+            server._writers.flush()
             for end in newcomers:
                 end.setblocking(False)
                 with pytest.raises(BlockingIOError):
