@@ -17,7 +17,7 @@ WAITING = 10_000
 """Pieces of text (lines of the log) that may wait; what comes on top is left out."""
 
 LAST_SECONDS = 1.0
-"""At the end, for what is not written yet: who does not read must not keep the server from ending."""
+"""To wait for what is not written yet: who does not read must not keep the server from beginning, or from ending."""
 
 
 _Turn = tuple[Callable[[str], object], threading.Event]

@@ -38,7 +38,7 @@ class ClientWriter:
     unlimited); it stays as it was when the client came, whatever the limits become. ``pending``: bytes
     of this pass. ``held``: the client is not welcomed yet; what happens waits until it is, and ``waiting`` counts its
     bytes. ``lagging_since``: the ``seq`` after which it was sent no more events because too much waits, or None.
-    ``direct``: where bytes may be written without the transport, while it is welcomed and nothing waits, or None.
+    ``descriptor``: see `descriptor_of`; ``direct``: the same while it is welcomed and nothing waits, otherwise None.
     """
 
     __slots__ = (
