@@ -1,5 +1,6 @@
 """What is wrong with a line that is no command, in words, and which command it would have been."""
 
+import json
 import re
 from collections.abc import Iterator
 from types import UnionType
@@ -12,6 +13,7 @@ from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Id
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.lines import TooLong
+from asyncchat.wire.mismatches import QUOTED, mismatches, parse
 
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that decoding any bytes with msgspec can raise: bad JSON or a bad field, bad UTF-8, deep nesting."""
@@ -24,8 +26,10 @@ def tags_of(union: UnionType) -> list[str]:
 
 TYPES = tags_of(Command)
 
-SHOWN = 40
-"""Characters of the client's own words that are quoted back: enough to recognise them."""
+NO_OBJECT = "a command is a JSON object"
+HALF_A_PAIR = "half of an escaped UTF-16 surrogate pair"
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 class _WithId(msgspec.Struct, gc=False):
@@ -43,7 +47,7 @@ _decode_bare_id = msgspec.json.Decoder(CommandId).decode
 _ID_AT_START = re.compile(rb'\s*\{\s*(?:"type"\s*:\s*"\w*"\s*,\s*)?"id"\s*:\s*(-?\d{1,19}|"[^"\\]*")\s*[,}]', re.ASCII)
 """The ``id`` of a line that cannot be decoded, if it stands where no quoting can make it something else."""
 
-_HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u)")
+_LONE_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u)")
 """An escape that is no character without the one after it, which is not there."""
 
 
@@ -76,46 +80,55 @@ def problem_of_long_line(line: TooLong) -> Problem:
     return Problem(Code.TOO_LONG, "the line is too long", id_of(line.head))
 
 
-def explain(line: bytes, error: Exception) -> Problem:
-    """The answer to a *line* that was not decoded because of *error* (one of `BAD_JSON`)."""
-    match error:
-        case msgspec.ValidationError():
-            text = _what_is_invalid(line, str(error))
-        case UnicodeDecodeError():
-            text = "the line is not UTF-8"
-        case RecursionError():
-            text = "the JSON is nested too deeply"
-        case _:
-            text = f"the line is not JSON: {_what_is_malformed(line, str(error))}"
-    return Problem(Code.MALFORMED, text, id_of(line))
+def explain(line: bytes) -> Problem:
+    """The answer to a *line* that no command could be decoded from, by what is in it."""
+    return Problem(Code.MALFORMED, _explained(line), id_of(line))
 
 
-def _what_is_malformed(line: bytes, error: str) -> str:
-    """Where the decoder says that the line ends too early, it may have looked for the other half of a pair there."""
-    if error == "Input data was truncated" and _HALF_A_PAIR.search(line):
-        return "half of an escaped utf-16 surrogate pair"
-    return _lowered(error.removeprefix("JSON is malformed: "))
+def _explained(line: bytes) -> str:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "the line is not UTF-8"
+    if line.lstrip()[:1] == b"[":
+        return NO_OBJECT  # however deep it is
+    try:
+        value = parse(line)
+    except RecursionError:
+        return "the JSON is nested too deeply"
+    except ValueError as error:
+        return f"the line is not JSON{_where(line, error)}"
+    if not isinstance(value, dict):
+        return NO_OBJECT
+    found = next(mismatches(value, Command), None)
+    if found is None:  # the strings are no Unicode text: nothing else is left that JSON can say and a command cannot
+        return f"the line is not JSON: {HALF_A_PAIR}" if _holds_surrogate(value) else "the line is no command"
+    if found.path == "type" and found.unknown:
+        return unknown_type(printable(value["type"][:QUOTED]))
+    kind = value.get("type")
+    what = kind if found.path != "type" and isinstance(kind, str) else "a command"
+    if found.missing is not None:
+        return f'{what} needs the field "{found.missing}"'
+    return f'{what}: field "{found.path}": {found.text}'
 
 
-def _what_is_invalid(line: bytes, error: str) -> str:
-    """Where msgspec says ``Expected `int`, got `str` - at `$.seq` ``, people are told which field of what."""
-    message, _, path = error.rpartition(" - at `$")
-    field = path.strip("`").removeprefix(".")
-    kind = type_of(line)
-    if field == "type" and kind is not None:
-        return unknown_type(printable(kind[:SHOWN]))
-    if not message:  # about the line as a whole
-        missing = error.removeprefix("Object missing required field ")
-        if missing == error:
-            return "a command is a JSON object"
-        return f'{kind or "a command"} needs the field "{missing.strip("`")}"'
-    if len(message) > 2 * SHOWN:
-        message = "the value is not allowed"
-    return f'{kind or "a command"}: field "{field}": {_lowered(printable(message.replace("`", "")))}'
+def _where(line: bytes, error: ValueError) -> str:
+    """What makes it no JSON, as far as that is known."""
+    text = line.decode()
+    if _LONE_HALF.search(line):
+        return f": {HALF_A_PAIR}"
+    bare = _STRING.sub("", text)
+    if '"' in bare or sum(map(bare.count, "{[")) > sum(map(bare.count, "}]")):
+        return ": it ends too early"
+    return f" (character {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
 
 
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _holds_surrogate(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def unknown_type(name: str) -> str:

@@ -1,7 +1,6 @@
 """What people type after a slash: one table for the plain dialect and the console client, its help included."""
 
 import difflib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.names import ROOM_PREFIX
 from asyncchat.wire import slash_parsers as parsers
+from asyncchat.wire.mismatches import mismatches
 from asyncchat.wire.slash_arguments import Action as Action
 from asyncchat.wire.slash_arguments import BadUsage, Words
 from asyncchat.wire.slash_arguments import Context as Context
@@ -151,29 +151,14 @@ def _near(name: str, *, client: bool) -> str:
 def _checked(parsed: Command | tuple[Command, ...]) -> tuple[Command, ...]:
     """What is typed keeps the bounds that the vocabulary sets for everyone."""
     found = parsed if isinstance(parsed, tuple) else (parsed,)
-    try:
-        for command in found:
-            _decode(_encode(command))
-    except msgspec.ValidationError as error:
-        raise BadUsage(_bound(str(error))) from None
-    except UnicodeEncodeError:
-        raise BadUsage("that is no text") from None
+    for command in found:
+        try:
+            value = msgspec.json.decode(msgspec.json.encode(command))
+        except UnicodeEncodeError:
+            raise BadUsage("that is no text") from None
+        for mismatch in mismatches(value, type(command)):
+            raise BadUsage(mismatch.text)
     return found
-
-
-def _bound(error: str) -> str:
-    """A bound of the vocabulary for people: msgspec says ``Expected `str` of length <= 32 - at `$.reaction` ``."""
-    found = _BOUND.search(error)
-    if found is None:
-        return "that cannot be"
-    kind, sign, number = found.groups()
-    return f"{'at least' if sign == '>=' else 'at most'} {number}{' characters' if kind == 'str' else ''}"
-
-
-_BOUND = re.compile(r"`(int|str)`.* ([<>]=) (\d+)")
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Command).decode
 
 
 # --- the table ------------------------------------------------------------------------------------------------
