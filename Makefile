@@ -1,5 +1,7 @@
 # Everything here works on a fresh machine with Python 3.11 or newer: what is needed goes into .venv first.
 #
+# The versions are those of constraints.txt.
+#
 #     make serve  ARGS='--listen tcp://0.0.0.0:7777'
 #     make test   ARGS='-k names'
 #     make test   PYTHON=python3.12
@@ -10,7 +12,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := asyncchat tests $(wildcard examples benchmarks)
 
-.PHONY: help serve test check format bench
+.PHONY: help serve test check format bench update
 .DEFAULT_GOAL := help
 
 help:
@@ -19,13 +21,15 @@ help:
 	@echo 'make check    lint, formatting and types'
 	@echo 'make format   format the code, and mend what the linter can mend'
 	@echo 'make bench    measure the server beside the bare asyncio loop (ARGS= for its options)'
+	@echo 'make update   install the newest versions of all dependencies; if every test passes, make will use these'
 	@echo 'PYTHON=python3.12 chooses the Python that all this uses.'
 
 serve: $(VENV)/installed
 	@$(BIN)/python -m asyncchat.server $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(ARGS)
+	@echo 'running the tests'
+	@$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check $(CODE)
@@ -41,16 +45,29 @@ bench: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 # Two stamps, so that whoever only serves need not install what the tests use. The code itself is not copied into
-# the environment: only a change of pyproject.toml makes a new installation.
-$(VENV)/installed: pyproject.toml
-	@echo 'installing asyncchat into $(VENV)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+# the environment: only a change of pyproject.toml or of the constraints makes a new installation.
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+CONSTRAINTS ?= constraints.txt
+
+$(VENV)/installed: pyproject.toml $(CONSTRAINTS)
+	@echo 'installing asyncchat into $(VENV) (once; some seconds)'
+	@$(PIP) install --constraint $(CONSTRAINTS) --editable .
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml
-	@echo 'installing asyncchat and what its tests use into $(VENV)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/installed-dev: pyproject.toml $(CONSTRAINTS)
+	@echo 'installing asyncchat and what its tests use into $(VENV) (once; half a minute)'
+	@$(PIP) install --constraint $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@ $(VENV)/installed
+
+update: environment
+	@echo 'installing the newest versions into $(VENV)'
+	@$(PIP) install --editable '.[dev]'
+	@touch $(VENV)/installed $(VENV)/installed-dev
+	@$(MAKE) --no-print-directory test
+	@{ echo '# The versions that the tests passed with, which make installs; `make update` renews them.'; \
+		$(PIP) freeze --exclude-editable; } >constraints.new
+	@mv constraints.new constraints.txt
+	@touch $(VENV)/installed $(VENV)/installed-dev
 
 # The environment is made anew where there is none that works, and where it has another Python than the one asked for.
 VERSION := import sys; print("%d.%d" % sys.version_info[:2])
@@ -66,4 +83,5 @@ environment:
 	@command -v '$(PYTHON)' >/dev/null || { echo "asyncchat needs Python 3.11 or newer: no $(PYTHON) here" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "asyncchat needs Python 3.11 or newer: $(PYTHON) is $$($(PYTHON) -c '$(VERSION)')" >&2; exit 1; }
+	@echo 'making an environment in $(VENV)'
 	@$(PYTHON) -m venv --clear $(VENV)

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from blockbuster import blockbuster_ctx
@@ -32,6 +32,22 @@ _tasks_left: list[str] = []
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requires_tool(name): skip without this program; under CI=true, fail")
     _watch_runners(config)
+    if config.getoption("--uvloop"):
+        config.pluginmanager.register(OnUvloop())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--uvloop", action="store_true", help="run the tests that are coroutines on uvloop")
+
+
+class OnUvloop:
+    """Makes the loop of each test that is a coroutine."""
+
+    @pytest.hookimpl(optionalhook=True)  # of pytest-asyncio, from 1.3 on
+    def pytest_asyncio_loop_factories(self) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+        import uvloop  # noqa: PLC0415 - there is none for Windows
+
+        return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_collection_finish() -> None:

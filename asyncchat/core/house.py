@@ -14,7 +14,6 @@ from asyncchat.core.session import Session
 from asyncchat.core.settings import Settings
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import (
-    LONGEST_NAME,
     BadName,
     Name,
     RoomName,
@@ -63,9 +62,15 @@ class House:
         self.default_room = parse_room_name(settings.default_room, 0)
         self._own_looks = _looks(settings.name)
         self.wrong_passwords.free = limits.wrong_passwords
-        # Names that were taken under other limits must be found still.
-        self._longest_name = max(limits.name, LONGEST_NAME) if limits.name else 0
-        self._longest_room_name = max(limits.room_name, LONGEST_NAME) if limits.room_name else 0
+
+    @property
+    def _longest_name(self) -> int:
+        """Characters of the longest name worth a look: those taken under other limits must be found still."""
+        return max(self.limits.name, self.people.longest_name) if self.limits.name else 0
+
+    @property
+    def _longest_room_name(self) -> int:
+        return max(self.limits.room_name, self.rooms.longest_name) if self.limits.room_name else 0
 
     # --- names ------------------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class People:
 
     ``waiting``: those without a session whose name or rooms are held, longest first. ``returned``: those who
     came online of whom the storage does not know it yet. ``reclaimed``: guests who were back before their name was
-    released; in the storage it is free.
+    released; in the storage it is free. ``longest_name``: characters of the longest name that was held.
     """
 
     def __init__(self) -> None:
@@ -72,6 +72,7 @@ class People:
         self.waiting: OrderedDict[Person, None] = OrderedDict()
         self.returned: dict[Person, None] = {}
         self.reclaimed: dict[Person, None] = {}
+        self.longest_name = 0
         self._by_look: dict[str, Person] = {}
         self._departed: OrderedDict[str, None] = OrderedDict()
 
@@ -117,6 +118,7 @@ class People:
         self.waiting[person] = None
 
     def _hold(self, person: Person) -> None:
+        self.longest_name = max(self.longest_name, len(person.name))
         self.by_key[person.key] = person
         for look in look_alike_keys(Name(person.name, person.key)):
             self._by_look.setdefault(look, person)

@@ -71,6 +71,7 @@ class Rooms:
 
     ``empty``: rooms that nobody is in, each with the time since when (Unix ms), longest first. ``orphaned``: rooms
     whose owners may all be gone, and not because an administrator wants it so. Both are for `upkeep` to look at.
+    ``longest_name``: characters of the longest name that a room had.
     """
 
     def __init__(self) -> None:
@@ -78,6 +79,7 @@ class Rooms:
         self.by_key: dict[str, Room] = {}
         self.empty: OrderedDict[Room, int] = OrderedDict()
         self.orphaned: dict[Room, None] = {}
+        self.longest_name = 0
         self._owned: dict[int, dict[Room, None]] = {}
 
     def __iter__(self) -> Iterator[Room]:
@@ -90,6 +92,7 @@ class Rooms:
         """Take in a room, which nobody is in yet."""
         self.by_id[room.id] = room
         self.by_key[room.key] = room
+        self.longest_name = max(self.longest_name, len(room.name))
         self.empty[room] = now
 
     def remove(self, room: Room) -> None:

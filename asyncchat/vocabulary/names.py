@@ -14,10 +14,13 @@ Who may take which name is not decided here: a reserved name is parsed like any 
 
 import re
 import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import groupby
+from typing import TypeVar
 
 import msgspec
 from precis_i18n import get_profile
@@ -41,7 +44,12 @@ TYPED_ROOM_PREFIXES = (ROOM_PREFIX, "＃", "﹟")
 """What a room's name may begin with as it is typed: input methods of East Asia make a # of their own."""
 
 LONGEST_NAME = 256
-"""Characters of a name that is looked for though today's limit is lower: to read one takes up to a millisecond."""
+"""Characters of a name that is not in ASCII, also where the limit is off: to read one takes up to a millisecond."""
+
+CONTEXT_WORK = 2_048
+"""Bound of the context rules' work on one name: characters that have such a rule (RFC 5892, appendix A), times all
+characters. Each of these rules may look at the whole name; so the work grows with the square of the length, and 1,024
+middle dots took 3 s. A name of 32 characters may consist of nothing else."""
 
 RESERVED = frozenset(
     {
@@ -58,11 +66,19 @@ RESERVED = frozenset(
 )
 """Keys of the names that nobody may take: `is_reserved` knows them and what looks like them."""
 
+CACHED_REFUSALS = 1_024
+"""Texts that are no names and are remembered as such: whoever sends one again and again pays once."""
+
 # A cached text must not be long where the limit is off: together they would hold half a gigabyte.
 _LONGEST_CACHED = 256  # characters
 
+# Those whose rule looks at all other characters: digits of two kinds, and the middle dot of katakana.
+_IN_CONTEXT = frozenset(["\u30fb", *map(chr, range(0x660, 0x66A)), *map(chr, range(0x6F0, 0x6FA))])
+
 # NFC makes at most four characters one, so that what is longer than this many times the limit stays too long.
 _LONGEST_COMPOSITION = 4  # characters
+
+N = TypeVar("N")
 
 # PRECIS lets these invisible characters stand in some places; with and without them a name may look the same.
 _JOINERS = "\u200c\u200d"
@@ -121,7 +137,7 @@ def parse_user_name(text: str, limit: int = NAME_LIMIT) -> Name:
     Raises:
         BadName: The text cannot be a person's name.
     """
-    return _cached_name(text, limit) if len(text) <= _LONGEST_CACHED else _name(text, limit)
+    return _parsed(text, limit, _cached_name, _name)
 
 
 def parse_room_name(text: str, limit: int = ROOM_NAME_LIMIT) -> RoomName:
@@ -134,7 +150,7 @@ def parse_room_name(text: str, limit: int = ROOM_NAME_LIMIT) -> RoomName:
     Raises:
         BadName: The text cannot be a room's name.
     """
-    return _cached_room_name(text, limit) if len(text) <= _LONGEST_CACHED else _room_name(text, limit)
+    return _parsed(text, limit, _cached_room_name, _room_name)
 
 
 def is_room(text: str) -> bool:
@@ -228,17 +244,40 @@ def _room_name(text: str, limit: int) -> RoomName:
     return RoomName(*_parse(text, limit, _ROOM))
 
 
-# An error is not cached: what is not a name takes no place here.
+# What is no name takes no place here: it has a smaller cache of its own.
 _cached_name = lru_cache(CACHED_NAMES)(_name)
 _cached_room_name = lru_cache(CACHED_NAMES)(_room_name)
+_refusals: OrderedDict[tuple[object, str, int], str] = OrderedDict()
+
+
+def _parsed(text: str, limit: int, cached: Callable[[str, int], N], parse: Callable[[str, int], N]) -> N:
+    if len(text) > _LONGEST_CACHED:
+        return parse(text, limit)
+    asked = cached, text, limit
+    why = _refusals.get(asked)
+    if why is not None:
+        raise BadName(why)
+    try:
+        return cached(text, limit)
+    except BadName as refused:
+        _refusals[asked] = str(refused)
+        if len(_refusals) > CACHED_REFUSALS:
+            _refusals.popitem(last=False)
+        raise
 
 
 def _parse(text: str, limit: int, grammar: _Grammar) -> tuple[str, str]:
     """The text and the key of a name of this grammar."""
     if limit and len(text) > limit * _LONGEST_COMPOSITION:
         raise grammar.bad(f"has at most {limit} characters")
-    # The first is what all of `_enforce` comes to in ASCII.
-    shown, key = (text, text.lower()) if grammar.plain.fullmatch(text) else _enforce(text, grammar)
+    if grammar.plain.fullmatch(text):
+        shown, key = text, text.lower()  # which is what all of `_enforce` comes to in ASCII
+    else:
+        # Before any other look at the characters: all rules cost more than this, for each of them.
+        longest = min(limit or LONGEST_NAME, LONGEST_NAME)
+        if len(text) > longest * _LONGEST_COMPOSITION or len(unicodedata.normalize("NFC", text)) > longest:
+            raise grammar.bad(f"has at most {longest} characters")
+        shown, key = _enforce(text, grammar)
     if limit and len(shown) > limit:
         raise grammar.bad(f"has at most {limit} characters")
     return shown, key
@@ -250,6 +289,8 @@ def _enforce(text: str, grammar: _Grammar) -> tuple[str, str]:
     for char in _JOINERS:
         if char in body:
             raise grammar.bad(f"cannot contain {_described(char)}: it is invisible")
+    if sum(char in _IN_CONTEXT for char in body) * len(body) > CONTEXT_WORK:
+        raise grammar.bad("has too many dots or digits of this kind")
     try:
         shown = _PRESERVED.enforce(body)
         key = _FOLDED.enforce(shown)

@@ -150,8 +150,6 @@ def _find_in_number(value: object, type: inspect.IntType | inspect.FloatType, pa
     assert isinstance(value, int | float)
     if abs(value) == _OUT_OF_RANGE:
         yield Mismatch(path, "the number is out of range")
-    elif isinstance(value, float) and isinstance(type, inspect.IntType) and not value.is_integer():
-        yield _wrong_kind(value, type, path)
     elif type.ge is not None and value < type.ge:
         yield Mismatch(path, f"at least {type.ge}")
     elif type.le is not None and value > type.le:
@@ -184,7 +182,9 @@ def _is_of(value: object, type: Any) -> bool:
             return value is None
         case inspect.BoolType():
             return isinstance(value, bool)
-        case inspect.IntType() | inspect.FloatType():
+        case inspect.IntType():
+            return (isinstance(value, int) and not isinstance(value, bool)) or value == _OUT_OF_RANGE
+        case inspect.FloatType():
             return isinstance(value, int | float) and not isinstance(value, bool)
         case inspect.ListType():
             return isinstance(value, list)

@@ -1,8 +1,10 @@
 """Names: what is one, which names are the same, and which only look so."""
 
+import contextlib
 import sys
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given
@@ -215,9 +217,14 @@ def test_a_limit_is_the_callers() -> None:
 
 
 def test_no_limit_is_none() -> None:
-    for text in ("a" * 5000, "ж" * 5000):
+    for text in ("a" * 5000, "ж" * (LONGEST_NAME - 1)):
         assert parse_user_name(text, limit=0).text == text
         assert parse_room_name("#" + text, limit=0).text == "#" + text
+
+
+def test_without_a_limit_names_beyond_ascii_are_bounded_all_the_same() -> None:
+    with pytest.raises(BadName, match="at most 256 characters"):
+        parse_user_name("ж" * (LONGEST_NAME + 1), limit=0)
 
 
 def described(make: Callable[[str], Name | RoomName], text: str) -> str:
@@ -342,7 +349,7 @@ def test_names_that_are_asked_for_again_are_remembered() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    long = "ж" * 20_000
+    long = "j" * 20_000
     assert parse_user_name(long, limit=0) is not parse_user_name(long, limit=0)
     assert names._cached_name.cache_info().maxsize == names.CACHED_NAMES
     before = names._cached_name.cache_info().currsize
@@ -451,3 +458,71 @@ def test_people_are_not_reserved(text: str) -> None:
 
 def test_reserved_names_are_keys() -> None:
     assert {parse_user_name(word).key for word in RESERVED} == RESERVED
+
+
+# --- what a name may cost ---------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """A profile of PRECIS that counts what it is given: the characters, and the square that its context rules cost."""
+
+    def __init__(self, profile: Any) -> None:
+        self._profile = profile
+        self.calls = self.work = 0
+
+    def enforce(self, text: str) -> str:
+        self.calls += 1
+        self.work = max(self.work, len(text) + len(text) * sum(char in "\u30fb٠۰" for char in text))
+        shown: str = self._profile.enforce(text)
+        return shown
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    counting = Counting(names._PRESERVED)
+    monkeypatch.setattr(names, "_PRESERVED", counting)
+    monkeypatch.setattr(names, "_refusals", type(names._refusals)())
+    return counting
+
+
+HEAVY = [
+    "\u30fb" * 1023 + "ア",
+    "\u30fb" * 255 + "ア",
+    "\u30fb" * 31 + "ア",
+    "٠" * 256,
+    "۰" * 64,
+    "中" * 1024,
+    "a\u0300" * 512,
+    "a" + "\u0300" * 1023,
+    "각" * 300,
+    "\u1100\u1161\u11a8" * 256,
+]
+
+
+@pytest.mark.parametrize("text", HEAVY)
+@pytest.mark.parametrize("limit", [0, 32, 64, 256, 10**9])
+def test_no_name_costs_more_than_its_length_allows(counting: Counting, text: str, limit: int) -> None:
+    for parse, typed in ((parse_user_name, text), (parse_room_name, "#" + text)):
+        with contextlib.suppress(BadName):
+            parse(typed, limit)
+    with contextlib.suppress(BadName):
+        name_key(text)
+    assert counting.work <= names.CONTEXT_WORK + names.LONGEST_NAME
+
+
+def test_a_name_of_dots_alone_may_be_as_long_as_names_are(counting: Counting) -> None:
+    assert parse_user_name("\u30fb" * 31 + "ア").text == "\u30fb" * 31 + "ア"
+
+
+def test_what_is_no_name_is_looked_at_once(counting: Counting) -> None:
+    for _ in range(5):
+        with pytest.raises(BadName, match="U\\+2028"):
+            parse_user_name("中\u2028")
+    assert counting.calls == 1
+
+
+def test_refusals_that_are_remembered_are_bounded() -> None:
+    for number in range(names.CACHED_REFUSALS + 10):
+        with pytest.raises(BadName):
+            parse_user_name(f"{number}\u2028")
+    assert len(names._refusals) == names.CACHED_REFUSALS
