@@ -30,6 +30,7 @@ _tasks_left: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "asyncio_loop: about what asyncio's own loop does; not run with --uvloop")
     config.addinivalue_line("markers", "requires_tool(name): skip without this program; under CI=true, fail")
     _watch_runners(config)
     if config.getoption("--uvloop"):
@@ -48,6 +49,13 @@ class OnUvloop:
         import uvloop  # noqa: PLC0415 - there is none for Windows
 
         return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--uvloop"):
+        of_asyncio = [item for item in items if item.get_closest_marker("asyncio_loop")]
+        config.hook.pytest_deselected(items=of_asyncio)
+        items[:] = [item for item in items if item not in of_asyncio]
 
 
 def pytest_collection_finish() -> None:

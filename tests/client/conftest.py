@@ -43,7 +43,7 @@ def desk(tmp_path: Path) -> Desk:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "ASYNCCHAT_CONFIG_DIR": str(tmp_path), "TZ": "UTC"}
+    return {**os.environ, "ASYNCCHAT_CONFIG_DIR": str(tmp_path), "TZ": "UTC", "COLUMNS": "100"}
 
 
 @pytest.fixture

@@ -45,10 +45,10 @@ def silent() -> Iterator[Place]:
 def addresses(monkeypatch: pytest.MonkeyPatch, *places: Place) -> Address:
     """The address of a server whose name stands for all of these."""
 
-    async def getaddrinfo(*_: object, **__: object) -> list[object]:
+    async def look_up(_: Address) -> list[object]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", place) for place in places]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("asyncchat.client.dial._look_up", look_up)
     return Address("tcp", "chat.test", 7777)
 
 

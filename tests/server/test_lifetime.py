@@ -21,6 +21,14 @@ from tests.server.peers import Native, Plain, Raw, limited, serving
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+@pytest.fixture(autouse=True)
+async def listened_before() -> None:
+    """The first listener of a loop may open a descriptor for all that come (uvloop's does)."""
+    listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    listener.close()
+    await listener.wait_closed()
+
+
 def surroundings() -> dict[str, Any]:
     """What a server could change around it."""
     gc.collect()
