@@ -13,7 +13,7 @@ from asyncchat.vocabulary.records import Kept, Record
 from asyncchat.vocabulary.terms import Code, Id
 
 
-class Append(Struct, frozen=True, gc=False):
+class Append(Struct, frozen=True):
     """Put these records (at least one) into the log; when all are applied, go on with ``then`` (given their ``seq`` s).
 
     Without a ``then`` the command is done, and `answer` is what it gets.
@@ -24,20 +24,20 @@ class Append(Struct, frozen=True, gc=False):
     then: "Callable[[Sequence[int]], Outcome] | None" = None
 
 
-class Ask(Struct, frozen=True, gc=False):
+class Ask(Struct, frozen=True):
     """Find this out, and go on with ``then`` (given the answer)."""
 
     query: Query
     then: "Callable[[Any], Outcome]"
 
 
-class Reply(Struct, frozen=True, gc=False):
+class Reply(Struct, frozen=True):
     """The command is done: send these to its session, in order."""
 
     results: tuple[Result | Event, ...] = ()
 
 
-class Close(Struct, frozen=True, gc=False):
+class Close(Struct, frozen=True):
     """The session is over: send its last words and close it. ``quit``: it asked for that itself."""
 
     results: tuple[Result | Event, ...] = ()
@@ -60,7 +60,7 @@ def answer(append: Append, id: Id | None, seqs: Sequence[int]) -> Ok:
     return Ok(id=id, code=append.code, seq=seqs[-1] if isinstance(append.records[-1], Kept) else None)
 
 
-class Tell(Struct, frozen=True, gc=False):
+class Tell(Struct, frozen=True):
     """Send ``event`` to these sessions. ``origin``: the session that caused it, which may know it already.
 
     ``to`` may be a live set of the state: it is right until the next record is applied.
@@ -89,7 +89,7 @@ class Together(Collection[Session]):
         return any(session in part for part in self._parts)
 
 
-class Part(Struct, frozen=True, gc=False):
+class Part(Struct, frozen=True):
     """End these sessions, with a last word."""
 
     to: Collection[Session]

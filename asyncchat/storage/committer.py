@@ -14,7 +14,7 @@ from asyncchat.vocabulary.records import Kept, Message
 logger = logging.getLogger("asyncchat.storage")
 
 
-class Done(Struct, gc=False):
+class Done(Struct):
     """A batch after the commit: ``applied`` in order; ``failed`` in order, in runs that failed for the same reason."""
 
     applied: list[Entry]
@@ -36,9 +36,10 @@ def commit(store: Store, entries: list[Entry]) -> Done:
     try:
         store.write(kept)
     except NotStored as error:
-        return _without(entries, error, store.last_seq)
+        # Without its traceback, whose frames hold the whole batch: it is told to each sender, and may be kept a while.
+        return _without(entries, error.with_traceback(None), store.last_seq)
     except StorageError as error:
-        return _apart(store, entries, error)
+        return _apart(store, entries, error.with_traceback(None))
     except Exception as error:  # the root of all commits: whatever happens, the log goes on
         logger.exception("a fault in the storage")
         return _apart(store, entries, StorageError(f"the storage failed: {error}"))

@@ -19,11 +19,11 @@ from asyncchat.vocabulary.terms import Code
 
 logger = logging.getLogger("asyncchat.storage")
 
+REMINDER_SECONDS = 60.0
+"""How often the log says that records cannot be stored: with a full disk there are thousands of them."""
+
 IDLE_SECONDS = 0.05
 """After so long without a record the log turns to the upkeep of the database."""
-
-APART_SECONDS = 30e-6
-"""Who appends so soon after the one before does it in the same pass of the loop, or as good as: a crowd is talking."""
 
 TOGETHER = 128
 """Records that are committed in one batch at least, if there are so many: a sync, and a write to each listener, cost as
@@ -41,6 +41,8 @@ class LocalLog(ABC):
         self._pending: list[Entry] = []
         self._closed = False
         self._failing = False
+        self._refused = 0  # records that were not stored, and of which the log has not told yet
+        self._reminded = 0.0  # when (monotonic) it told of them
         self._applied: Applied
         self._failed: Failed
 
@@ -85,17 +87,23 @@ class LocalLog(ABC):
         return done
 
     def _say_how_it_goes(self, done: Done) -> None:
-        # Once, not for every batch: with a full disk there are thousands.
-        full = [error for _, error in done.failed if isinstance(error, NotStored)]
-        if full and not self._failing:
-            self._failing = True
-            logger.error("Records cannot be stored: %s", full[0])
-        elif self._failing and not full and any(isinstance(entry.record, Kept) for entry in done.applied):
-            self._failing = False
-            logger.info("Records are stored again")
         for entries, error in done.failed:
             if not isinstance(error, NotStored):
                 logger.error("A %s was not stored: %s", type(entries[0].record).__name__, error)
+        full = [(len(entries), str(error)) for entries, error in done.failed if isinstance(error, NotStored)]
+        if full:
+            self._refused += sum(count for count, _ in full)
+            if not self._failing:
+                logger.error("Records cannot be stored: %s", full[0][1])
+            elif monotonic() - self._reminded >= REMINDER_SECONDS:
+                logger.warning("Records cannot be stored: %s; %d were refused meanwhile", full[0][1], self._refused)
+            else:
+                return
+            self._failing, self._refused, self._reminded = True, 0, monotonic()
+        elif self._failing and not full and any(isinstance(entry.record, Kept) for entry in done.applied):
+            self._failing = False
+            logger.info("Records are stored again; %d were refused meanwhile", self._refused)
+            self._refused = 0
 
     def _deliver(self, done: Done) -> None:
         for entries, error in done.failed:
@@ -115,9 +123,12 @@ def _over() -> StorageError:
 
 
 class LoopLog(LocalLog):
-    """Without a file there is nothing to wait for: what one pass of the loop appended is committed at its end.
+    """Without a file there is nothing to wait for: what comes together is committed when a pass adds no more to it.
 
-    What comes alone goes ahead at once: two who talk wait for nobody.
+    The first record of a pass is committed at once where the batch before was but one: two people who talk wait for
+    nobody. What follows it in the same pass gathers behind it, and what comes next gathers then. A crowd of people who
+    each wait for their own message speaks within a few passes of the loop, none of which costs what a write to all of
+    the listeners does: so a batch is theirs, and not as many as there are passes.
     """
 
     def __init__(self, store: Store, upkeep: Upkeep) -> None:
@@ -125,8 +136,9 @@ class LoopLog(LocalLog):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: asyncio.Handle | None = None
         self._idle: asyncio.TimerHandle | None = None
-        self._alone = False  # the last batch was one record
-        self._told = 0.0  # when (monotonic) its telling ended
+        self._alone = False  # the last pass with records had only one
+        self._ahead = 0  # records of this pass that were committed before its end
+        self._seen = 0  # records that were pending at the last look
         self._worked = False  # a batch was committed since the timer was set: the loop is not idle
 
     async def aclose(self) -> None:
@@ -150,26 +162,35 @@ class LoopLog(LocalLog):
 
     def _nudge(self) -> None:
         if self._due is not None or self._loop is None:
-            return
-        if self._alone and monotonic() - self._told > APART_SECONDS:
+            return  # it waits for the end of the pass, also what comes of telling the record that went ahead
+        self._due = self._loop.call_soon(self._turn)
+        if self._alone:
+            self._ahead = len(self._pending)
             self._work()
-        else:
-            self._due = self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
+        assert self._loop is not None
+        pending = len(self._pending)
+        if 1 < pending < TOGETHER and pending > self._seen and not self._closed:
+            self._seen = pending
+            self._due = self._loop.call_soon(self._turn)
+            return
         self._due = None
+        self._seen = 0
+        alone = self._ahead + len(self._pending) == 1
+        self._alone = False  # until it is told: what comes of that must not be told amid it
+        self._ahead = 0
         self._work()
+        self._alone = alone
 
     def _work(self) -> None:
         batch, self._pending = self._pending, []
-        self._alone = False  # until it is told: what comes of that must not be told amid it
-        if batch:
-            self._deliver(self._commit(batch))
+        if not batch:
+            return
+        self._deliver(self._commit(batch))
         self._worked = True
         if self._idle is None and not self._closed:
             self._rest(IDLE_SECONDS)
-        self._told = monotonic()
-        self._alone = len(batch) == 1
 
     def _rest(self, seconds: float) -> None:
         assert self._loop is not None

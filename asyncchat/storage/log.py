@@ -8,7 +8,7 @@ from msgspec import Struct
 from asyncchat.vocabulary.records import Record
 
 
-class Entry(Struct, gc=False):
+class Entry(Struct):
     """A record on its way through the log.
 
     ``origin``: whatever came with it, handed back untouched. ``seq``: 0 until the record has its place; for a passing

@@ -1,8 +1,12 @@
 """The log: order, group commit, what is told when, and what happens when the disk does not take it."""
 
 import asyncio
+import gc
+import itertools
 import logging
 import threading
+import time
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,7 @@ import pytest
 
 from asyncchat.storage import local
 from asyncchat.storage.loading import Placed
-from asyncchat.storage.local import APART_SECONDS, TOGETHER, ThreadLog
+from asyncchat.storage.local import TOGETHER, ThreadLog
 from asyncchat.storage.log import Entry
 from asyncchat.storage.opening import MEMORY
 from asyncchat.storage.storage import Storage
@@ -121,40 +125,56 @@ async def test_a_record_appended_by_a_callback_is_applied(storage: Storage) -> N
 
 
 @pytest.mark.parametrize("place", [MEMORY])
-async def test_in_memory_who_talks_alone_waits_for_nobody(
-    storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 1.0
-    monkeypatch.setattr("asyncchat.storage.local.monotonic", lambda: now)
-
-    async def say(count: int, apart: float = 0.0) -> list[int]:
-        """Say so much in one pass of the loop: the batches that are told at once, and those at the end of the pass."""
-        nonlocal now
-        now += 1.0
+async def test_in_memory_what_goes_ahead_is_decided_by_passes_of_the_loop(storage: Storage, listener: Listener) -> None:
+    async def say(count: int) -> list[int]:
+        """Say so much in one pass of the loop: the batches that are told at once, and all that are told of it."""
         before = len(listener.batches)
         for _ in range(count):
             storage.log.append(said())
-            now += apart
         at_once = len(listener.batches) - before
-        await asyncio.sleep(0)
+        for _ in range(3):  # the end of the pass, one that adds nothing, and what begins then
+            await asyncio.sleep(0)
         return [at_once, *listener.batches[before:]]
 
     assert await say(1) == [0, 1]  # nobody knows yet
     assert await say(1) == [1, 1]
     assert await say(1) == [1, 1]
-    assert await say(2, apart=2 * APART_SECONDS) == [2, 1, 1]
-    assert await say(3) == [1, 1, 2]  # a crowd
+    assert await say(3) == [1, 1, 2]  # a crowd, unforeseen
     assert await say(3) == [0, 3]
+    for _ in range(20):
+        assert await say(64) == [0, 64]
     assert await say(1) == [0, 1]
     assert await say(1) == [1, 1]
 
 
-@pytest.mark.parametrize("apart", [APART_SECONDS, -1.0])
-async def test_nothing_is_told_amid_the_telling(
-    storage: Storage, apart: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", [MEMORY])
+async def test_however_long_a_pass_takes_a_crowd_is_one_batch(
+    storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slow the machine is: with -1 seconds all that is appended counts as long after the one before."""
-    monkeypatch.setattr(local, "APART_SECONDS", apart)
+    """No clock decides: on a machine of any speed the records of a pass are told together."""
+    moments = itertools.count()
+    for name in ("monotonic", "perf_counter", "time"):
+        monkeypatch.setattr(time, name, lambda: float(next(moments)))
+        monkeypatch.setattr(local, name, lambda: float(next(moments)), raising=False)
+    for _ in range(10):
+        for _ in range(64):
+            storage.log.append(said())
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert listener.batches == [64] * 10
+
+
+@pytest.mark.parametrize("place", [MEMORY])
+async def test_what_comes_in_pass_after_pass_gathers_up_to_a_bound(storage: Storage, listener: Listener) -> None:
+    for _ in range(2 * TOGETHER):
+        storage.log.append(said())
+        storage.log.append(said())
+        await asyncio.sleep(0)
+    await listener.told(4 * TOGETHER)
+    assert listener.batches == [TOGETHER] * 4
+
+
+async def test_nothing_is_told_amid_the_telling(storage: Storage) -> None:
     telling = 0
     told: list[Entry] = []
     done = asyncio.Event()
@@ -427,3 +447,32 @@ async def test_a_seq_is_not_given_again_after_its_message_was_pruned(path: Path)
         assert listener.applied[0].seq == expected
         assert await storage.prune(LOBBY, before=2) == 1
         await storage.aclose()
+
+
+async def test_what_was_refused_is_forgotten(
+    storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal has a traceback, whose frames have the record: a circle that only the collector ends."""
+
+    class Text(str):
+        """A text that can be watched."""
+
+    def full(store: Store, kept: Sequence[Placed]) -> None:
+        raise NotStored("the disk is full")
+
+    monkeypatch.setattr(Store, "write", full)
+    watched: weakref.WeakSet[Text] = weakref.WeakSet()
+
+    def say(number: int) -> None:
+        text = Text(number)
+        watched.add(text)
+        storage.log.append(said(text))
+
+    for number in range(50):
+        say(number)
+    await listener.told(50)
+    assert len(listener.failed) == 50
+    listener.failed.clear()
+    await storage.aclose()  # the thread may be busy with the end of the batch still
+    gc.collect()
+    assert not watched
