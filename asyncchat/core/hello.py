@@ -186,7 +186,8 @@ class _Arrival:
         command, seen = self.command, self.session.seen
         words: list[events.Told] = [self._greeting(person, seq)]
         words += [events.Notice(text=problem) for problem in problems]
-        has_cursor = command.since is not None and command.epoch in (None, self.house.epoch)
+        # A place beyond the end of the log is one in another log: this one was set back, to an older copy for example.
+        has_cursor = command.since is not None and command.since <= seq and command.epoch in (None, self.house.epoch)
         if has_cursor or seen is None or seen >= seq:
             return Reply(tuple(words))
         missed = queries.FindSince(person.id, (), after=seen, until=seq, limit=self.house.limits.page or PAGE)
