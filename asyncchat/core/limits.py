@@ -47,7 +47,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Sessions of a person at a time: each gets every message."""
     rate: float = 20.0
     """Commands a second of one session, in the long run; above it, that client's reading is delayed. A long text counts
-    once more for each 1,024 characters: it costs everybody more."""
+    once more for each 1,024 bytes that it is in JSON: it costs everybody more."""
     burst: int = 200
     """Commands of one session at once before ``rate`` counts: pasted text, a script's report."""
     connections: int = 20_000

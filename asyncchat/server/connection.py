@@ -10,7 +10,8 @@ from asyncchat.core.session import Phase, Session
 from asyncchat.server.pace import Pace
 from asyncchat.server.pipeline import Ticket
 from asyncchat.server.services import Services, now_ms
-from asyncchat.server.writers import ClientWriter
+from asyncchat.server.transport import Reader, Transport
+from asyncchat.server.writers import HELD, ClientWriter
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ChatError, Refused, StorageError
 from asyncchat.vocabulary.printable import printable
@@ -58,8 +59,8 @@ class Connection:
         services: Services,
         session: Session,
         dialect: Dialect,
-        reader: asyncio.StreamReader,
-        stream: asyncio.StreamWriter,
+        reader: Reader,
+        transport: Transport,
     ) -> None:
         limits = services.limits_in_force
         self._services = services
@@ -80,7 +81,7 @@ class Connection:
         self.reading = False
         self.unread = 0
         self.leaving: str | None = None
-        self.writer = ClientWriter(stream, self, dialect, limits.buffer)
+        self.writer = ClientWriter(transport, self, dialect, limits.buffer)
         session.peer = self.writer
 
     # --- the client's life ------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ class Connection:
         self.reading = self.pinged = False
         if data or not (self._lost or self.writer.unsent):
             self._received = self._services.chat.house.seq
-            self._spoke = not self.writer.held
+            self._spoke = self.writer.state is not HELD
         return data
 
     async def _end(self, reason: str) -> None:
@@ -146,7 +147,7 @@ class Connection:
 
     def _got(self) -> int:
         """The ``seq`` up to which the client has got what it was told, as far as can be known; see ``_received``."""
-        received = min(self._received, self.writer.lagging_since or self._received)
+        received = min(self._received, self.writer.missing or self._received)
         if not self._spoke and self.session.seen is not None:
             received = min(received, self.session.seen)  # what came with the welcome may be lost with it
         return received
@@ -172,7 +173,7 @@ class Connection:
                 await self._settled()
                 # Its text may repeat what was typed, and a slip in front of a password makes it no command.
                 self._refuse(item.id, Refused(item.code, item.text), logged="no command")
-            elif not (type(item) in ASKING and self.writer.transport.is_closing()):
+            elif not (type(item) in ASKING and self.writer.transport.closing):
                 await self._settled()
                 await self._command(item, item.id)
                 for wish in self._dialect.follow_up():
@@ -185,11 +186,19 @@ class Connection:
         """What the next command has to wait for, if anything: for this client to read, and not to be too fast."""
         pace = self._pace
         seconds = pace.wait(item, self._loop.time()) if pace is not None else 0.0
+        crowded = self.in_flight and 0 < self._services.limits_in_force.in_flight <= self.in_flight
+        if self.writer.drained is None and not crowded and seconds <= 0.0:
+            return None
+        return self._held_back(seconds)
+
+    async def _held_back(self, seconds: float) -> None:
+        """Wait for all of it: who does not read is no faster for that."""
         if self.writer.drained is not None:
-            return asyncio.wait({self.writer.drained})
-        if self.in_flight and 0 < self._services.limits_in_force.in_flight <= self.in_flight:
-            return self._settled()
-        return pace.pause(seconds) if pace is not None and seconds > 0.0 else None
+            await asyncio.wait({self.writer.drained})
+        if 0 < self._services.limits_in_force.in_flight <= self.in_flight:
+            await self._settled()
+        if self._pace is not None and seconds > 0.0:
+            await self._pace.pause(seconds)
 
     def _talk(self, command: Any) -> Awaitable[None] | None:
         """Handle what is pipelined (a `commands.Talk`), without a pause if nothing has to be looked up."""
@@ -229,7 +238,9 @@ class Connection:
 
     def _refuse(self, id: Id | None, error: Refused | StorageError, *, logged: str | None = None) -> None:
         name = self.session.person.name if self.session.person is not None else self.session.address or "a client"
-        log.info("Refused %s: %d %s", name, error.code, printable(logged or error.text))
+        # What is not stored the storage tells, once a minute: with a full disk it is each message of everybody's.
+        level = logging.DEBUG if error.code is Code.NOT_STORED else logging.INFO
+        log.log(level, "Refused %s: %d %s", name, error.code, printable(logged or error.text))
         wait = error.wait if isinstance(error, Refused) else None
         self._send((events.Error(id=id, code=error.code, text=error.text, wait=wait),))
 
@@ -279,15 +290,16 @@ class Connection:
             ticket.wake()
         else:
             append = ticket.append
-            try:
-                if ticket.refused is not None:
-                    raise ticket.refused
-                if append.then is None:
-                    self._done(ticket.id, append, ticket.seqs)
-                else:
-                    self._perform(append.then(ticket.seqs), ticket.id)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._failed(ticket.id, error, "a reply")
+            if ticket.refused is not None:
+                self._failed(ticket.id, ticket.refused, "a reply")
+            else:
+                try:
+                    if append.then is None:
+                        self._done(ticket.id, append, ticket.seqs)
+                    else:
+                        self._perform(append.then(ticket.seqs), ticket.id)
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._failed(ticket.id, error, "a reply")
         if self._idle is not None and self.in_flight == 0 and not self._idle.done():
             self._idle.set_result(None)
 

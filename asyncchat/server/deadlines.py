@@ -9,7 +9,7 @@ def overdue(connection: Connection, now: float, limits: Limits) -> str | None:
     """Why this client is to be closed at the loop's time *now*, if it is; pings it when it has been silent."""
     if connection.leaving is not None:
         return None
-    if connection.writer.lagging_since is not None:
+    if connection.writer.missing is not None:
         return _overdue_to_read(connection, now, limits)
     connection.unread = 0
     partial = now - connection.partial_since if connection.partial_since is not None else 0.0
@@ -32,7 +32,7 @@ def overdue(connection: Connection, now: float, limits: Limits) -> str | None:
 
 def _overdue_to_read(connection: Connection, now: float, limits: Limits) -> str | None:
     """As `overdue`, for a client that lags: it is there as long as what waits for it gets less."""
-    unread = connection.writer.transport.get_write_buffer_size()
+    unread = connection.writer.transport.waiting
     if not connection.unread or unread < connection.unread:
         connection.heard = now
     connection.unread = unread

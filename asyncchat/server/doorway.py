@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import itertools
 import logging
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.deadlines import overdue
 from asyncchat.server.keepalive import keep_alive
 from asyncchat.server.services import Services, now_ms
-from asyncchat.server.tls import HandshakeFailed, shake_hands
+from asyncchat.server.tls import HandshakeFailed, TLSTransport
+from asyncchat.server.transport import Reader, StreamTransport, Transport
 from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.terms import Code
@@ -30,6 +32,12 @@ FULL = "too many connections"
 CLOSING = "the server is shutting down"
 """Why a client is turned away."""
 
+TLS_HANDSHAKE = b"\x16"
+"""The first byte of TLS (RFC 8446, 5.1)."""
+
+SPEAK_TLS = b'{"type":"error","code":400,"text":"this address speaks TLS: connect to it as tls://"}\n'
+"""What a client without TLS is told at an address with it: a line of the native protocol that people can read too."""
+
 
 class Doorway:
     """Lets clients in and keeps account of them.
@@ -43,7 +51,7 @@ class Doorway:
         self._keys = itertools.count(1)
         self._count = 0
         self._by_address: Counter[str] = Counter()
-        self._greeting: dict[asyncio.StreamWriter, bool] = {}  # who has said nothing yet: were they asked for a name?
+        self._greeting: dict[Transport, bool] = {}  # who has said nothing yet: were they asked for a name?
         self.connections: dict[Connection, None] = {}
         self.open = True
 
@@ -59,28 +67,34 @@ class Doorway:
 
         With *tls*, the first bytes are a handshake; *inside*: it is the app's own, and is trusted.
         """
-        address, name = peer_of(stream)
+        peer = peer_of(stream, inside=inside)
+        if peer is None:
+            stream.transport.abort()  # it was reset before it was accepted: nobody is there
+            return
+        address, name = peer
         place = _counted(address)
+        transport: Transport = StreamTransport(stream, address)
         hindrance = self._hindrance(place)
         if hindrance is not None:
             log.info("Turned away %s: %s", name, hindrance)
             if tls is None:
-                stream.write(f"{hindrance.capitalize()}. Try again later.\n".encode())
-            await _close(stream, self._services.limits_in_force.flush_seconds)
+                transport.write(f"{hindrance.capitalize()}. Try again later.\n".encode())
+            await _close(transport, self._services.limits_in_force.flush_seconds)
             return
         self._count += 1
         self._by_address[place] += 1
         log.info("Connected %s", name)
         visit = _Visit()
         try:
-            keep_alive(stream.get_extra_info("socket"), self._services.limits_in_force)
+            keep_alive(transport.socket(), self._services.limits_in_force)
+            # Also a handshake that stalls holds a descriptor: so the client is counted by now.
+            source: Reader = reader
             if tls is not None:
-                # Here, where the client is counted: a handshake that stalls holds a descriptor too.
-                reader, stream = await self._secured(stream, tls)
+                source = transport = await self._secured(reader, transport, tls)
             try:
-                await self._serve(reader, stream, address, inside, visit)
+                await self._serve(source, transport, inside, visit)
             finally:
-                await _close(stream, self._services.limits_in_force.flush_seconds)
+                await _close(transport, self._services.limits_in_force.flush_seconds)
         except HandshakeFailed as failed:
             visit.reason = f"no TLS: {failed}"
         finally:
@@ -103,52 +117,61 @@ class Doorway:
 
     # --- one client -------------------------------------------------------------------------------------------------
 
-    async def _secured(
-        self, stream: asyncio.StreamWriter, tls: ssl.SSLContext
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        limits = self._services.limits_in_force
-        self._greeting[stream] = False
+    async def _secured(self, reader: Reader, transport: Transport, context: ssl.SSLContext) -> TLSTransport:
+        secured = TLSTransport(reader, transport, context)
+        self._greeting[transport] = False
         try:
-            return await shake_hands(stream, tls, handshake=limits.handshake_seconds, closing=limits.flush_seconds)
+            async with asyncio.timeout(self._services.limits_in_force.handshake_seconds or None):
+                first = await reader.read(READ_SIZE)
+                if first and not first.startswith(TLS_HANDSHAKE):
+                    transport.write(SPEAK_TLS)
+                    await _close(transport, self._services.limits_in_force.flush_seconds)
+                    raise HandshakeFailed("it speaks without TLS")
+                await secured.shake_hands(first)
+        except TimeoutError as error:
+            transport.abort()
+            raise HandshakeFailed("not done in time" if error.errno is None else "connection lost") from None
+        except OSError as error:
+            transport.abort()
+            raise HandshakeFailed("connection lost") from error
         finally:
-            del self._greeting[stream]
+            del self._greeting[transport]
+        return secured
 
-    async def _serve(
-        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter, address: str, inside: bool, visit: "_Visit"
-    ) -> None:
+    async def _serve(self, reader: Reader, transport: Transport, inside: bool, visit: "_Visit") -> None:
         """Serve a client whose bytes are what they say; *visit* tells in the end why that was, and who it was."""
-        self._greeting[stream] = False
+        self._greeting[transport] = False
         try:
             async with asyncio.timeout(self._services.limits_in_force.login_seconds or None):
-                first, kind = await self._first_bytes(reader, stream)
+                first, kind = await self._first_bytes(reader, transport)
         except TimeoutError:
             visit.reason = "said nothing"
             return
         except OSError:
             return
         finally:
-            del self._greeting[stream]
+            del self._greeting[transport]
         if not first:
             visit.reason = "said nothing"
             return
         refusal = sniff.refusal(kind, first)
         if refusal is not None:
-            stream.write(refusal)
+            transport.write(refusal)
             visit.reason = f"speaks {kind.value}, which is not served here"
             return
         dialect = self._dialect(kind)
         session = Session(
             key=next(self._keys),
-            address=address,
+            address=transport.address,
             echo=dialect.echo,
             resumable=dialect.resumable,
             inside=inside,
-            secure=not address or is_loopback(address) or stream.get_extra_info("ssl_object") is not None,
+            secure=not transport.address or is_loopback(transport.address) or transport.encrypted,
             since=now_ms(),
         )
-        connection = Connection(self._services, session, dialect, reader, stream)
+        connection = Connection(self._services, session, dialect, reader, transport)
         self.connections[connection] = None
-        self._services.writers.all.add(connection.writer)
+        self._services.writers.add(connection.writer)
         try:
             visit.reason = await connection.run(first)
         finally:
@@ -156,14 +179,12 @@ class Doorway:
             visit.reason = connection.leaving or visit.reason
             visit.person = session.person.name if session.person is not None else ""
             self._services.writers.flush_replies()
-            self._services.writers.all.discard(connection.writer)
+            self._services.writers.discard(connection.writer)
             del self.connections[connection]
 
-    async def _first_bytes(
-        self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter
-    ) -> tuple[bytes, sniff.Kind]:
+    async def _first_bytes(self, reader: Reader, transport: Transport) -> tuple[bytes, sniff.Kind]:
         """Read until the dialect is known. Whoever is silent for a second is greeted; the first bytes decide still."""
-        greet = asyncio.get_running_loop().call_later(sniff.SILENCE, self._greet, stream)
+        greet = asyncio.get_running_loop().call_later(sniff.SILENCE, self._greet, transport)
         first = b""
         try:
             while True:
@@ -180,9 +201,9 @@ class Doorway:
         finally:
             greet.cancel()
 
-    def _greet(self, stream: asyncio.StreamWriter) -> None:
-        self._greeting[stream] = True
-        stream.write(greeting(self._services.chat.house.settings.name))
+    def _greet(self, transport: Transport) -> None:
+        self._greeting[transport] = True
+        transport.write(greeting(self._services.chat.house.settings.name))
 
     def _dialect(self, kind: sniff.Kind) -> Dialect:
         limits = self._services.limits_in_force
@@ -195,7 +216,7 @@ class Doorway:
     def keep_alive(self) -> None:
         """Have the system look after all connections by the limits as they are now."""
         for connection in self.connections:
-            keep_alive(connection.writer.stream.get_extra_info("socket"), self._services.limits_in_force)
+            keep_alive(connection.writer.transport.socket(), self._services.limits_in_force)
 
     def sweep(self, now: float) -> None:
         """Ping the silent and close those that a deadline has run out for; *now* is the loop's time."""
@@ -211,12 +232,12 @@ class Doorway:
     def close(self, bye: Callable[[], Bye], reason: str) -> None:
         """Let nobody in any more, and say goodbye to everyone."""
         self.open = False
-        for stream, asked in list(self._greeting.items()):
+        for transport, asked in list(self._greeting.items()):
             if asked:
-                stream.write(farewell(bye()))
-                stream.close()
+                transport.write(farewell(bye()))
+                transport.close()
             else:
-                stream.transport.abort()  # they were told nothing that they need
+                transport.abort()  # they were told nothing that they need
         for connection in list(self.connections):
             connection.close(bye(), reason)
 
@@ -234,11 +255,22 @@ class _Visit:
     person: str = ""
 
 
-def peer_of(stream: asyncio.StreamWriter) -> tuple[str, str]:
-    """A client's IP address (empty if it has none) and what the log calls it."""
+UNKNOWN = "0.0.0.0"
+"""The address of a client whose own nobody tells: it is not local, and all of them count as one."""
+
+
+def peer_of(stream: asyncio.StreamWriter, *, inside: bool = False) -> tuple[str, str] | None:
+    """A client's IP address (empty: it is local by its transport) and what the log calls it.
+
+    None for one of TCP that has no address any more. No address proves nothing: local are Unix sockets, and what the
+    server itself connects (*inside*); what comes through a transport that tells nothing of its peer is `UNKNOWN`.
+    """
     peer = stream.get_extra_info("peername")
     if not isinstance(peer, tuple):
-        return "", "a local client"
+        sock = stream.get_extra_info("socket")
+        if inside or (sock is not None and sock.family == getattr(socket, "AF_UNIX", None)):
+            return "", "a local client"
+        return (UNKNOWN, "a client of unknown address") if sock is None else None
     address, port = str(peer[0]), peer[1]
     mapped = getattr(ipaddress.ip_address(address.partition("%")[0]), "ipv4_mapped", None)
     address = str(mapped) if mapped is not None else address.partition("%")[0]
@@ -250,14 +282,14 @@ def _counted(address: str) -> str:
     return "" if not address or is_loopback(address) else household(address)
 
 
-async def _close(stream: asyncio.StreamWriter, seconds: float) -> None:
-    """Close a client's stream; what it has not read after so many seconds is not sent any more."""
-    stream.close()
+async def _close(transport: Transport, seconds: float) -> None:
+    """Close a client's transport; what it has not read after so many seconds is not sent any more."""
+    transport.close()
     try:
         async with asyncio.timeout(seconds or None):
-            await stream.wait_closed()
+            await transport.closed()
     except TimeoutError:
-        stream.transport.abort()
+        transport.abort()
     except OSError:
         # The connection broke while it was being closed: it is closed.
         pass

@@ -2,12 +2,17 @@
 
 import asyncio
 
+import msgspec
+
 from asyncchat.core.limits import Limits, TokenBucket
 from asyncchat.vocabulary.commands import Command
 from asyncchat.wire.dialect import Problem
 
 TEXT = 1024
-"""Characters of a text that count as one command more: it is stored, and sent to many."""
+"""Bytes of a text, as JSON has it, that count as one command more: it is stored, and sent to many."""
+
+LONGEST_ESCAPE = 6
+"""Bytes that JSON makes of one character of one byte at most (a control character: ``\\u0007``)."""
 
 REPLY = 65_536
 """Bytes of a reply that count as one command more: a page of long messages takes some milliseconds."""
@@ -24,7 +29,14 @@ class Pace:
 
     def wait(self, item: Command | Problem, now: float) -> float:
         """The seconds that a command (or what is none) has to wait for those before it."""
-        return self._bucket.take(1 + len(getattr(item, "text", None) or "") // TEXT, now)
+        text = getattr(item, "text", None)
+        cost = 1
+        if text and len(text) * LONGEST_ESCAPE >= TEXT:  # short ones, nearly all, need not be encoded for that
+            try:
+                cost += len(msgspec.json.encode(text)) // TEXT
+            except UnicodeEncodeError:
+                cost += len(text) * LONGEST_ESCAPE // TEXT
+        return self._bucket.take(cost, now)
 
     def replied(self, size: int, now: float) -> None:
         """A reply of so many bytes was sent."""

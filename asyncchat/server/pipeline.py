@@ -39,7 +39,7 @@ class Waiter(Protocol):
         ...
 
 
-class Ticket(Struct, gc=False):
+class Ticket(Struct):
     """What waits for an `Append`: whose it is, how its success is answered, and what is still missing.
 
     ``future``: somebody awaits it (None for what is pipelined). ``missing``: records that have not come back.
@@ -110,7 +110,7 @@ class Pipeline:
             try:
                 for effect in apply(entry.seq, record, ticket.waiter.session if ticket is not None else None):
                     if type(effect) is Tell and type(effect.event) is events.Said:
-                        writers.tell(effect.event, effect.to, effect.origin)
+                        writers.tell(effect.event, effect.to, _without_echo(effect.origin))
                     else:
                         self._take_effect(effect)
             except Refused as refused:
@@ -146,7 +146,7 @@ class Pipeline:
             event = effect.event
             if (line := _log_line(event)) is not None:
                 log.info("%s", line)
-            self._writers.tell(event, effect.to, effect.origin)
+            self._writers.tell(event, effect.to, _without_echo(effect.origin) if type(event) is events.Said else None)
         elif type(effect) is Part:
             for session in list(effect.to):
                 writer: ClientWriter = session.peer
@@ -166,6 +166,11 @@ class Pipeline:
         answered, self._answered = self._answered, []
         for ticket in answered:
             ticket.waiter.arrived(ticket)
+
+
+def _without_echo(origin: Session | None) -> Session | None:
+    """Who does not get a message: its sender, where the dialect shows it to them as they type it."""
+    return origin if origin is not None and not origin.echo else None
 
 
 def _log_login(session: Session) -> None:

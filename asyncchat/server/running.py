@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from asyncchat.server.app import ChatServer
 from asyncchat.server.config import Config, ConfigError, fixed_changes
 from asyncchat.server.systemd import notify, reloading
-from asyncchat.server.tls import reload, server_context
+from asyncchat.server.tls import fingerprint, reload, server_context
 from asyncchat.vocabulary.printable import printable
 
 log = logging.getLogger("asyncchat.server")
@@ -51,6 +51,7 @@ class Running:
         handle_signals({"SIGINT": self.stop, "SIGTERM": self.stop, "SIGHUP": hang_up})
         async with self.server:  # which is closed whatever befalls those who attend to it
             self._started = True
+            self._tell_certificate(config)
             # What is there now stays: the garbage collector need not look at it again.
             gc.collect()
             gc.freeze()
@@ -64,6 +65,12 @@ class Running:
                     log.info("Shutting down")
                     await self.server.aclose()  # while its log still stands above the line being typed
         log.info("Stopped")
+
+    @staticmethod
+    def _tell_certificate(config: Config) -> None:
+        """Say by what people can trust the certificate whose client trusts nobody who signed it."""
+        if config.tls_cert is not None:
+            log.info("The certificate's fingerprint (SHA-256) is %s", fingerprint(config.tls_cert))
 
     def stop(self) -> None:
         """End in good order; asked a second time, do not wait for those who do not read."""
@@ -93,6 +100,7 @@ class Running:
         if fixed:
             log.warning("Only a restart changes %s", ", ".join(fixed))
         self.server.reload(new.settings)
+        self._tell_certificate(new)
         logging.getLogger().setLevel(new.log_level)
         self.config = new
         log.info("Reloaded the settings")
@@ -113,7 +121,7 @@ def handle_signals(handlers: Mapping[str, Callable[[], object]]) -> None:
     loop = asyncio.get_running_loop()
     for name, handler in handlers.items():
         number = getattr(signal, name, None)
-        if number is None:
+        if number is None or signal.getsignal(number) is signal.SIG_IGN:  # as nohup wants it of SIGHUP
             continue
         try:
             loop.add_signal_handler(number, handler)

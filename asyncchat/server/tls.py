@@ -1,11 +1,15 @@
-"""The certificate of the ``tls://`` addresses, which can be replaced while people are connected."""
+"""TLS: the certificate, which can be replaced while people are connected, and the transport that encrypts."""
 
-import asyncio
+import contextlib
+import hashlib
 import ssl
 from pathlib import Path
+from typing import Any
 
-FOREVER = 10 * 365 * 86400.0
-"""Seconds that are no limit: asyncio takes None for its own default there."""
+from asyncchat.server.transport import Reader, Transport
+
+READ_SIZE = 65_536
+"""Bytes of one read from below: four records of TLS."""
 
 
 def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
@@ -15,8 +19,17 @@ def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # else a write might have to wait for a read
     _load(context, certificate, key)
     return context
+
+
+def fingerprint(certificate: Path) -> str:
+    """The SHA-256 of the certificate in a PEM file (the first, if there is a chain), as clients take it."""
+    pem = certificate.read_text(encoding="ascii", errors="ignore")
+    end = "-----END CERTIFICATE-----"
+    body = pem[pem.index("-----BEGIN CERTIFICATE-----") : pem.index(end) + len(end)]
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(body)).hexdigest()
 
 
 def reload(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
@@ -29,55 +42,117 @@ class HandshakeFailed(Exception):  # noqa: N818 - named for what happened
     """No TLS came about, and the connection is closed; the text says why, for the log."""
 
 
-class _Protocol(asyncio.StreamReaderProtocol):
-    """A peer may close right after the handshake, before `connection_made` tells the protocol that it is above TLS."""
+class TLSTransport:
+    """TLS between a client and another transport, in memory: on any loop, and also with bytes that were read already.
 
-    def eof_received(self) -> bool:
-        """No half of a TLS connection stays open."""
-        super().eof_received()
-        return False
-
-
-async def shake_hands(
-    stream: asyncio.StreamWriter, context: ssl.SSLContext, *, handshake: float, closing: float
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Begin TLS with a client that was just accepted and not read from; raises `HandshakeFailed`.
-
-    ``handshake`` and ``closing``: seconds for the handshake, and for TLS's own goodbye at the end; 0 is no limit. The
-    stream is used up: the new ones take its place.
+    It is the client's `Reader` as well. What is below is closed with it.
     """
-    # `StreamWriter.start_tls` breaks when the connection is lost meanwhile, and its reader would pause the wrong
-    # transport: so these are streams of our own, as asyncio makes them for a connection that is accepted.
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(loop=loop)
-    protocol = _Protocol(reader, loop=loop)
-    try:
-        transport = await loop.start_tls(
-            stream.transport,
-            protocol,
-            context,
-            server_side=True,
-            ssl_handshake_timeout=handshake or FOREVER,
-            ssl_shutdown_timeout=closing or FOREVER,
-        )
-    except OSError as error:
-        stream.transport.abort()
-        raise HandshakeFailed(_why(error)) from error
-    except BaseException:
-        stream.transport.abort()
-        raise
-    if transport is None or transport.is_closing():  # lost meanwhile: asyncio calls that a handshake that is done
-        stream.transport.abort()
-        raise HandshakeFailed("connection lost")
-    protocol.connection_made(transport)
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+    __slots__ = ("_below", "_incoming", "_outgoing", "_reader", "_tls", "address", "encrypted")
+
+    def __init__(self, reader: Reader, below: Transport, context: ssl.SSLContext) -> None:
+        self._reader = reader
+        self._below = below
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.address = below.address
+        self.encrypted = True
+
+    async def shake_hands(self, first: bytes = b"") -> None:
+        """Begin TLS; *first* was read already. Raises `HandshakeFailed`, and closes what is below then."""
+        self._incoming.write(first)
+        try:
+            while True:
+                try:
+                    self._tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    self._pass_on()
+                    if not await self._feed():
+                        raise HandshakeFailed("connection lost") from None
+                else:
+                    self._pass_on()
+                    return
+        except OSError as error:
+            self._pass_on()  # the alert, which says why
+            self._below.close()
+            raise HandshakeFailed(_why(error)) from error
+        except BaseException:
+            self._below.abort()
+            raise
+
+    async def read(self, n: int) -> bytes:
+        """The next bytes that the client said; none at the end."""
+        while True:
+            try:
+                data = self._tls.read(n)
+            except ssl.SSLWantReadError:
+                self._pass_on()  # TLS has its own words to say now and then
+                if not await self._feed():
+                    return b""  # without TLS's goodbye: a chat has no use for it, since its lines have their ends
+                continue
+            except ssl.SSLZeroReturnError:
+                return b""
+            self._pass_on()
+            return data
+
+    async def _feed(self) -> bool:
+        data = await self._reader.read(READ_SIZE)
+        self._incoming.write(data)
+        return bool(data)
+
+    def _pass_on(self) -> bool:
+        return self._below.write(self._outgoing.read()) if self._outgoing.pending else True
+
+    def write(self, data: bytes) -> bool:
+        """Send bytes, without waiting; false if some of them wait now."""
+        if self._below.closing:
+            return True
+        self._tls.write(data)
+        return self._pass_on()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the system has not taken yet, encrypted."""
+        return self._below.waiting
+
+    @property
+    def closing(self) -> bool:
+        """It is closed, or will be when what waits is sent."""
+        return self._below.closing
+
+    def limit(self, size: int) -> None:
+        """Let `drained` wait while more than *size* bytes wait."""
+        self._below.limit(size)
+
+    async def drained(self) -> None:
+        """Wait until little waits."""
+        await self._below.drained()
+
+    def close(self) -> None:
+        """Say TLS's goodbye, and close when what waits is sent."""
+        if not self._below.closing:
+            with contextlib.suppress(ssl.SSLError):  # the client's goodbye is not waited for
+                self._tls.unwrap()
+            self._pass_on()
+        self._below.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._below.abort()
+
+    async def closed(self) -> None:
+        """Wait until it is closed."""
+        await self._below.closed()
+
+    def socket(self) -> Any:
+        """The socket below, or None."""
+        return self._below.socket()
 
 
 def _why(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "failed").replace("_", " ").lower()
-    if isinstance(error, ConnectionAbortedError):  # what asyncio raises when its time is over
-        return "not done in time"
     return "connection lost"
 
 

@@ -6,14 +6,14 @@ that where nothing else waits. Nothing here awaits: a slow reader delays nobody.
 """
 
 import asyncio
+import enum
 import logging
-import os
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from asyncchat.core.outcomes import Part
 from asyncchat.core.session import Session
-from asyncchat.server.direct import descriptor_of
+from asyncchat.server.transport import Transport
 from asyncchat.vocabulary.events import Event, Gap, Joined, Result, Said, Told, Welcome
 from asyncchat.wire.dialect import Dialect
 
@@ -31,50 +31,79 @@ class Owner(Protocol):
         ...
 
 
+class State(enum.Enum):
+    """Where a client's way out stands; see `NEXT`."""
+
+    HELD = "held"
+    DIRECT = "direct"
+    BUFFERED = "buffered"
+    LAGGING = "lagging"
+    GONE = "gone"
+
+
+HELD, DIRECT, BUFFERED, LAGGING, GONE = State  # a member of an Enum costs as much as two dict look-ups
+
+NEXT: dict[State, frozenset[State]] = {
+    HELD: frozenset({DIRECT, BUFFERED, LAGGING, GONE}),
+    DIRECT: frozenset({BUFFERED, LAGGING, GONE}),
+    BUFFERED: frozenset({DIRECT, LAGGING, GONE}),
+    LAGGING: frozenset({DIRECT, BUFFERED, GONE}),
+    GONE: frozenset(),
+}
+"""Where a client's way out can go from each state.
+
+    held       before the welcome: events wait, replies go out; with too many waiting, further events are left out
+    direct     the system has taken all that was written
+    buffered   some of it waits in the transport, at most `ClientWriter.buffer`
+    lagging    more than that waits: no events are sent until it is read, then the client is told which it missed
+    gone       the connection is over
+"""
+
+
 class ClientWriter:
     """One client's way out, and the ``peer`` of its session.
 
-    ``owner``: its connection. ``buffer``: bytes that may wait in its transport before it becomes a history reader (0:
-    unlimited); it stays as it was when the client came, whatever the limits become. ``pending``: bytes
-    of this pass. ``held``: the client is not welcomed yet; what happens waits until it is, and ``waiting`` counts its
-    bytes. ``lagging_since``: the ``seq`` after which it was sent no more events because too much waits, or None.
-    ``descriptor``: see `descriptor_of`; ``direct``: the same while it is welcomed and nothing waits, otherwise None.
+    ``owner``: its connection. ``variant``: that of its dialect now. ``buffer``: bytes that may wait in its transport
+    before it lags (0: unlimited); it stays as it was when the client came, whatever the limits become. ``pending``:
+    bytes of this pass. ``waiting``: how many bytes of events are held. ``missing``: the ``seq`` after which events were
+    left out, or None. ``drained``: the task that waits until a lagging client has read.
     """
 
     __slots__ = (
-        "buffer", "descriptor", "dialect", "direct", "drained", "held", "lagging_since", "owner", "pending", "stream",
-        "transport", "variant", "waiting",
+        "buffer", "dialect", "drained", "missing", "owner", "pending", "state", "transport", "variant", "waiting",
     )  # fmt: skip
 
-    def __init__(self, stream: asyncio.StreamWriter, owner: Owner, dialect: Dialect, buffer: int) -> None:
-        self.stream = stream
-        self.transport = stream.transport
+    def __init__(self, transport: Transport, owner: Owner, dialect: Dialect, buffer: int) -> None:
+        self.transport = transport
         self.owner = owner
         self.dialect = dialect
         self.variant = dialect.variant
         self.buffer = buffer
         self.pending: list[bytes] = []
-        self.held = True
+        self.state = HELD
         self.waiting = 0
-        self.lagging_since: int | None = None
+        self.missing: int | None = None
         self.drained: asyncio.Task[None] | None = None
-        self.descriptor = descriptor_of(self.transport)
-        self.direct: int | None = None
         if buffer:
-            # The transport pauses its protocol above `high`, which is what `drain` waits for.
-            self.transport.set_write_buffer_limits(high=buffer, low=buffer // 4)
+            transport.limit(buffer)
+
+    def to(self, state: State) -> None:
+        """Go to another state."""
+        if state is not self.state:
+            assert state in NEXT[self.state], f"{self.state} to {state}"
+            self.state = state
 
     @property
     def unsent(self) -> bool:
         """Something waits that the system has not taken yet."""
-        return bool(self.pending or self.transport.get_write_buffer_size())
+        return bool(self.pending or self.transport.waiting)
 
 
 class Writers:
     """All clients' writers; ``seq()`` tells the last ``seq`` applied."""
 
     def __init__(self, seq: Callable[[], int]) -> None:
-        self.all: set[ClientWriter] = set()
+        self._all: set[ClientWriter] = set()
         self._seq = seq
         self._dirty: list[ClientWriter] = []
         self._replied: list[ClientWriter] = []
@@ -84,7 +113,17 @@ class Writers:
         self._run: list[Said | Joined] = []
         self._run_of: type[Said | Joined] = Said
         self._run_to: Collection[Session] = ()
+        self._run_not_to: dict[Session, list[Said | Joined]] = {}  # what of the run somebody does not get
         self._answered: set[ClientWriter] = set()  # for whom something is pending that belongs behind the run
+
+    def add(self, writer: ClientWriter) -> None:
+        """A client has come."""
+        self._all.add(writer)
+
+    def discard(self, writer: ClientWriter) -> None:
+        """A client's connection is over."""
+        self._all.discard(writer)
+        writer.to(GONE)
 
     # --- one client -------------------------------------------------------------------------------------------------
 
@@ -96,17 +135,18 @@ class Writers:
         if self._run and writer not in self._answered:
             # Behind the run, which was told before. It can be put in front later, unless something older is pending, or
             # the dialect, as those without an echo, must encode things in their order.
-            if writer.pending or writer.held or not writer.dialect.echo:
+            if writer.pending or writer.state is HELD or not writer.dialect.echo:
                 self.end_run()
             else:
                 self._answered.add(writer)
                 self._dirty.append(writer)
         told = [writer.dialect.encode(result) for result in results]
-        if writer.held:
+        writer.variant = writer.dialect.variant  # which may change with what is told
+        if writer.state is HELD:
             if not any(type(result) is Welcome for result in results):
-                self._write(writer, b"".join(told))
+                writer.transport.write(b"".join(told))
                 return sum(map(len, told))
-            writer.held = False
+            writer.to(BUFFERED if writer.missing is None else LAGGING)
             writer.pending[:0] = told
         else:
             writer.pending += told
@@ -118,24 +158,24 @@ class Writers:
 
     # --- many -------------------------------------------------------------------------------------------------------
 
-    def tell(self, event: Event | Result, to: Collection[Session], origin: Session | None) -> None:
-        """Send an event to many.
+    def tell(self, event: Event | Result, to: Collection[Session], exclude: Session | None = None) -> None:
+        """Send an event to many, but not to *exclude*.
 
         Messages to one and the same audience gather into a run, which costs a recipient as much as one message, and so
         do those who join a room; see `audience_grows` and `end_run`.
         """
-        if type(event) is Joined or (
-            type(event) is Said and event.to.startswith("#") and (origin is None or origin.echo)
-        ):
+        if type(event) is Joined or (type(event) is Said and event.to.startswith("#")):
             if self._run and (self._run_to is not to or self._run_of is not type(event) or self._answered):
                 self.end_run()
             self._run_to = to
             self._run_of = type(event)
             self._run.append(event)
+            if exclude is not None:
+                self._run_not_to.setdefault(exclude, []).append(event)
             return
         self.end_run()
-        if type(event) is Said and origin is not None and not origin.echo:
-            to = [session for session in to if session is not origin]
+        if exclude is not None:
+            to = [session for session in to if session is not exclude]
         self._spread((event,), to, {})
 
     def audience_grows(self) -> None:
@@ -148,21 +188,36 @@ class Writers:
 
     def end_run(self) -> None:
         """Hand out what is gathered so far; call it before an audience changes in any other way."""
-        run, to = self._run, self._run_to
-        self._run_to = ()
-        if run:
-            self._run = []
+        if self._run:
+            run, to = self._take_run()
             self._spread(run, to, {})
+
+    def _take_run(self) -> tuple[list[Said | Joined], Collection[Session]]:
+        """The run and its audience; those who do not get all of it have got the rest."""
+        run, to = self._run, self._run_to
+        self._run, self._run_to = [], ()
+        if self._run_not_to:
+            excluded, self._run_not_to = self._run_not_to, {}
+            answered, self._answered = self._answered, set()
+            for session, own in excluded.items():
+                if session in to:
+                    rest = [event for event in run if event not in own]
+                    if rest:
+                        self._spread(rest, (session,), {})
+            self._answered = answered
+            to = [session for session in to if session not in excluded]
+        return run, to
 
     def _spread(self, told: Collection[Event | Result], to: Collection[Session], encoded: dict[str, bytes]) -> None:
         """Put events to what is pending; *encoded* has what they are in some variants."""
         answered, dirty = self._answered, self._dirty
         for session in to:
             writer: ClientWriter = session.peer
-            data = encoded.get(writer.variant)
+            variant = writer.variant
+            data = encoded.get(variant)
             if data is None:
-                data = encoded[writer.variant] = _encoded(writer.dialect, told)
-            if writer.lagging_since is not None:
+                data = encoded[variant] = _encoded(writer.dialect, told)
+            if writer.missing is not None:
                 continue  # also when replies are pending: what it misses must be one stretch of the log
             pending = writer.pending
             if not pending:
@@ -171,7 +226,7 @@ class Writers:
                 pending.insert(0, data)
             else:
                 pending.append(data)
-            if writer.held:
+            if writer.state is HELD:
                 writer.waiting += len(data)
                 if 0 < writer.buffer < writer.waiting:
                     self._crammed.append(writer)
@@ -179,9 +234,8 @@ class Writers:
 
     def flush(self) -> None:
         """Write what is pending: one `write` per client."""
-        run, to = self._run, self._run_to
-        if run:
-            self._run, self._run_to = [], ()
+        if self._run:
+            run, to = self._take_run()
             self._write_run(run, to)
         if self._crammed:
             self._hold_no_more()
@@ -193,15 +247,14 @@ class Writers:
         """Write the last run to those for whom nothing else is pending.
 
         Most messages come alone, and all that a recipient of theirs costs is one turn of this loop: so nothing that can
-        be spared is called in it. A transport's `write` alone costs a tenth of what the system does with a message.
+        be spared is called in it.
         """
         encoded: dict[str, bytes] = {}
-        variant, data, size, write = "", b"", 0, os.write
+        variant, data = "", b""
         others: list[Session] = []
         for session in to:
             writer: ClientWriter = session.peer
-            descriptor = writer.direct
-            if descriptor is None or writer.pending:
+            if writer.state is not DIRECT or writer.pending:
                 others.append(session)
                 continue
             if writer.variant is not variant:
@@ -209,14 +262,8 @@ class Writers:
                 if variant not in encoded:
                     encoded[variant] = _encoded(writer.dialect, run)
                 data = encoded[variant]
-                size = len(data)
-            if not writer.transport.is_closing():
-                try:
-                    taken = write(descriptor, data)
-                except OSError:
-                    taken = 0  # the transport will see why
-                if taken < size:
-                    self._write(writer, data[taken:])
+            if not writer.transport.write(data):
+                self._mind(writer)
         if others or self._answered:
             self._spread(run, others, encoded)
 
@@ -247,47 +294,46 @@ class Writers:
     def _write_pending(self, writers: list[ClientWriter]) -> None:
         for writer in writers:
             pending = writer.pending
-            if pending and not writer.held:
+            if pending and writer.state is not HELD:
                 data = pending[0] if len(pending) == 1 else b"".join(pending)
                 pending.clear()
-                self._write(writer, data)
+                if not writer.transport.write(data) or writer.state is not DIRECT:
+                    self._mind(writer)
 
     # --- slow readers -----------------------------------------------------------------------------------------------
 
-    def _write(self, writer: ClientWriter, data: bytes) -> None:
-        transport = writer.transport
-        if not transport.is_closing():
-            transport.write(data)
-            if writer.lagging_since is not None or transport.get_write_buffer_size():
-                writer.direct = None
-                self._mind(writer)
-            elif not writer.held:
-                writer.direct = writer.descriptor
-
     def _mind(self, writer: ClientWriter) -> None:
-        """See whether a client that has not taken all of it lags behind."""
-        if writer.lagging_since is None and 0 < writer.buffer < writer.transport.get_write_buffer_size():
-            writer.lagging_since = self._seq()
-        if writer.lagging_since is not None and writer.drained is None:
+        """See how much a client has not taken, and whether it lags behind."""
+        waiting = writer.transport.waiting
+        if writer.missing is None and 0 < writer.buffer < waiting:
+            writer.missing = self._seq()
+        if writer.state is GONE:
+            return
+        if writer.missing is None:
+            writer.to(BUFFERED if waiting else DIRECT)
+            return
+        writer.to(LAGGING)
+        if writer.drained is None:
             writer.drained = asyncio.get_running_loop().create_task(self._catch_up(writer))
 
     def _hold_no_more(self) -> None:
-        """For whom too much waits before their welcome, it goes no further: they are told the gap behind it."""
+        """Clients for whom too much waits before their welcome: leave further events out, they get a gap after it."""
         for writer in self._crammed:
-            if writer.held:
-                writer.lagging_since = self._seq()
+            if writer.state is HELD:
+                writer.missing = self._seq()
         self._crammed = []
 
     async def _catch_up(self, writer: ClientWriter) -> None:
         """Wait until a slow reader has read, then tell it what it missed."""
         try:
-            await writer.stream.drain()
+            await writer.transport.drained()
         except OSError:
             return  # the connection is lost
         finally:
             writer.drained = None
-        after, until = writer.lagging_since, self._seq()
-        writer.lagging_since = None
+        after, until = writer.missing, self._seq()
+        writer.missing = None
+        self._mind(writer)
         if after is not None and until > after:
             self.send(writer, (Gap(after=after, until=until),))
 
@@ -298,8 +344,3 @@ def _encoded(dialect: Dialect, told: Collection[Event | Result]) -> bytes:
     except Exception:  # a fault of ours: in one dialect alone, and of these events alone
         log.exception("cannot encode for %s", dialect.variant)
         return b""
-
-
-def _alike(event: Said, origin: Session | None) -> bool:
-    """Is a message the same bytes for all its audience? In a room it is, save for one who does not want the own."""
-    return event.to.startswith("#") and (origin is None or origin.echo)

@@ -106,7 +106,8 @@ def _port(text: str, whole: str, listening: bool) -> int:
 
 def is_loopback(host: str) -> bool:
     """Does this name or IP address mean the machine itself?"""
-    if host.lower() == "localhost":
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -5,7 +5,7 @@ import socket
 
 from asyncchat import ChatServer
 from asyncchat.server.connection import Connection
-from asyncchat.server.writers import ClientWriter
+from asyncchat.server.writers import LAGGING, ClientWriter
 from tests.server.peers import Raw, where
 
 LONG = "x" * 10_000
@@ -34,18 +34,18 @@ def served(server: ChatServer, name: str) -> Connection:
 
 def socket_to(server: ChatServer, name: str) -> socket.socket:
     """The server's end of this person's one connection."""
-    end: socket.socket = writer_to(server, name).stream.get_extra_info("socket")
+    end: socket.socket = writer_to(server, name).transport.socket()
     return end
 
 
 def lagging(server: ChatServer) -> list[ClientWriter]:
     """The ways out to those who are sent no more events until they have read."""
-    return [writer for writer in writers(server) if writer.lagging_since is not None]
+    return [writer for writer in writers(server) if writer.state is LAGGING]
 
 
 def waiting(server: ChatServer) -> int:
     """Bytes that wait in the server for all its clients."""
-    return sum(writer.transport.get_write_buffer_size() for writer in writers(server))
+    return sum(writer.transport.waiting for writer in writers(server))
 
 
 async def without_window(server: ChatServer) -> Raw:

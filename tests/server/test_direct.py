@@ -8,17 +8,21 @@ from typing import Any
 import pytest
 
 from asyncchat import ChatServer
+from asyncchat.server.transport import StreamTransport
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import State
 from tests.server.ends import LONG, narrow, socket_to, waiting, without_window, writer_to
 from tests.server.peers import Native, Raw, limited, serving
+
+pytestmark = pytest.mark.asyncio_loop  # on another all is written through transports
 
 SAID = events.Said(seq=1, time="2026-01-01T12:00:00.000Z", sender="ben", to="#lobby", text="hello")
 
 
 def direct(server: ChatServer, name: str) -> bool:
     """Is this person written to without the transport?"""
-    return writer_to(server, name).direct is not None
+    transport = writer_to(server, name).transport
+    return isinstance(transport, StreamTransport) and transport.direct
 
 
 class Shouting(asyncio.Transport):
@@ -43,7 +47,7 @@ async def test_tcp_and_unix_sockets_are_written_to_directly(tmp_path: Path) -> N
         for name, address in zip(("anna", "ben"), server.addresses, strict=True):
             async with await Native.open(address, name) as peer:
                 await peer.say("hello")
-                assert writer_to(server, name).direct == socket_to(server, name).fileno()
+                assert direct(server, name)
 
 
 async def test_an_apps_own_transport_gets_all_that_is_sent() -> None:
@@ -93,12 +97,14 @@ async def test_nothing_is_written_to_a_descriptor_that_is_anothers_now() -> None
     async with serving() as server, await Native.open(server, "anna") as anna:
         await anna.say("hello")
         writer = writer_to(server, "anna")
+        descriptor = socket_to(server, "anna").fileno()
         writer.transport.abort()
         await asyncio.sleep(0)  # asyncio closes the socket
         newcomers = socket.socketpair()
         with newcomers[0], newcomers[1]:
-            assert writer.direct in [end.fileno() for end in newcomers]
-            server._writers.tell(SAID, server.chat.house.person("anna").sessions, None)
+            assert descriptor in [end.fileno() for end in newcomers]
+            assert direct(server, "anna")
+            server._writers.tell(SAID, server.chat.house.person("anna").sessions)
             server._writers.flush()
             for end in newcomers:
                 end.setblocking(False)

@@ -1,6 +1,7 @@
 """What a reload changes for those who are here, and what it leaves as it was when they came."""
 
 from asyncchat import ChatServer
+from asyncchat.server.writers import LAGGING
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.server.ends import LONG, narrow, without_window, writer_to
@@ -33,9 +34,9 @@ async def lags(server: ChatServer, name: str, sender: Native) -> bool:
         narrow(server, name)
         writer = writer_to(server, name)
         server.reload(limited(rate=0, buffer=1))
-        while not writer.transport.get_write_buffer_size():
+        while not writer.transport.waiting:
             await sender.say(LONG)
-        return writer.lagging_since is not None
+        return writer.state is LAGGING
 
 
 async def test_who_was_here_keeps_the_buffer_that_they_came_with() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from asyncchat import ChatServer, connect
 from asyncchat.server import caretaker
+from asyncchat.server.writers import HELD, LAGGING
 from asyncchat.storage.pages import FEWER, PAGE_TEXT
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.wire.plain import PlainDialect
@@ -128,7 +129,7 @@ async def test_what_waits_for_a_welcome_is_bounded(server: ChatServer, monkeypat
         late.send(commands.Hello(id="hello", name="late", token=token))
         await asked.wait()
         said = await talk(sender, ENOUGH)
-        (held,) = (writer for writer in writers(server) if writer.held)
+        (held,) = (writer for writer in writers(server) if writer.state is HELD)
         assert sum(map(len, held.pending)) < BUFFER + 40 * len(LONG)
         free.set()
         gap = await late.event(events.Gap)
@@ -287,7 +288,7 @@ async def test_who_reads_slowly_but_reads_is_not_dropped(caplog: pytest.LogCaptu
                 assert data, "it was dropped"
                 came += data
                 await asyncio.sleep(0.01)  # that is how slow it is
-                if writer.lagging_since is not None:
+                if writer.state is LAGGING:
                     lagged.append(asyncio.get_running_loop().time())
             await talking
         assert lagged[-1] - lagged[0] > 2 * idle
