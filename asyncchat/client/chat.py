@@ -23,7 +23,11 @@ from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ChatError, ConnectionLost, ProtocolError, Refused
 from asyncchat.vocabulary.events import Event, Result
+from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Kind
+
+LOGGED = 500
+"""Characters of what a server says that the log repeats."""
 
 logger = logging.getLogger("asyncchat.client")
 
@@ -248,7 +252,7 @@ class ChatClient(Methods):
         except Refused as error:
             if error.code not in PASSING_CODES:
                 raise
-            logger.warning("cannot fetch what was missed: %s", error)
+            logger.warning("cannot fetch what was missed: %s", printable(str(error)))
             await asyncio.sleep(error.wait or _ANSWERED_LATER)
         else:
             self._inbox.fill(hole, until, page)
@@ -284,7 +288,7 @@ class ChatClient(Methods):
                 | events.History() | events.BanList()
             ):  # fmt: skip
                 if not self._requests.resolve(told) and isinstance(told, events.Error) and told.id is None:
-                    logger.warning("the server reports: %s (%d)", told.text, told.code)
+                    logger.warning("the server reports: %s (%d)", printable(told.text[:LOGGED]), told.code)
                 self._send_due()
             case _:
                 self._note(told)

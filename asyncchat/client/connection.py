@@ -15,6 +15,7 @@ from asyncchat.client.login import Login
 from asyncchat.client.state import Cursor
 from asyncchat.client.tokens import TokenStore
 from asyncchat.vocabulary.addresses import Address, parse_address
+from asyncchat.vocabulary.printable import printable
 
 logger = logging.getLogger("asyncchat.client")
 
@@ -175,7 +176,7 @@ async def _save(store: TokenStore, server: str, name: str, token: str) -> None:
     try:
         await asyncio.to_thread(store.save, server, name, token)
     except OSError as error:
-        logger.warning("cannot keep the token of %s: %s", name, error.strerror or error)
+        logger.warning("cannot keep the token of %s: %s", printable(name), error.strerror or error)
 
 
 @contextlib.asynccontextmanager

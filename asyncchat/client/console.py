@@ -167,7 +167,7 @@ class Console:
         try:
             members = await self.chat.who(place.name)
         except ChatError as error:  # nobody has asked: it may be a room that is left meanwhile
-            logger.debug("people not known: %s", error)
+            logger.debug("people not known: %s", printable(str(error)))
             return
         place.set_people(member.name for member in members)
         for member in members:
@@ -225,7 +225,7 @@ class Console:
         try:
             await self.chat.read(name, seq)
         except ChatError as error:  # nothing that the person could do anything about
-            logger.debug("not marked as read: %s", error)
+            logger.debug("not marked as read: %s", printable(str(error)))
 
     def go(self, place: Place | None) -> None:
         """From now on lines go to that place, or nowhere."""

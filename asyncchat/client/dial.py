@@ -1,6 +1,7 @@
 """Opening a connection to an address, with TLS verified or pinned to a certificate."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import os
@@ -72,7 +73,9 @@ async def dial(address: Address, tls: TLS) -> Streams:
     except TimeoutError:
         raise ConnectionLost(f"cannot connect to {address}: no answer in {CONNECT_SECONDS:.0f} s") from None
     except ssl.SSLCertVerificationError as error:
-        raise ConnectionLost(f"cannot trust {address}: {error.verify_message}") from error
+        raise ConnectionLost(f"cannot trust {address}: {error.verify_message}{await _how_to_trust(address)}") from error
+    except ssl.SSLError as error:
+        raise ConnectionLost(f"cannot speak TLS with {address}: is it a tcp:// address? ({_reason(error)})") from error
     except OSError as error:
         raise ConnectionLost(f"cannot connect to {address}: {_reason(error)}") from error
 
@@ -85,11 +88,31 @@ async def _open(address: Address, tls: TLS) -> Streams:
     if address.scheme == "tcp":
         return await asyncio.open_connection(sock=await _connected(address))
     context = await asyncio.to_thread(_context, tls)  # reads files
-    sock = await _connected(address)
-    streams = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=address.host)
+    streams = await _secured(address, context)
     if tls.fingerprint is not None:
         _check_fingerprint(streams[1], parse_fingerprint(tls.fingerprint), address)
     return streams
+
+
+async def _secured(address: Address, context: ssl.SSLContext) -> Streams:
+    sock = await _connected(address)
+    # Certificates have no final dot, which tells the resolver that a name is whole (RFC 6066, section 3).
+    return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=address.host.rstrip("."))
+
+
+async def _how_to_trust(address: Address) -> str:
+    """Which certificate the server has, so that a person can compare it with the one that they were told."""
+    context = _unverified(ssl.create_default_context())
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await _secured(address, context)
+    except (OSError, TimeoutError):
+        return ""
+    found = _fingerprint_of(writer).hex(":")
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return f"; if its operator told you this fingerprint, trust it by that: --fingerprint {found}"
 
 
 async def _connected(address: Address) -> socket.socket:
@@ -98,7 +121,7 @@ async def _connected(address: Address) -> socket.socket:
     Raises OSError with what went wrong at each. Event loops differ in how they do this, so it is done here: uvloop
     knows no "happy eyeballs", and those of asyncio lose sockets when they are cancelled.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    found = await _look_up(address)
     connected = list[socket.socket]()
     try:
         await _race(found, connected)
@@ -106,6 +129,10 @@ async def _connected(address: Address) -> socket.socket:
     finally:
         for late in connected:
             late.close()
+
+
+async def _look_up(address: Address) -> Sequence[_Found]:
+    return await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
 
 
 async def _race(found: Sequence[_Found], connected: list[socket.socket]) -> None:
@@ -159,15 +186,24 @@ def _context(tls: TLS) -> ssl.SSLContext:
         raise ConnectionLost(f"cannot use the certificates in {tls.ca}: {_reason(error)}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.fingerprint is not None:
-        # The pinned certificate is the proof; its names, dates and signers are not looked at.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        return _unverified(context)  # the pinned certificate is the proof
     return context
 
 
-def _check_fingerprint(writer: asyncio.StreamWriter, wanted: bytes, address: Address) -> None:
+def _unverified(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Look at no names, dates and signers of a certificate."""
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _fingerprint_of(writer: asyncio.StreamWriter) -> bytes:
     certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
-    found = hashlib.sha256(certificate).digest()
+    return hashlib.sha256(certificate).digest()
+
+
+def _check_fingerprint(writer: asyncio.StreamWriter, wanted: bytes, address: Address) -> None:
+    found = _fingerprint_of(writer)
     if not hmac.compare_digest(found, wanted):
         writer.transport.abort()
         raise ConnectionLost(f"cannot trust {address}: its certificate has the fingerprint {found.hex(':')}")

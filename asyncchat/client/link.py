@@ -23,6 +23,9 @@ QUIET_SECONDS = 75.0
 ANSWER_SECONDS = 15.0
 """For the answer to that: then the connection is taken for dead (a pulled cable sends no goodbye)."""
 
+TLS_ALERT = b"\x15\x03"
+"""How the answer of a server begins that expects TLS (RFC 8446, 5.1 and 6)."""
+
 FLUSH_SECONDS = 2.0
 """For the last bytes when closing: the peer may be gone without a word."""
 
@@ -96,7 +99,7 @@ class Link:
 
     async def _read(self) -> str:
         reader = EventReader()
-        asked = False
+        asked, first = False, True
         while True:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS if asked else QUIET_SECONDS):
@@ -110,6 +113,9 @@ class Link:
             if not data:
                 return "the server closed the connection"
             asked = False
+            if first and data.startswith(TLS_ALERT):
+                return "the server speaks TLS there: use a tls:// address"
+            first = False
             for told in reader.receive(data):
                 if isinstance(told, events.Ping):
                     self.send(commands.Pong())

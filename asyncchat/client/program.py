@@ -40,6 +40,8 @@ async def _until_signal(settings: Settings) -> int:
     if sys.platform != "win32":
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_IGN:  # as nohup wants it
+                continue
             loop.add_signal_handler(number, stop, number)
     try:
         return await task

@@ -14,6 +14,7 @@ from asyncchat.client.state import ConnectionState
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.errors import ChatError, ConnectionLost, ProtocolError, Refused
 from asyncchat.vocabulary.events import Bye, Told
+from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
 
 logger = logging.getLogger("asyncchat.client")
@@ -165,7 +166,7 @@ class Upkeep:
             self._attempt = 0
         while True:
             delay = self._backoff.delay(self._attempt, random.random(), asked=asked)
-            logger.debug("trying again in %.1f s: %s", delay, reason)
+            logger.debug("trying again in %.1f s: %s", delay, printable(reason))
             self.tell(f"{reason}; trying again in {delay:.0f} s" if delay >= 1 else reason)
             await asyncio.sleep(delay)
             self._attempt += 1
@@ -184,7 +185,7 @@ class Upkeep:
         self._current = None
         if self.state is ConnectionState.ONLINE:
             reason = self._reason(link)
-            logger.info("disconnected: %s", reason)
+            logger.info("disconnected: %s", printable(reason))
             self._set(ConnectionState.OFFLINE, reason)
         self._owner.cut(link.error)
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
+from asyncchat.vocabulary import events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ProtocolError
 from asyncchat.vocabulary.events import Told
+from asyncchat.vocabulary.terms import from_rfc3339
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.lines import LineBuffer, TooLong
 from asyncchat.wire.native_problems import BAD_JSON, explain, problem_of_long_line, type_of
@@ -91,6 +93,28 @@ class NativeDialect:
         return []
 
 
+def _check_times(told: Told) -> None:
+    """Raise ProtocolError where a time is none, so that nobody who shows it has to expect that."""
+    match told:
+        case events.History(events=inside):
+            times = [event.time for event in inside]
+        case events.Kept(time=time):
+            times = [time]
+        case events.BanList(bans=bans):
+            times = [ban.until for ban in bans if ban.until is not None]
+        case events.User(since=str(time)) | events.Muted(until=str(time)):
+            times = [time]
+        case _:
+            return
+    for time in times:
+        try:
+            usable = 1 < from_rfc3339(time).year < 9999  # in every time zone
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ProtocolError("the server sent a time that is none")
+
+
 MAX_EVENT_LINE = 64 * 1024 * 1024
 """Bytes of a line that a client accepts. Pages end at some 256 KiB of text; other servers may be set otherwise."""
 
@@ -118,6 +142,7 @@ class EventReader:
         for line in self._lines.feed(data):
             event = self._read(line)
             if event is not None:
+                _check_times(event)
                 self._begun = True
                 told.append(event)
         return told

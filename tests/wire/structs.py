@@ -13,6 +13,16 @@ def structs(union: Any) -> st.SearchStrategy[Any]:
     return _values(inspect.type_info(union))
 
 
+TIMES = st.sampled_from(["2026-01-02T03:04:05.678Z", "1970-01-01T00:00:00.000Z", "2999-12-31T23:59:59.999Z"])
+
+
+def _field(name: str, kind: inspect.Type) -> st.SearchStrategy[Any]:
+    """The values of a field; a text that tells when something was or will be is a time."""
+    if name in ("time", "until", "since") and "StrType" in repr(kind):
+        return TIMES
+    return _values(kind)
+
+
 def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
     match kind:
         case inspect.UnionType(types=types):
@@ -20,8 +30,8 @@ def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.StructType(cls=cls, fields=fields):
             required = {field.name: field for field in fields}
             return st.fixed_dictionaries(
-                {name: _values(field.type) for name, field in required.items() if field.required},
-                optional={name: _values(field.type) for name, field in required.items() if not field.required},
+                {name: _field(name, field.type) for name, field in required.items() if field.required},
+                optional={name: _field(name, field.type) for name, field in required.items() if not field.required},
             ).map(lambda values: cls(**values))
         case inspect.StrType(min_length=least, max_length=most):
             return st.text(st.characters(exclude_categories=["Cs"]), min_size=least or 0, max_size=most or 20)

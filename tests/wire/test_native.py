@@ -309,6 +309,26 @@ def test_a_server_that_breaks_the_protocol_is_not_believed(line: bytes) -> None:
         reader.receive(line + b"\n")
 
 
+@pytest.mark.parametrize(
+    "time", ["", "yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-13-01T00:00:00Z"]
+)
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"said","seq":1,"time":"%b","from":"bob","to":"#lobby","text":"hi"}',
+        b'{"type":"history","id":1,"complete":true,"events":'
+        b'[{"type":"said","seq":1,"time":"%b","from":"bob","to":"#lobby","text":"hi"}]}',
+        b'{"type":"user","id":1,"name":"bob","state":"online","rooms":[],"sessions":1,"since":"%b"}',
+        b'{"type":"muted","from":"al","name":"bob","room":"#lobby","until":"%b"}',
+        b'{"type":"bans","id":1,"bans":[{"who":"bob","by":"al","until":"%b"}]}',
+    ],
+)
+def test_a_time_that_is_none_is_not_believed(line: bytes, time: str) -> None:
+    with pytest.raises(ProtocolError, match="time that is none"):
+        EventReader().receive(line % time.encode() + b"\n")
+    assert EventReader().receive(line % b"2026-01-02T03:04:05.678Z" + b"\n")
+
+
 def test_a_server_cannot_fill_a_client_with_one_line() -> None:
     with pytest.raises(ProtocolError, match="too long"):
         EventReader(1000).receive(b"x" * 1001)
