@@ -8,7 +8,10 @@ What a text could do to the one who reads it, and what is shown in its place:
 - *Turn text around or hide it*: bidirectional controls, zero-width and other default-ignorable characters (Unicode
   Standard, 5.21), tags, private use, unassigned code points and lone surrogates become U+FFFD.
 
-Nothing is dropped: a reader sees that there was something. Every other character stays as it is.
+- *Cover other lines*: of more than `MARKS_IN_A_ROW` marks on a letter the rest becomes one U+FFFD.
+- *Forge a line by filling the one before*: of more than `BLANKS_IN_A_ROW` blanks the rest is left out.
+
+But for blanks nothing is dropped: a reader sees that there was something. Every other character stays as it is.
 
 Some invisible characters are part of how people write, and stay where they do that and nothing else, one at a
 time: joiners between letters of the scripts that need them (Persian, the Indic scripts), joiners and
@@ -17,6 +20,13 @@ flags that are made of them. There they change a glyph's shape and no cell of an
 """
 
 import re
+import unicodedata
+
+MARKS_IN_A_ROW = 6
+"""Marks on a letter that are shown: no writing stacks more, and each further one is drawn over the lines around."""
+
+BLANKS_IN_A_ROW = 32
+"""Blanks in a row that are shown: columns of text need so many, and a terminal's line is not filled by them."""
 
 REPLACEMENT = "\ufffd"
 TAB = "    "
@@ -36,7 +46,7 @@ _MONGOLIAN = "\u1820-\u18aa"
 _PREPENDED = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 """Format characters that are seen: Arabic number signs and their like (Prepended_Concatenation_Mark)."""
 
-_ORDINARY = " -~\u00a1-\u00a8\u00aa-\u00ac\u00af-\u02ff\u0400-\u052f\u3041-\u3096\u30a1-\u30fa" + (
+_ORDINARY = " -~\u00a1-\u00a8\u00aa-\u00ac\u00af-\u02ff\u0400-\u0482\u048a-\u052f\u3041-\u3096\u30a1-\u30fa" + (
     "\u4e00-\u9fff\uac00-\ud7a3"
 )
 """Letters and punctuation that need no further look: most of most texts."""
@@ -48,6 +58,9 @@ _TAGGED_FLAGS = "|".join(
     "".join(chr(0xE0000 + ord(letter)) for letter in region) + "\U000e007f" for region in ("gbeng", "gbsct", "gbwls")
 )
 
+_GAP = " " * (BLANKS_IN_A_ROW + 1)
+_blanks = re.compile(f"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800]{{{BLANKS_IN_A_ROW + 1},}}")
+_rare = re.compile(f"[^{_ORDINARY}]{{{MARKS_IN_A_ROW + 1},}}")
 _hidden = re.compile(f"[{_INVISIBLE}]")
 _unusual = re.compile(
     f"(?=[^{_ORDINARY}])(?:"
@@ -75,9 +88,28 @@ def printable(text: str, *, multiline: bool = False) -> str:
 
     With *multiline*, newlines stay (and CR LF becomes one). Applied again, it changes nothing.
     """
-    if text.isprintable() and _hidden.search(text) is None:
-        return text
-    return _unusual.sub(_shown_in_lines if multiline else _shown, text)
+    if not text.isprintable() or _hidden.search(text) is not None:
+        text = _unusual.sub(_shown_in_lines if multiline else _shown, text)
+    if text.isascii():
+        return text if _GAP not in text else _blanks.sub(_shortened, text)
+    return _blanks.sub(_shortened, _rare.sub(_unstacked, text))
+
+
+def _shortened(match: re.Match[str]) -> str:
+    return match[0][:BLANKS_IN_A_ROW]
+
+
+def _unstacked(match: re.Match[str]) -> str:
+    """What no ordinary letter interrupts, with no more marks in a row than are shown."""
+    shown: list[str] = []
+    marks = 0
+    for char in match[0]:
+        marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        if marks <= MARKS_IN_A_ROW:
+            shown.append(char)
+        elif marks == MARKS_IN_A_ROW + 1:
+            shown.append(REPLACEMENT)
+    return "".join(shown)
 
 
 def _shown_in_lines(match: re.Match[str]) -> str:

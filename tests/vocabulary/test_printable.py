@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.printable import BLANKS_IN_A_ROW, MARKS_IN_A_ROW, REPLACEMENT, printable
 
 FORBIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
@@ -97,3 +97,22 @@ def test_it_is_idempotent(text: str, multiline: bool) -> None:
 @given(texts)
 def test_nothing_is_dropped(text: str) -> None:
     assert len(printable(text)) >= len(text)
+
+
+# --- heaps and gaps ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u0489", "\u0e34", "\u0f74", "\u064b", "\u20dd"])
+def test_marks_do_not_pile_up(mark: str) -> None:
+    heap = "a" + mark * 200 + "b"
+    shown = printable(heap)
+    assert shown == "a" + mark * MARKS_IN_A_ROW + REPLACEMENT + "b"
+    assert printable(shown) == shown
+    assert printable("a" + mark * MARKS_IN_A_ROW) == "a" + mark * MARKS_IN_A_ROW
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u3000", "\u2003", "\u2800"])
+def test_blanks_do_not_fill_a_line(blank: str) -> None:
+    shown = printable("hi" + blank * 300 + "12:00 #room name: forged")
+    assert shown == "hi" + blank * BLANKS_IN_A_ROW + "12:00 #room name: forged"
+    assert printable("\t" * 30 + "x", multiline=True) == " " * BLANKS_IN_A_ROW + "x"
