@@ -56,9 +56,6 @@ DOORS = {
     ("server/inprocess.py", "client"),
 }
 
-LINES = 350  # of one file; longer ones do more than one job
-LONGER = dict[str, str]()  # file → why it is one job nevertheless
-
 
 def imports(tree: ast.AST, module: str) -> Iterator[tuple[int, str]]:
     """Every module that a module imports, wherever in it, with the line; `from a import b` is `a.b`."""
@@ -300,16 +297,6 @@ def tracked() -> list[Path]:
     if listed.returncode:
         pytest.skip("this is no git repository")
     return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
-
-
-def test_no_file_does_more_than_one_job() -> None:
-    long = {}
-    for path in (ROOT / PACKAGE).rglob("*.py"):
-        lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines > LINES:
-            long[path.relative_to(ROOT).as_posix()] = lines
-    assert {file: lines for file, lines in long.items() if file not in LONGER} == {}
-    assert LONGER.keys() <= long.keys(), "no longer too long"
 
 
 def of_this_machine() -> list[str]:

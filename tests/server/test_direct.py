@@ -114,7 +114,7 @@ async def test_nothing_is_written_to_a_descriptor_that_is_anothers_now() -> None
 
 async def test_a_connection_that_cannot_be_written_to_ends_alone() -> None:
     async with (
-        serving() as server,
+        serving(limited(offline_seconds=0.1)) as server,
         await Native.open(server, "anna") as anna,
         await Native.open(server, "ben") as ben,
     ):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncchat.vocabulary.commands import Command
@@ -30,6 +30,7 @@ def fits(value: object, kind: Any) -> bool:
 
 
 @pytest.mark.parametrize("kind", [Command, Told])
+@settings(max_examples=40)
 @given(st.data())
 def test_it_finds_something_exactly_where_the_decoder_does(kind: Any, data: st.DataObject) -> None:
     value = parse(msgspec.json.encode(data.draw(structs(kind))))
