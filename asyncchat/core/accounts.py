@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from asyncchat.core.credentials import check_attempt, check_new_password, digest, judge
 from asyncchat.core.house import House
 from asyncchat.core.naming import check_administrators_name
-from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply
+from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply
 from asyncchat.core.people import Person
-from asyncchat.core.session import Session
+from asyncchat.core.session import Phase, Session
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import Name
@@ -23,6 +23,9 @@ def register(house: House, session: Session, person: Person, command: commands.R
         check_administrators_name(session, Name(person.name, person.key))
     if command.password is None and not session.resumable:
         raise Refused(Code.MALFORMED, "register needs a password")
+    if command.password is not None:
+        check_new_password(house, session, command.password)
+    house.registrations.take(session.address, house.limits.accounts_per_address, "new accounts", now)
 
     def hashed(password: str | None) -> Outcome:
         account = records.Registered(
@@ -38,7 +41,6 @@ def register(house: House, session: Session, person: Person, command: commands.R
 
     if command.password is None:
         return hashed(None)
-    check_new_password(house, session, command.password)
     return Ask(queries.HashPassword(command.password), hashed)
 
 
@@ -51,7 +53,7 @@ def _check_registration(house: House, invitation: str | None) -> None:
 
 
 def passwd(house: House, session: Session, person: Person, command: commands.Passwd, now: int) -> Outcome:
-    """Another password. All tokens are void with it; this session gets a new one."""
+    """Another password. All tokens are void with it, and other sessions end; this session gets a new token."""
     if not person.registered:
         raise Refused(Code.FORBIDDEN, "register first")
     check_new_password(house, session, command.new)
@@ -78,7 +80,9 @@ def passwd(house: House, session: Session, person: Person, command: commands.Pas
 def _set_password(
     house: House, session: Session, person: Person, command: commands.Passwd, now: int, hash: str
 ) -> Outcome:
-    changed: list[records.Record] = [records.PasswordSet(time=now, person=person.id, password=hash)]
+    changed: list[records.Record] = [
+        records.PasswordSet(time=now, person=person.id, password=hash, keep_sessions=command.keep_sessions)
+    ]
     token = house.new_token() if session.resumable else None
     if token is not None:
         changed.append(records.TokenGiven(time=now, person=person.id, token=digest(token)))
@@ -90,11 +94,18 @@ def _set_password(
 
 
 def password_set(house: House, seq: int, record: records.PasswordSet, origin: Session | None) -> Sequence[Effect]:
-    """A person has another password."""
+    """A person has another password: whoever logged in with the old one has to log in anew."""
     person = house.people.by_id.get(record.person)
-    if person is not None:
-        person.password = record.password
-    return ()
+    if person is None:
+        return ()
+    person.password = record.password
+    others = [session for session in person.sessions if session is not origin]
+    if record.keep_sessions or not others:
+        return ()
+    for session in others:
+        session.phase = Phase.PARTED
+    bye = events.Bye(code=Code.LOGIN_FIRST, reason="the password was changed: log in with the new one")
+    return (Part(others, bye, reason="password changed"),)
 
 
 def token_given(house: House, seq: int, record: records.TokenGiven, origin: Session | None) -> Sequence[Effect]:

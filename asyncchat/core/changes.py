@@ -23,6 +23,7 @@ class Changes:
     def __init__(self) -> None:
         self._deleted: OrderedDict[int, None] = OrderedDict()
         self._reacted: OrderedDict[_Reaction, bool] = OrderedDict()  # put, or taken off
+        self._under_way: Counter[int] = Counter()  # reactions being put, by message
         self._put: dict[int, Counter[str]] = {}  # of each message, how many of `_reacted` were put
 
     def note(self, record: MessagesDeleted | MessageReacted) -> None:
@@ -36,6 +37,7 @@ class Changes:
         self._forget(key)
         self._reacted[key] = not record.remove
         if not record.remove:
+            self._under_way[record.target] += 1
             self._put.setdefault(record.target, Counter())[record.reaction] += 1
         if len(self._reacted) > REMEMBERED:
             self._forget(next(iter(self._reacted)))
@@ -46,6 +48,7 @@ class Changes:
             for target in record.targets:
                 self._deleted.pop(target, None)
         else:
+            self.arrived(record)
             self._forget((record.target, record.reaction, record.by))
 
     def is_deleted(self, message: StoredMessage) -> bool:
@@ -59,6 +62,17 @@ class Changes:
     def reactions(self, message: StoredMessage) -> Set[str]:
         """The different reactions on the message. One that is being taken off counts until storage knows it."""
         return message.reactions | self._put.get(message.seq, Counter()).keys()
+
+    def count(self, message: StoredMessage) -> int:
+        """How many reactions of all people are on the message, or on their way; at most a few too many."""
+        return message.reacted + self._under_way[message.seq]
+
+    def arrived(self, record: MessageReacted) -> None:
+        """This is through the log, or has failed: it is no longer on its way."""
+        if not record.remove and self._under_way[record.target] > 0:
+            self._under_way[record.target] -= 1
+        if not self._under_way[record.target]:
+            del self._under_way[record.target]
 
     def _forget(self, key: _Reaction) -> None:
         if not self._reacted.pop(key, False):

@@ -1,8 +1,10 @@
 """Wrong passwords, counted by address: who guesses waits, longer each time."""
 
 import math
+from collections import OrderedDict
 from ipaddress import ip_network
 
+from asyncchat.core.limits import TokenBucket
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code
 
@@ -17,6 +19,36 @@ LONGEST_WAIT = 300_000
 
 FORGIVEN_AFTER = 3_600_000
 """Milliseconds after which the last wrong password of an address is forgotten, and all before it."""
+
+
+QUOTA_ADDRESSES = 10_000
+"""Addresses of which is known what they did in the last hour; the one that was quiet for longest is forgotten first."""
+
+HOUR = 3600.0
+"""Seconds of an hour."""
+
+
+class Quotas:
+    """How often something may be done from one address in an hour; local clients are not counted."""
+
+    def __init__(self) -> None:
+        self._by_address: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def take(self, address: str, most: int, what: str, now: int) -> None:
+        """Count one more; raises `Refused` 429 for one too many. *most* 0: no limit; *now*: Unix milliseconds."""
+        if not (most and address):
+            return
+        place = household(address)
+        bucket = self._by_address.pop(place, None) or TokenBucket(most / HOUR, most, now / 1000)
+        self._by_address[place] = bucket
+        if len(self._by_address) > QUOTA_ADDRESSES:
+            self._by_address.popitem(last=False)
+        wait = bucket.take(1, now / 1000)
+        if wait > 0:
+            bucket.take(-1, now / 1000)
+            raise Refused(
+                Code.TOO_FAST, f"too many {what} from your address: try again in {math.ceil(wait)} s", wait=wait
+            )
 
 
 class _Failing:

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from asyncchat.core.bans import Bans
 from asyncchat.core.changes import Changes
-from asyncchat.core.failures import Failures
+from asyncchat.core.failures import Failures, Quotas
 from asyncchat.core.people import People, Person
 from asyncchat.core.rooms import Room, Rooms
 from asyncchat.core.session import Session
@@ -36,6 +36,7 @@ class House:
 
     def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:
         self.wrong_passwords = Failures(0)
+        self.foundings, self.registrations = Quotas(), Quotas()
         self.settings = settings
         self.epoch = epoch
         self.new_token = new_token
@@ -58,7 +59,9 @@ class House:
         self._settings = settings
         limits = self.limits = settings.limits
         self.limits_told: dict[str, int | float] = structs.asdict(limits)
-        self.administrators = frozenset(parse_user_name(name, 0).key for name in settings.administrators)
+        administrators = [parse_user_name(name, 0) for name in settings.administrators]
+        self.administrators = frozenset(name.key for name in administrators)
+        self._administrators_looks = frozenset[str]().union(*map(look_alike_keys, administrators))
         self.default_room = parse_room_name(settings.default_room, 0)
         self._own_looks = _looks(settings.name)
         self.wrong_passwords.free = limits.wrong_passwords
@@ -101,6 +104,20 @@ class House:
             return parse_room_name(text, limit=self.limits.room_name)
         except BadName as error:
             raise Refused(Code.MALFORMED, str(error)) from None
+
+    def looks_like_an_administrator(self, name: Name) -> bool:
+        """Does this look like a name that makes an administrator?"""
+        return not self._administrators_looks.isdisjoint(look_alike_keys(name))
+
+    def rival(self, name: Name, person: Person | None) -> Person | None:
+        """Who keeps *person* (None: somebody new) from taking a name; None if it is free.
+
+        A look-alike keeps nobody from a name that the settings reserve for an administrator, whoever was first.
+        """
+        rival = self.people.rival(name, person)
+        if rival is not None and rival.key != name.key and name.key in self.administrators:
+            return None
+        return rival
 
     def speaks_for_itself(self, name: Name) -> bool:
         """Is this, or does it look like, the server's own name, under which it tells people what it did?"""

@@ -28,6 +28,7 @@ def join(house: House, session: Session, person: Person, command: commands.Join,
     if not permissions.founds(house, session, person):
         return _no_room(house, session, command, name, now)
     _check_room_for_one(house)
+    _check_founding(house, session, person, now)
     created = records.RoomCreated(time=now, name=name.text, key=name.key, founder=person.id)
 
     def founded(seqs: Sequence[int]) -> Outcome:
@@ -156,6 +157,14 @@ def _check_room_for_one(house: House, opening: int = 0) -> None:
         raise Refused(Code.FORBIDDEN, f"this server has {limit} rooms already")
 
 
+def _check_founding(house: House, session: Session, person: Person, now: int, opening: int = 0) -> None:
+    """Raise `Refused` for one (403) or an address (429) that has founded as many rooms as allowed."""
+    limit = house.limits.rooms_founded
+    if limit and person.id != records.NOBODY and house.rooms.founded_by(person.id) + opening >= limit:
+        raise Refused(Code.FORBIDDEN, f"you have founded {limit} rooms already")
+    house.foundings.take(session.address, house.limits.rooms_per_address, "new rooms", now)
+
+
 def leave(house: House, session: Session, person: Person, command: commands.Leave, now: int) -> Outcome:
     """Leave a room."""
     room = permissions.visible_room(house, person, command.room)
@@ -176,7 +185,7 @@ Opened = Callable[[Sequence[int], Sequence[str]], Outcome]
 def open_rooms(house: House, session: Session, person: Person, texts: Sequence[str], now: int, then: Opened) -> Outcome:
     """Found those of these rooms that do not exist, and go on. Nothing that hinders one keeps out of the others."""
     founds = permissions.founds(house, session, person)
-    names, problems = _wanted(house, person, texts, founds=founds)
+    names, problems = _wanted(house, session, person, texts, now, founds=founds)
     missing = [
         records.RoomCreated(time=now, name=name.text, key=key, founder=person.id)
         for key, name in names.items()
@@ -191,7 +200,7 @@ def open_rooms(house: House, session: Session, person: Person, texts: Sequence[s
 
 
 def _wanted(
-    house: House, person: Person, texts: Sequence[str], *, founds: bool
+    house: House, session: Session, person: Person, texts: Sequence[str], now: int, *, founds: bool
 ) -> tuple[dict[str, RoomName], list[str]]:
     """The rooms that these texts name, by key, as far as there may be so many; and what is wrong with the others."""
     names: dict[str, RoomName] = {}
@@ -209,6 +218,7 @@ def _wanted(
                 raise Refused(Code.FORBIDDEN, f"you are in {limit} rooms already")
             if known is None and founds:
                 _check_room_for_one(house, opening)
+                _check_founding(house, session, person, now, opening)
                 opening += 1
             fresh += 1
             names[name.key] = name

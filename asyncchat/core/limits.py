@@ -36,6 +36,13 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Rooms that a person is in at a time: each costs memory, and work at every login."""
     rooms_in_all: int = 10_000
     """Rooms on the server: those where something was said are kept for good."""
+    rooms_founded: int = 200
+    """Rooms that a person has founded and that are there: those where something was said are kept for good."""
+    rooms_per_address: int = 200
+    """Rooms that are founded from one IP address (an IPv6 /64 counts as one) in an hour: as ``rooms_founded``, for
+    those who come under one name after the other."""
+    accounts_per_address: int = 20
+    """Names that are registered from one IP address in an hour: they are kept for good. A school sits behind one."""
     bans: int = 500
     """Bans and mutes of a room: anyone may open one, and each is kept until it ends. The server's own have no limit:
     they are its administrators'."""
@@ -70,6 +77,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Wrong passwords from one address before it has to wait, longer each time."""
     reactions: int = 64
     """Different reactions on a message: they come with it, whenever it is read again."""
+    reactions_in_all: int = 256
+    """Reactions of all people on a message: each comes with its person's name, in every page of the history."""
     search_seconds: float = 2.0
     """How long one search may take: it keeps others from searching. Those that find something take milliseconds."""
     first_line_seconds: float = 10.0
@@ -123,6 +132,7 @@ class TokenBucket:
         """Take *count* tokens, on credit if need be; returns the seconds to wait until the debt is paid (0.0: none)."""
         if self._rate <= 0:
             return 0.0
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - count
+        passed = max(0.0, now - self._at)  # a clock may be set back
+        self._tokens = min(self._burst, self._tokens + passed * self._rate) - count
         self._at = now
         return 0.0 if self._tokens >= 0 else -self._tokens / self._rate

@@ -30,7 +30,7 @@ def check_free(house: House, session: Session, name: Name, person: Person | None
     409 for one that is another's, looks like another's, or is reserved; 400 for an IP address, since a ban takes that
     for what it is and would not find the person.
     """
-    rival = house.people.rival(name, person)
+    rival = house.rival(name, person)
     if rival is not None:
         like = "" if rival.key == name.key else f" (it looks like {rival.name})"
         raise Refused(Code.CONFLICT, f"{name.text} is taken{like}")
@@ -40,7 +40,7 @@ def check_free(house: House, session: Session, name: Name, person: Person | None
         raise Refused(Code.MALFORMED, "an address is no name")
     if name.key in house.administrators:
         check_administrators_name(session, name)
-    elif is_reserved(name) or house.speaks_for_itself(name):
+    elif is_reserved(name) or house.speaks_for_itself(name) or house.looks_like_an_administrator(name):
         raise Refused(Code.CONFLICT, f"{name.text} is a reserved name")
 
 

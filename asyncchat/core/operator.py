@@ -52,7 +52,7 @@ def set_administrator(house: House, name: str, active: bool, now: int) -> Outcom
 def create_account(house: House, name: str, password: str, now: int) -> Outcome:
     """Register a name that nobody holds, reserved or not, whatever the settings say; raises `Refused`."""
     wanted = house.user_name(name)
-    rival = house.people.rival(wanted, None)
+    rival = house.rival(wanted, None)
     if rival is not None:
         like = "" if rival.key == wanted.key else f" (it looks like {rival.name})"
         raise Refused(Code.CONFLICT, f"{wanted.text} is taken{like}")

@@ -1,6 +1,6 @@
 """Rooms: who is in them, who hears them, and which role and ban anyone has there."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -81,6 +81,7 @@ class Rooms:
         self.orphaned: dict[Room, None] = {}
         self.longest_name = 0
         self._owned: dict[int, dict[Room, None]] = {}
+        self._founded: Counter[int] = Counter()
 
     def __iter__(self) -> Iterator[Room]:
         return iter(self.by_id.values())
@@ -92,6 +93,7 @@ class Rooms:
         """Take in a room, which nobody is in yet."""
         self.by_id[room.id] = room
         self.by_key[room.key] = room
+        self._founded[room.founder] += 1
         self.longest_name = max(self.longest_name, len(room.name))
         self.empty[room] = now
 
@@ -99,6 +101,9 @@ class Rooms:
         """Forget a room. Nobody is in it any more."""
         for person in list(room.owners):
             self.set_role(room, person, Role.MEMBER)
+        self._founded[room.founder] -= 1
+        if not self._founded[room.founder]:
+            del self._founded[room.founder]
         del self.by_id[room.id]
         del self.by_key[room.key]
         self.empty.pop(room, None)
@@ -140,6 +145,10 @@ class Rooms:
             del owned[room]
             if not owned:
                 del self._owned[person]
+
+    def founded_by(self, person: int) -> int:
+        """How many of the rooms a person (an id) has founded."""
+        return self._founded[person]
 
     def owned_by(self, person: int) -> list[Room]:
         """The rooms that a person (an id) owns, alone or with others."""

@@ -15,7 +15,7 @@ from asyncchat.vocabulary.names import is_room
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.queries import FindMessage, FindNonces, StoredMessage
 from asyncchat.vocabulary.records import NOBODY
-from asyncchat.vocabulary.terms import Code, rfc3339
+from asyncchat.vocabulary.terms import Code, normal_reaction, rfc3339
 
 TOLD_EVERYONE = 100
 """Members up to which typing and read markers are told to a whole room; in larger ones they would be the traffic."""
@@ -114,8 +114,8 @@ def delete(house: House, session: Session, person: Person, command: commands.Del
 
 def react(house: House, session: Session, person: Person, command: commands.React, now: int) -> Outcome:
     """A reaction on a message; one that is there already, or is not there to be taken off, is no news."""
-    reaction = command.reaction
-    if printable(reaction) != reaction or any(map(str.isspace, reaction)):
+    reaction = normal_reaction(command.reaction)
+    if not reaction or printable(reaction) != reaction or any(map(str.isspace, reaction)):
         raise Refused(Code.MALFORMED, "a reaction is an emoji or a word")
 
     def found(message: StoredMessage | None) -> Outcome:
@@ -126,6 +126,9 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
         most, there = house.limits.reactions, house.changes.reactions(message)
         if most and len(there) >= most and reaction not in there and not command.remove:
             raise Refused(Code.FORBIDDEN, f"this message has {most} different reactions already")
+        in_all = house.limits.reactions_in_all
+        if in_all and house.changes.count(message) >= in_all and not command.remove:
+            raise Refused(Code.FORBIDDEN, f"this message has {in_all} reactions already")
         change = records.MessageReacted(
             target=message.seq,
             reaction=reaction,
@@ -239,6 +242,7 @@ def messages_deleted(
 
 def message_reacted(house: House, seq: int, record: records.MessageReacted, origin: Session | None) -> Sequence[Effect]:
     """A reaction was put or taken off."""
+    house.changes.arrived(record)
     event = events.Reacted(
         seq=seq,
         time=rfc3339(record.time),

@@ -60,7 +60,8 @@ def _find_token(db: sqlite3.Connection, query: q.FindToken) -> q.Person | None:
 _MESSAGE = """
 SELECT seq, time, author, room, peer, "to", deleted,
     (SELECT json_group_array(reaction) FROM (SELECT DISTINCT reaction FROM reactions WHERE target = messages.seq)),
-    (SELECT json_group_array(reaction) FROM reactions WHERE target = messages.seq AND person = :person)
+    (SELECT json_group_array(reaction) FROM reactions WHERE target = messages.seq AND person = :person),
+    (SELECT count(*) FROM reactions WHERE target = messages.seq)
 FROM messages WHERE seq = :seq"""
 
 _names = msgspec.json.Decoder(list[str])
@@ -70,9 +71,9 @@ def _find_message(db: sqlite3.Connection, query: q.FindMessage) -> q.StoredMessa
     row = db.execute(_MESSAGE, {"seq": query.seq, "person": query.person}).fetchone()
     if row is None:
         return None
-    seq, time, author, room, peer, to, deleted, *reactions = row
+    seq, time, author, room, peer, to, deleted, *reactions, reacted = row
     every, own = (frozenset(_names.decode(names)) for names in reactions)
-    return q.StoredMessage(seq, time, author, room, peer, to, bool(deleted), every, own)
+    return q.StoredMessage(seq, time, author, room, peer, to, bool(deleted), every, own, reacted)
 
 
 _NONCES = """

@@ -7,6 +7,8 @@ what is deleted or edited is gone. To change the schema, add a step; a step that
 import secrets
 import sqlite3
 
+from asyncchat.vocabulary.terms import normal_reaction
+
 APPLICATION_ID = 0x41534348
 """Marks a file as ours (``ASCH``), in the SQLite header and for file(1)."""
 
@@ -183,7 +185,13 @@ INSERT INTO options SELECT * FROM complete_options;
 DROP TABLE complete_options;
 """
 
-STEPS: tuple[str, ...] = (_FIRST, _SECOND)
+_THIRD = """
+-- One reaction is one, however a keyboard writes it.
+UPDATE OR IGNORE reactions SET reaction = normal_reaction(reaction) WHERE reaction <> normal_reaction(reaction);
+DELETE FROM reactions WHERE reaction <> normal_reaction(reaction);
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
 """The steps, in order; step *n* leads from version *n* to *n* + 1."""
 
 VERSION = len(STEPS)
@@ -203,6 +211,7 @@ def new_epoch() -> str:
 
 def migrate(db: sqlite3.Connection) -> None:
     """Take the steps that are missing, each in one transaction. The first one makes the epoch."""
+    db.create_function("normal_reaction", 1, normal_reaction, deterministic=True)
     for version in range(version_of(db), VERSION):
         db.execute("BEGIN IMMEDIATE")
         try:

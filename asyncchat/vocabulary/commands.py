@@ -215,10 +215,14 @@ class Register(Base, frozen=True):
 
 
 class Passwd(Base, frozen=True):
-    """Set another password; ``old`` is needed if there is one."""
+    """Set another password; ``old`` is needed if there is one. All tokens are void with it.
+
+    The person's other sessions end with it, unless ``keep_sessions``.
+    """
 
     new: str
     old: str | None = None
+    keep_sessions: bool = False
 
 
 # --- order in the house ---------------------------------------------------------------------------------------------

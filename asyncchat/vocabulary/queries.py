@@ -128,7 +128,8 @@ class Reading(Struct, frozen=True, gc=False):
 class StoredMessage(Struct, frozen=True, gc=False):
     """What the rules need to know of a message before it may be changed; ``time`` is Unix milliseconds.
 
-    ``reactions``: the different ones that are on it. ``own``: those of the person that the query named.
+    ``reactions``: the different ones that are on it, ``reacted``: how many there are of all people. ``own``: those of
+    the person that the query named.
     """
 
     seq: int
@@ -140,6 +141,7 @@ class StoredMessage(Struct, frozen=True, gc=False):
     deleted: bool
     reactions: frozenset[str] = frozenset()
     own: frozenset[str] = frozenset()
+    reacted: int = 0
 
 
 class Page(Struct, frozen=True, gc=False):

@@ -63,10 +63,14 @@ class Registered(Kept, frozen=True, kw_only=True):
 
 
 class PasswordSet(Kept, frozen=True, kw_only=True):
-    """A registered person has another password (argon2id, PHC form). All tokens given before are void."""
+    """A registered person has another password (argon2id, PHC form). All tokens given before are void.
+
+    ``keep_sessions``: sessions that logged in with what is void now go on; else they end, but for the one that asked.
+    """
 
     person: int
     password: str
+    keep_sessions: bool = False
 
 
 class TokenGiven(Kept, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Terms that commands, events and records share: codes, roles, states, kinds, and the time format."""
 
 import enum
+import unicodedata
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
@@ -16,6 +17,15 @@ MAX_NONCE = 64
 
 Kind = Literal["text", "action", "notice"]
 """What a message is: plain talk, ``/me`` action, or a notice that programs must not answer (RFC 2812, 3.3.2)."""
+
+
+EMOJI_STYLE = "\ufe0f"
+"""Variation selector 16: the character before it is to be shown as an emoji, as most are anyway."""
+
+
+def normal_reaction(text: str) -> str:
+    """A reaction as it is kept: composed (NFC), without `EMOJI_STYLE`, which keyboards add or leave out."""
+    return unicodedata.normalize("NFC", text.replace(EMOJI_STYLE, ""))
 
 
 class Role(enum.StrEnum):

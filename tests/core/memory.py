@@ -70,7 +70,7 @@ class Memory:
                 every = frozenset(reaction for reaction, _ in put)
                 own = frozenset(reaction for reaction, person in put if person == query.person)
                 gone = seq in self.deleted()
-                return queries.StoredMessage(seq, m.time, m.author, m.room, m.peer, m.to, gone, every, own)
+                return queries.StoredMessage(seq, m.time, m.author, m.room, m.peer, m.to, gone, every, own, len(put))
         return None
 
     def _reactions(self, seq: int) -> set[tuple[str, int]]:

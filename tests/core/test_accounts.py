@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.commands import Nick, Passwd, Register
@@ -255,3 +256,69 @@ def test_an_administrator_may_be_made_and_unmade(world: World) -> None:
         world.append(records.AdministratorSet(time=world.now, person=alice.person.id, active=active))
         assert alice.do(commands.Whois(name="alice")).administrator is active
         assert (alice.code(commands.Bans(id=1)) == Code.OK) is active
+
+
+# --- names kept for administrators ------------------------------------------------------------------------------------
+
+
+def test_a_look_alike_of_an_administrators_name_is_kept_too() -> None:
+    world = World(administrators=frozenset({"chef"}))
+    stranger = world.guest("stranger", address=FAR)
+    for look_alike in ("\u0441hef", "CHEF", "ch\u0435f"):
+        assert stranger.code(Nick(id=1, name=look_alike)) == Code.CONFLICT
+        assert world.client(address=FAR).login(look_alike).code == Code.CONFLICT
+
+
+def test_whoever_was_first_under_a_look_alike_does_not_keep_an_administrator_out(world: World) -> None:
+    squatter = world.registered("\u0441hef", address=FAR)
+    world.house.settings = structs.replace(world.settings, administrators=frozenset({"chef"}))
+    chef = world.guest("chef", address="127.0.0.1")
+    assert register(chef) == Code.CREATED
+    assert world.house.is_administrator(chef.person)
+    assert not world.house.is_administrator(squatter.person)
+    assert world.client(address=FAR).login("chef").code == Code.WRONG_PASSWORD
+
+
+# --- another password -------------------------------------------------------------------------------------------------
+
+
+def test_another_password_ends_the_other_sessions(world: World) -> None:
+    alice = world.registered("alice")
+    thief = world.again(alice)
+    assert alice.code(Passwd(id=1, old="long enough", new="longer still")) == Code.OK
+    (bye,) = thief.heard(events.Bye)
+    assert bye.code == Code.LOGIN_FIRST
+    assert bye.reconnect is None
+    assert thief.code(Nick(id=1, name="mallory")) == Code.LOGIN_FIRST
+    assert alice.person.name == "alice"
+    assert alice.code(Nick(id=1, name="alicia")) == Code.OK
+
+
+def test_other_sessions_stay_where_that_is_asked_for(world: World) -> None:
+    alice = world.registered("alice")
+    phone = world.again(alice)
+    assert alice.code(Passwd(id=1, old="long enough", new="longer still", keep_sessions=True)) == Code.OK
+    assert phone.heard(events.Bye) == []
+    assert phone.say("#lobby").code == Code.OK
+
+
+def test_a_reset_by_the_operator_ends_all_sessions(world: World) -> None:
+    alice = world.registered("alice")
+    world.append(records.PasswordSet(time=world.now, person=alice.person.id, password="hash of another"))
+    assert [bye.code for bye in alice.heard(events.Bye)] == [Code.LOGIN_FIRST]
+    assert alice.code(Nick(id=1, name="mallory")) == Code.LOGIN_FIRST
+
+
+# --- shares of an address ---------------------------------------------------------------------------------------------
+
+
+def test_so_many_accounts_are_registered_from_an_address_in_an_hour() -> None:
+    world = World(limits={"accounts_per_address": 3})
+    clients = [world.guest(f"guest{number}", address=FAR) for number in range(5)]
+    assert [register(client, None) for client in clients[:4]] == [201, 201, 201, Code.TOO_FAST]
+    assert register(world.guest("near", address="192.0.2.8"), None) == Code.CREATED
+    assert register(world.guest("local"), None) == Code.CREATED
+    world.now += 20 * 60_000
+    assert register(clients[3], None) == Code.CREATED
+    refused = clients[4].do(Register(id=1))
+    assert (refused.code, round(refused.wait)) == (Code.TOO_FAST, 20 * 60)

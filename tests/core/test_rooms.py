@@ -489,3 +489,29 @@ def test_who_is_banned_is_not_invited(world: World) -> None:
     assert bob.code(Join(id=1, room="#tea")) == Code.FORBIDDEN
     assert ann.code(Invite(id=1, room="#tea", name="bob")) == Code.OK
     assert bob.code(Join(id=1, room="#tea")) == Code.OK
+
+
+# --- shares -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_founds_so_many_rooms() -> None:
+    world = World(limits={"rooms_founded": 2})
+    alice = world.guest("alice")
+    assert [alice.code(commands.Join(id=1, room=room)) for room in ("#a", "#b", "#c")] == [201, 201, Code.FORBIDDEN]
+    assert alice.code(commands.Join(id=1, room="#a")) == Code.OK
+    bob = world.client()
+    bob.login("bob", rooms=["#x", "#y", "#z"])
+    assert sorted(room.name for room in bob.person.rooms.values()) == ["#x", "#y"]
+
+
+def test_so_many_rooms_are_founded_from_an_address_in_an_hour() -> None:
+    world = World(limits={"rooms_per_address": 3, "rooms_founded": 2})
+    far = "192.0.2.7"
+    codes = []
+    for number in range(4):
+        guest = world.guest(f"guest{number}", address=far)
+        codes.append(guest.code(commands.Join(id=1, room=f"#room{number}")))
+    assert codes == [201, 201, 201, Code.TOO_FAST]
+    assert world.guest("local").code(commands.Join(id=1, room="#another")) == Code.CREATED
+    world.now += 20 * 60_000
+    assert world.guest("later", address=far).code(commands.Join(id=1, room="#later")) == Code.CREATED

@@ -313,8 +313,8 @@ def test_a_reaction_is_an_emoji_or_a_word(world: World, reaction: str) -> None:
     assert alice.code(React(id=1, seq=seq, reaction=reaction)) == Code.OK
     assert alice.code(React(id=1, seq=seq, reaction=reaction, remove=True)) == Code.OK
     assert [(event.reaction, event.remove) for event in alice.heard(events.Reacted)] == [
-        (reaction, False),
-        (reaction, True),
+        (reaction.replace("\ufe0f", ""), False),
+        (reaction.replace("\ufe0f", ""), True),
     ]
 
 
@@ -517,3 +517,31 @@ def test_nobody_is_silent_since_later_than_now() -> None:
     alice.say("#lobby")
     world.now -= 7_200_000  # the clock is set back
     assert alice.do(commands.Whois(name="alice")).idle == 0
+
+
+@pytest.mark.parametrize(("one", "other"), [("\u2764", "\u2764\ufe0f"), ("\u00e9", "e\u0301")])
+def test_a_reaction_is_the_same_however_it_is_written(world: World, one: str, other: str) -> None:
+    alice, bob = world.guest("alice"), world.guest("bob")
+    seq = said(alice)
+    assert alice.code(React(id=1, seq=seq, reaction=one)) == Code.OK
+    assert bob.code(React(id=1, seq=seq, reaction=other)) == Code.OK
+    assert len({event.reaction for event in alice.heard(events.Reacted)}) == 1
+    alice.forget()
+    assert alice.code(React(id=1, seq=seq, reaction=other)) == Code.OK
+    assert alice.heard(events.Reacted) == [], "it is there already"
+    assert alice.code(React(id=1, seq=seq, reaction=other, remove=True)) == Code.OK
+    assert [event.remove for event in alice.heard(events.Reacted)] == [True]
+
+
+def test_a_reaction_of_nothing_is_none(world: World) -> None:
+    alice = world.guest("alice")
+    assert alice.code(React(id=1, seq=said(alice), reaction="\ufe0f")) == Code.MALFORMED
+
+
+def test_a_message_has_so_many_reactions_in_all() -> None:
+    world = World(limits={"reactions_in_all": 3})
+    people = [world.guest(f"guest{number}") for number in range(4)]
+    seq = said(people[0])
+    assert [one.code(React(id=1, seq=seq, reaction="+1")) for one in people] == [200, 200, 200, Code.FORBIDDEN]
+    assert people[0].code(React(id=1, seq=seq, reaction="+1", remove=True)) == Code.OK
+    assert people[3].code(React(id=1, seq=seq, reaction="+1")) == Code.OK
