@@ -511,3 +511,15 @@ def test_a_full_disk_refuses_new_guests_and_lets_in_those_who_are_known(world: W
     world.fail()
     assert back.replies is not None
     assert isinstance(back.replies[0], events.Welcome)
+
+
+def test_a_cursor_beyond_the_end_of_the_log_is_one_of_another_log(world: World) -> None:
+    """After the server was set back to an older copy: whoever comes back is sent what they may have missed."""
+    alice, bob = world.registered("alice"), world.guest("bob")
+    alice.quit()
+    bob.say("alice", "a letter")
+    back = world.client()
+    ticket = back.start(commands.Hello(id=1, token=alice.token, since=world.last_seq + 100, epoch="epoch"))
+    world.flush()
+    assert ticket.replies is not None
+    assert [told.text for told in ticket.replies if isinstance(told, events.Said)] == ["a letter"]

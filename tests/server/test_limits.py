@@ -5,12 +5,15 @@ import logging
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from asyncchat import ChatServer, Settings
+from asyncchat import ChatServer, Limits, Settings
 from asyncchat.server import caretaker
+from asyncchat.server.pace import Pace
 from asyncchat.storage import readers
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
+from tests.server.ends import served
 from tests.server.peers import Native, Plain, Raw, limited, serving
 
 
@@ -20,12 +23,20 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caretaker, "SWEEP_SECONDS", 0.01)
 
 
+NOWHERE, RESET = "nowhere", "reset"
+"""A transport that tells nothing of its peer; a connection of TCP that was reset before it was accepted."""
+
+
 class From(asyncio.StreamWriter):
     """A stream from somewhere else."""
 
     address = ""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if self.address == NOWHERE and name in ("peername", "socket"):
+            return default
+        if self.address == RESET and name == "peername":
+            return default
         return (self.address, 40_000) if name == "peername" else super().get_extra_info(name, default)
 
 
@@ -262,3 +273,68 @@ async def test_a_search_takes_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(limited(search_seconds=0)) as server, await Native.open(server, "alice") as alice:
         seq = await alice.say("green tea")
         assert [event.seq for event in (await alice.get(search, events.History)).events] == [seq]
+
+
+async def entered(raw: Raw, name: str) -> Native:
+    """A native peer who is logged in."""
+    peer = Native(raw)
+    await peer.get(commands.Hello(name=name), events.Welcome)
+    return peer
+
+
+# --- no address is no proof -------------------------------------------------------------------------------------------
+
+
+async def test_a_connection_without_an_address_is_nobodys(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with serving() as server, Elsewhere(server) as elsewhere:
+        async with await elsewhere.open(RESET) as raw:
+            raw.send("alice\n")
+            assert await raw.end() == ""
+        assert server.connected == 0
+        assert not [message for message in caplog.messages if "Connected" in message]
+
+
+async def test_who_comes_through_a_transport_that_tells_no_address_is_not_local() -> None:
+    settings = structs.replace(limited(connections_per_address=2), administrators=frozenset({"chef"}))
+    async with serving(settings) as server, Elsewhere(server) as elsewhere:
+        async with await entered(await elsewhere.open(NOWHERE), "alice") as alice:
+            (session,) = server.chat.house.person("alice").sessions
+            assert not session.local
+            assert not session.secure
+            assert await alice.refusal(commands.Nick(name="chef")) == Code.CONFLICT
+            assert await alice.refusal(commands.Register(password="long enough")) == Code.FORBIDDEN
+            async with await entered(await elsewhere.open(NOWHERE), "bob"), await elsewhere.open(NOWHERE) as third:
+                assert not await let_in(third), "all of them count as one address"
+
+
+# --- pace -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "cost"), [("x" * 100, 1), ("x" * 10_240, 11), ("\x07" * 10_240, 61), ("ж" * 5_120, 11)]
+)
+def test_a_text_counts_by_the_bytes_that_are_sent(text: str, cost: int) -> None:
+    pace = Pace(Limits(rate=1.0, burst=1), now=0.0)
+    assert pace.wait(commands.Say(to="#lobby", text=text), 0.0) == cost - 1
+
+
+async def test_whoever_does_not_read_has_to_keep_the_pace_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused = asyncio.Event()
+
+    async def pause(_: Pace, seconds: float) -> None:
+        assert seconds > 0
+        paused.set()
+
+    monkeypatch.setattr(Pace, "pause", pause)
+    async with serving(limited(rate=0.001, burst=1)) as server, await Native.open(server, "alice") as alice:
+        has_read = asyncio.Event()
+        writer = served(server, "alice").writer
+        writer.drained = asyncio.create_task(has_read.wait())  # type: ignore[arg-type]
+        alice.raw.send('{"type":"ping","id":1}\n' * 3)
+        await asyncio.sleep(0)
+        assert not paused.is_set()
+        has_read.set()
+        await writer.drained
+        writer.drained = None
+        await paused.wait()
