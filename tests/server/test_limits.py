@@ -298,7 +298,8 @@ async def test_a_connection_without_an_address_is_nobodys(caplog: pytest.LogCapt
 async def test_who_comes_through_a_transport_that_tells_no_address_is_not_local() -> None:
     settings = structs.replace(limited(connections_per_address=2), administrators=frozenset({"chef"}))
     async with serving(settings) as server, Elsewhere(server) as elsewhere:
-        async with await entered(await elsewhere.open(NOWHERE), "alice") as alice:
+        alice = await entered(await elsewhere.open(NOWHERE), "alice")
+        async with alice:
             (session,) = server.chat.house.person("alice").sessions
             assert not session.local
             assert not session.secure
