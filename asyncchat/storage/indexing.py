@@ -1,8 +1,10 @@
 """The search index: what it holds of a message, and how it follows the messages.
 
-New messages enter it when the log is idle, in chunks; `server.indexed` says how far it has come. A message that changes
-or goes is replaced or removed in the transaction that changes it. The index keeps no text, only words; those of removed
-messages vanish from the file when its segments are merged, see `purge`.
+Messages enter it beside the commits, a short slice at a time; `server.indexed` says how far it has come. What it holds
+of a message that is edited or deleted is wrong from that moment: the old text goes to the table ``outdated`` in the same
+transaction, from which a later slice takes its words out of the index. Nothing else reads that table but searches, to
+pass over what it names; it is emptied before anything else, also after a start. The index keeps no text, only words;
+those of removed messages vanish from the file when its segments are merged, see `purge`.
 """
 
 import sqlite3
@@ -15,7 +17,11 @@ from asyncchat.storage.words import FOLDING, index_text
 from asyncchat.vocabulary.names import name_key
 
 ROWS = 250
-"""Messages per INSERT: with each statement FTS5 writes a segment of its own, to be merged with others later."""
+"""Messages of a slice at most: with each statement FTS5 writes a segment of its own, to be merged with others later."""
+
+SLICE = 16_384
+"""Bytes of text of a slice, unless one message alone has more: in Han each character is a word, and 16 KB take 10 ms,
+by which a record that comes meanwhile is late."""
 
 MERGE_PAGES = 16
 """Pages of the index that one step of `merge` or `purge` rewrites: some milliseconds."""
@@ -32,14 +38,21 @@ class Indexed(Struct, array_like=True, gc=False):
     text: str
 
 
-_SELECT = """SELECT json_group_array(json_array(seq, author, name, room, peer, text))
-    FROM (SELECT * FROM messages WHERE {})"""
+# In one statement, so that a thread that does this asks for the interpreter's lock once. A window's sum tells how much
+# text there is up to each row; the first is taken in any case.
+_SELECT = """SELECT json_group_array(json_array(seq, author, name, room, peer, text)) FROM (
+    SELECT *, row_number() OVER (ORDER BY seq) AS number, sum(length(CAST(text AS BLOB))) OVER (ORDER BY seq) AS total
+    FROM (SELECT * FROM {} ORDER BY seq LIMIT :rows)) WHERE total <= :bytes OR number = 1"""
 _read = msgspec.json.Decoder(list[Indexed])
 
-_NEXT = _SELECT.format("seq > ? AND deleted = 0 ORDER BY seq LIMIT ?")
-_OF = _SELECT.format(
-    "seq IN (SELECT value FROM json_each(?)) AND deleted = 0 AND seq <= (SELECT indexed FROM server) ORDER BY seq"
-)
+_NEXT = _SELECT.format("messages WHERE seq > (SELECT indexed FROM server) AND deleted = 0")
+_OUTDATED = _SELECT.format("outdated")
+_NOW = _SELECT.format("messages WHERE seq IN (SELECT value FROM json_each(:seqs)) AND deleted = 0")
+
+_RETIRE = """
+INSERT OR IGNORE INTO outdated (seq, author, name, room, peer, text)
+SELECT seq, author, name, room, peer, text FROM messages
+WHERE seq IN (SELECT value FROM json_each(?)) AND deleted = 0 AND seq <= (SELECT indexed FROM server)"""
 
 
 def room_tag(room: int) -> str:
@@ -57,13 +70,12 @@ def author_tag(name: str) -> str:
     return f"n{name_key(name).encode().hex()}"
 
 
-def index_next(db: sqlite3.Connection, limit: int) -> int | None:
-    """Index the next messages, *limit* at most, in the caller's transaction.
+def index_next(db: sqlite3.Connection) -> int | None:
+    """Index the next messages, a slice of them, in the caller's transaction.
 
     Returns the seq up to which all is indexed now, or None when there was no message left.
     """
-    after = db.execute("SELECT indexed FROM server").fetchone()[0]
-    rows = _read.decode(db.execute(_NEXT, (after, limit)).fetchone()[0])
+    rows = _slice(db, _NEXT)
     if not rows:
         return None
     _add(db, rows)
@@ -71,36 +83,52 @@ def index_next(db: sqlite3.Connection, limit: int) -> int | None:
     return rows[-1].seq
 
 
-def learn(db: sqlite3.Connection, targets: Iterable[int]) -> None:
-    """Index these messages as they are now, if it was their turn already; in the caller's transaction."""
-    _add(db, _rows(db, targets))
+def retire(db: sqlite3.Connection, targets: Iterable[int]) -> None:
+    """What the index holds of these messages is outdated: call it before they change, in the same transaction."""
+    if db.execute(_RETIRE, (_json(targets),)).rowcount > 0:
+        db.execute("UPDATE server SET purge = 1")
 
 
-def forget(db: sqlite3.Connection, targets: Iterable[int]) -> None:
-    """Take these messages out of the index, before they change; in the caller's transaction."""
-    rows = _rows(db, targets)
+def refresh(db: sqlite3.Connection) -> bool:
+    """Take a slice of outdated messages out of the index, and put in what they are now, in the caller's transaction.
+
+    Returns whether there was anything to do.
+    """
+    rows = _slice(db, _OUTDATED)
     if not rows:
-        return
+        return False
     for row in rows:
         db.execute(
             "INSERT INTO search (search, rowid, text, tags) VALUES ('delete', ?, ?, ?)",
             (row.seq, index_text(row.text), _tags(row)),
         )
-    db.execute("UPDATE server SET purge = 1")
+    seqs = _json(row.seq for row in rows)
+    db.execute("DELETE FROM outdated WHERE seq IN (SELECT value FROM json_each(?))", (seqs,))
+    _add(db, _slice(db, _NOW, seqs=seqs, bytes=LAST_BYTE))
+    return True
 
 
-def _rows(db: sqlite3.Connection, targets: Iterable[int]) -> list[Indexed]:
-    seqs = msgspec.json.encode(list(targets)).decode()
-    return _read.decode(db.execute(_OF, (seqs,)).fetchone()[0])
+LAST_BYTE = 2**62
+"""No bound: what was outdated is a slice, and what it has become is a message for each of its rows."""
+
+
+def _slice(db: sqlite3.Connection, statement: str, *, seqs: str = "[]", bytes: int | None = None) -> list[Indexed]:
+    values = {"rows": ROWS, "bytes": SLICE if bytes is None else bytes, "seqs": seqs}
+    return _read.decode(db.execute(statement, values).fetchone()[0])
+
+
+def _json(seqs: Iterable[int]) -> str:
+    return msgspec.json.encode(list(seqs)).decode()
 
 
 def _add(db: sqlite3.Connection, rows: list[Indexed]) -> None:
-    for start in range(0, len(rows), ROWS):
-        values: list[object] = []
-        for row in rows[start : start + ROWS]:
-            values += (row.seq, index_text(row.text), _tags(row))
-        marks = ", ".join(["(?, ?, ?)"] * (len(values) // 3))
-        db.execute(f"INSERT INTO search (rowid, text, tags) VALUES {marks}", values)
+    if not rows:
+        return
+    values: list[object] = []
+    for row in rows:
+        values += (row.seq, index_text(row.text), _tags(row))
+    marks = ", ".join(["(?, ?, ?)"] * len(rows))
+    db.execute(f"INSERT INTO search (rowid, text, tags) VALUES {marks}", values)
 
 
 def _tags(row: Indexed) -> str:
@@ -117,6 +145,7 @@ def is_current(db: sqlite3.Connection) -> bool:
 def renew(db: sqlite3.Connection) -> None:
     """Begin the index anew; in the caller's transaction."""
     db.execute("INSERT INTO search (search) VALUES ('delete-all')")
+    db.execute("DELETE FROM outdated")
     db.execute("UPDATE server SET indexed = 0, folding = ?", (FOLDING,))
 
 

@@ -189,6 +189,16 @@ _THIRD = """
 -- One reaction is one, however a keyboard writes it.
 UPDATE OR IGNORE reactions SET reaction = normal_reaction(reaction) WHERE reaction <> normal_reaction(reaction);
 DELETE FROM reactions WHERE reaction <> normal_reaction(reaction);
+
+-- Texts that the search index holds still, though they were edited or deleted: see indexing.py.
+CREATE TABLE outdated (
+    seq INTEGER PRIMARY KEY,
+    author INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    room INTEGER NOT NULL,
+    peer INTEGER NOT NULL,
+    text TEXT NOT NULL
+);
 """
 
 STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from asyncchat.storage.indexing import forget, learn
+from asyncchat.storage.indexing import retire
 from asyncchat.storage.inserting import add_messages
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.records import KeptRecord, Message
@@ -41,14 +41,12 @@ def project(db: sqlite3.Connection, facts: Iterable[tuple[int, KeptRecord]]) -> 
 def _apply(db: sqlite3.Connection, seq: int, record: _Fact) -> None:
     match record:
         case r.MessageEdited(target=target):
-            forget(db, (target,))
-            _execute(db, seq, record)
-            learn(db, (target,))
+            retire(db, (target,))
         case r.MessagesDeleted(targets=targets):
-            forget(db, targets)
-            _execute(db, seq, record)
+            retire(db, targets)
         case _:
-            _execute(db, seq, record)
+            pass
+    _execute(db, seq, record)
 
 
 def _execute(db: sqlite3.Connection, seq: int, record: _Fact) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from asyncchat.storage.indexing import forget
+from asyncchat.storage.indexing import retire
 
 GUEST_DAYS = 30
 """A guest who left, has not come back for so long and has written nothing is forgotten, tokens and all."""
@@ -32,7 +32,7 @@ def prune(db: sqlite3.Connection, room: int, before: int, limit: int, *, last_se
     changes = "SELECT seq FROM changes WHERE room = ? AND room > 0 AND time < ? ORDER BY seq LIMIT ?"
     db.execute(f"DELETE FROM changes WHERE seq IN ({changes})", (room, before, limit))
     if seqs:
-        forget(db, seqs)
+        retire(db, seqs)
         them = {"them": _json(seqs)}
         db.execute(f"DELETE FROM reactions WHERE target {_THEM}", them)
         db.execute(f"DELETE FROM changes WHERE target {_THEM}", them)

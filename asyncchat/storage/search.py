@@ -27,6 +27,9 @@ TAIL = 100_000
 TAIL_SLICE = 2_000
 """Of those, how many at a time: the search ends as soon as it has its page."""
 
+EDITED_SLICE = 100
+"""Of the messages that were edited, and are in the index as they were, how many are read at a time."""
+
 TAGGED_ROOMS = 64
 """Up to so many rooms the index itself picks the messages that the asker sees; each room is a walk through it."""
 
@@ -35,8 +38,13 @@ _VISIBLE = """m.deleted = 0 AND m.seq < :before AND m.seq >= :first
 
 _INDEXED = """
 SELECT m.* FROM search CROSS JOIN messages AS m ON m.seq = search.rowid
-WHERE search MATCH :match AND search.rowid < :before AND search.rowid >= :first AND {}
+WHERE search MATCH :match AND search.rowid < :before AND search.rowid >= :first
+    AND search.rowid NOT IN (SELECT seq FROM outdated) AND {}
 ORDER BY search.rowid DESC LIMIT :rows"""
+
+_EDITED = """
+SELECT m.* FROM outdated CROSS JOIN messages AS m ON m.seq = outdated.seq
+WHERE m.seq > :after AND m.seq <= :until AND {} ORDER BY m.seq DESC LIMIT :rows"""
 
 _TAIL = "SELECT m.* FROM messages AS m WHERE m.seq > :after AND m.seq <= :until AND {} ORDER BY m.seq DESC"
 
@@ -57,8 +65,10 @@ def _find(db: sqlite3.Connection, query: FindText, wanted: list[str]) -> Page:
     page = _find_in_tail(db, query, wanted, where, dict(values))
     if page.complete:
         values["match"] = _match(query, wanted)
-        indexed = read_page(db, found_in(_INDEXED.format(where)), values, query.limit - len(page.events))
-        page = Page([*page.events, *indexed.events], complete=indexed.complete, next=indexed.next or page.next)
+        left = query.limit - len(page.events)
+        indexed = read_page(db, found_in(_INDEXED.format(where)), values, left)
+        older = _with_edited(db, _fits(query, wanted), where, values, indexed, left)
+        page = Page([*page.events, *older.events], complete=older.complete, next=older.next or page.next)
     page.events.reverse()
     return page
 
@@ -109,6 +119,38 @@ def _place_tags(place: Place) -> str:
     if place.room:
         return room_tag(place.room)
     return f"{person_tag(place.one)} AND {person_tag(place.other)}"
+
+
+# --- in the index as they were --------------------------------------------------------------------------------------
+
+
+def _with_edited(
+    db: sqlite3.Connection,
+    fits: Callable[[Said], bool],
+    where: str,
+    values: dict[str, Any],
+    indexed: Page,
+    limit: int,
+) -> Page:
+    """A page from the index, with the messages in it that were edited since: of them the index holds another text."""
+    reaches = indexed.events[-1].seq - 1 if indexed.events and not indexed.complete else 0
+    values = values | {"after": max(reaches, values["first"] - 1), "until": values["before"] - 1}
+    statement = found_in(_EDITED.format(where))
+    found = list[Said]()
+    rows = EDITED_SLICE
+    while len(found) <= limit:
+        read = read_messages(db, statement, values | {"rows": rows})
+        if read is None:
+            rows = fewer(rows)
+            continue
+        if not read:
+            break
+        found += filter(fits, read)
+        values["until"] = read[-1].seq - 1
+    if not found:
+        return indexed
+    every = sorted([*indexed.events, *found], key=lambda event: event.seq, reverse=True)
+    return cut(every, limit, more=not indexed.complete)
 
 
 # --- not in the index yet -------------------------------------------------------------------------------------------

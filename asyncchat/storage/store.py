@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from asyncchat.storage import loading, opening, pruning
 from asyncchat.storage.answers import answer
-from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, renew
+from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, refresh, renew
 from asyncchat.storage.loading import Placed
 from asyncchat.storage.migrations import new_epoch
 from asyncchat.storage.moments import arrived
@@ -17,7 +17,7 @@ from asyncchat.storage.projection import project
 from asyncchat.storage.readers import Reader
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
-from asyncchat.vocabulary.records import Message
+from asyncchat.vocabulary.records import Message, MessageEdited, MessagesDeleted
 
 _NO_ROOM = frozenset(
     (
@@ -56,6 +56,7 @@ class Store:
         if not is_current(db):
             with self.transaction():
                 renew(db)
+        self._has_outdated = True  # as far as is known
         self._indexed: int = db.execute("SELECT indexed FROM server").fetchone()[0]
 
     @classmethod
@@ -128,6 +129,7 @@ class Store:
         else:
             with self.transaction() as db:
                 project(db, facts)
+                self._has_outdated = self._has_outdated or any(map(_outdates, facts))
                 if type(record) is not Message:  # a message's own row says how far the log has come
                     db.execute("UPDATE server SET last_seq = ?", (last,))
         self.last_seq = last
@@ -155,10 +157,18 @@ class Store:
         """How many messages, at most, are not in the search index yet."""
         return self.last_seq - self._indexed
 
-    def index_next(self, limit: int) -> bool:
-        """Put the next messages, *limit* at most, into the search index; true when there may be more."""
+    def refresh_index(self) -> bool:
+        """Take some of the words that are no longer said out of the search index; false when there were none."""
+        if not self._has_outdated:
+            return False
         with self.transaction() as db:
-            indexed = index_next(db, limit)
+            self._has_outdated = refresh(db)
+        return self._has_outdated
+
+    def index_next(self) -> bool:
+        """Put the next messages, a slice of them, into the search index; true when there may be more."""
+        with self.transaction() as db:
+            indexed = index_next(db)
         self._indexed = self.last_seq if indexed is None else indexed
         return indexed is not None
 
@@ -180,6 +190,7 @@ class Store:
     def prune(self, room: int, before: int, limit: int) -> int:
         """Delete messages of a room from before a time (Unix ms), *limit* at most; returns how many."""
         with self.transaction() as db:
+            self._has_outdated = True
             return pruning.prune(db, room, before, limit, last_seq=self.last_seq)
 
     def remove_people(self, people: Sequence[int], before: int) -> int:
@@ -225,6 +236,10 @@ class Store:
         statement = "SELECT ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0)"
         messages, changes = self.connection.execute(statement).fetchone()
         return messages, changes
+
+
+def _outdates(fact: Placed) -> bool:
+    return isinstance(fact[1], MessageEdited | MessagesDeleted)
 
 
 def _is_message(fact: Placed) -> bool:

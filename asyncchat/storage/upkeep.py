@@ -9,9 +9,6 @@ from asyncchat.vocabulary.errors import StorageError
 
 logger = logging.getLogger("asyncchat.storage")
 
-CHUNK = 250
-"""Messages that are indexed at once: some 2 ms, by which a record that comes meanwhile is late."""
-
 BEHIND = 20_000
 """With so many messages not indexed indexing no longer waits until the log is idle: a search looks through them all."""
 
@@ -60,8 +57,10 @@ class Upkeep:
         if self._merging:
             self._merging = self._store.merge_index()
             return REST_SECONDS
+        if self._store.refresh_index():
+            return REST_SECONDS
         if self._store.unindexed:
-            self._merging = self._store.index_next(CHUNK)
+            self._merging = self._store.index_next()
             return REST_SECONDS
         if self._purging or self._store.purge_is_due:
             return self._purge()

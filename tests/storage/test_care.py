@@ -58,7 +58,7 @@ def test_old_messages_of_a_room_go_with_all_that_belongs_to_them(store: Store) -
     put(store, said("kept", ATTIC, time=1), whispered("kept too", ALICE, BOB, time=1))
     put(store, reacted(seqs[0], "+1", time=20), edited(seqs[1], "x", time=20), deleted(seqs[2], time=3))
     put(store, r.TopicSet(time=2, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="tea"))
-    while store.index_next(100):
+    while store.index_next():
         pass
     assert store.prune(LOBBY, before=6, limit=4) == 4
     assert store.prune(LOBBY, before=6, limit=4) == 2

@@ -29,7 +29,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     put(store, *(edited(seq, "y" * LONGEST) for seq in seqs[::7]), *(reacted(seq, "+1") for seq in seqs[::3]))
     put(store, *(whispered("x" * LONGEST, ALICE, BOB) for _ in range(50)))
     if request.param == "indexed":
-        while store.index_next(100):
+        while store.index_next():
             pass
     yield store
     store.close()

@@ -21,7 +21,7 @@ from asyncchat.storage.transfer import export
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.errors import DamagedDatabase, DatabaseInUse, NewerDatabase, StorageError
 from asyncchat.vocabulary.queries import FindMessage
-from tests.storage.facts import FIRST, person, put, reacted, said, settle
+from tests.storage.facts import FIRST, person, put, said, settle
 
 
 def made(path: Path, messages: int = 50) -> Path:
@@ -374,10 +374,11 @@ def test_reactions_of_before_are_one_however_they_were_written(path: Path, monke
     with monkeypatch.context() as before:
         before.setattr(migrations, "STEPS", migrations.STEPS[:2])
         before.setattr(migrations, "VERSION", 2)
-        store = settle(Store.open(path))
-        (message,) = put(store, said())
-        put(store, *(reacted(message, reaction) for reaction in ("\u2764", "\u2764\ufe0f", "\U0001f44d\ufe0f")))
-        store.close()
+        db = sqlite3.connect(path, isolation_level=None)
+        migrations.migrate(db)
+        for reaction in ("\u2764", "\u2764\ufe0f", "\U0001f44d\ufe0f"):
+            db.execute("INSERT INTO reactions VALUES (5, ?, 1, 'Alice', 1)", (reaction,))
+        db.close()
     store = Store.open(path)
     found = store.connection.execute("SELECT reaction FROM reactions ORDER BY reaction").fetchall()
     store.close()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.storage import readers, search, upkeep
+from asyncchat.storage import indexing, readers, search, upkeep
 from asyncchat.storage.opening import MEMORY
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
@@ -60,7 +60,7 @@ def library(indexed: str) -> Iterator[Store]:
 
 def index(store: Store) -> None:
     """Bring the index up to date."""
-    while store.index_next(100):
+    while store.index_next():
         pass
 
 
@@ -273,7 +273,7 @@ def test_a_long_tail_is_searched_in_slices(library: Store, monkeypatch: pytest.M
 
 
 def test_upkeep_indexes_in_chunks_and_then_rests(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "CHUNK", 3)
+    monkeypatch.setattr(indexing, "ROWS", 3)
     put(store, *(said(str(number)) for number in range(7)))
     care = Upkeep(store)
     left = [store.unindexed]
@@ -291,7 +291,7 @@ def test_upkeep_between_batches_begins_when_the_index_is_far_behind(
     care.busy()
     behind = store.unindexed
     monkeypatch.setattr(upkeep, "BEHIND", 3)
-    monkeypatch.setattr(upkeep, "CHUNK", 2)
+    monkeypatch.setattr(indexing, "ROWS", 2)
     care.busy()
     assert store.unindexed < behind
     behind = store.unindexed
@@ -358,3 +358,81 @@ def test_the_index_is_purged_but_once_in_a_while(store: Store) -> None:
     again = care.idle()
     assert again is not None
     assert 0 < again <= upkeep.PURGE_SECONDS
+
+
+# --- what indexing costs others ---------------------------------------------------------------------------------------
+
+
+def test_long_texts_are_indexed_one_at_a_time(store: Store) -> None:
+    """In Han each character is a word: eleven texts of 16 KB took as long as 250 short ones each."""
+    texts = ["".join(chr(0x4E00 + (number * 977 + at * 31) % 20_000) for at in range(5_400)) for number in range(11)]
+    put(store, *map(said, texts))
+    while store.unindexed > 11:
+        store.index_next()
+    left = [store.unindexed]
+    while store.index_next():
+        left.append(store.unindexed)
+    assert left[:11] == list(range(10, -1, -1)), "one at a time"
+
+
+def test_short_texts_are_indexed_many_at_a_time(store: Store) -> None:
+    put(store, *(said(f"number {number}") for number in range(600)))
+    steps = 1
+    while store.index_next():
+        steps += 1
+    assert steps <= 5
+
+
+@pytest.mark.parametrize("change", ["edited", "deleted", "purged"])
+def test_no_change_of_messages_waits_for_the_index(store: Store, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    seqs = put(store, *(said(f"green tea {number}") for number in range(300)))
+    index(store)
+    with monkeypatch.context() as watched:
+        watched.setattr(indexing, "index_text", lambda _: pytest.fail("words are counted while a commit is under way"))
+        match change:
+            case "edited":
+                put(store, *(edited(seq, "black coffee") for seq in seqs))
+            case "deleted":
+                put(store, *(deleted(seq) for seq in seqs))
+            case "purged":
+                put(store, deleted(*seqs))
+        assert found(store, "tea", rooms=(LOBBY,)) == [], "out of every answer at once"
+        assert len(found(store, "coffee", rooms=(LOBBY,), limit=1000)) == (300 if change == "edited" else 0)
+    run(Upkeep(store))
+    assert store.connection.execute("SELECT count(*) FROM outdated").fetchone() == (0,)
+    assert found(store, "tea", rooms=(LOBBY,)) == []
+    assert len(found(store, "coffee", rooms=(LOBBY,), limit=1000)) == (300 if change == "edited" else 0)
+
+
+@pytest.mark.parametrize("place", ["file"], indirect=True)
+def test_what_was_outdated_at_the_end_is_put_in_order_first_after_a_start(store: Store) -> None:
+    seqs = put(store, *(said(f"green tea {number}") for number in range(3)))
+    index(store)
+    put(store, edited(seqs[0], "black coffee"), deleted(seqs[1]), said("new"))
+    path = store.path
+    assert path is not None
+    store.close()
+    again = Store.open(path)
+    try:
+        assert found(again, "tea", rooms=(LOBBY,)) == ["green tea 2"]
+        assert found(again, "coffee", rooms=(LOBBY,)) == ["black coffee"]
+        unindexed = again.unindexed
+        Upkeep(again).idle()
+        assert again.unindexed == unindexed, "the new message comes later"
+        assert again.connection.execute("SELECT count(*) FROM outdated").fetchone() == (0,)
+    finally:
+        again.close()
+
+
+def test_pages_with_edited_messages_go_on_where_they_ended(store: Store) -> None:
+    seqs = put(store, *(said(f"tea {number}") for number in range(9)))
+    index(store)
+    put(store, *(edited(seq, f"tea again {seq}") for seq in seqs[::2]))
+    before, every = None, list[str]()
+    while True:
+        page = ask(store, "tea", person=ALICE, rooms=(LOBBY,), limit=2, before=before)
+        every = [event.text for event in page.events if isinstance(event, Said)] + every
+        if page.complete:
+            break
+        before = page.next
+    assert every == [f"tea again {seq}" if at % 2 == 0 else f"tea {at}" for at, seq in enumerate(seqs)]
