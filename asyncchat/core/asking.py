@@ -118,7 +118,7 @@ def search(house: House, session: Session, person: Person, command: commands.Sea
         direct = not place.room
     else:
         place = None
-        rooms_read = tuple(room.id for room in house.rooms if permissions.reads(house, person, room))
+        rooms_read = tuple(room.id for room in house.rooms if room.spoken and permissions.reads(house, person, room))
         direct = True
     query = queries.FindText(
         person.id,

@@ -21,6 +21,7 @@ from asyncchat.core.failures import household
 from asyncchat.core.settings import Settings
 from asyncchat.server.caretaker import Caretaker
 from asyncchat.server.doorway import Doorway
+from asyncchat.server.fair_line import Turns
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
 from asyncchat.server.operator import Operator
 from asyncchat.server.passwords import NO_PASSWORD, Passwords
@@ -46,6 +47,9 @@ MEMORY = ":memory:"
 
 DATABASE = "asyncchat.db"
 """The database's file in the data directory."""
+
+QUERIES_WAITING = 10_000
+"""Searches, and pages of history, that may wait for their turn: more than connections that come back at once."""
 
 RECONNECT_SPREAD = 5.0
 """Seconds over which the clients of a server that shuts down come back, so that they do not come all at once."""
@@ -82,6 +86,9 @@ class ChatServer:
         self._cancelled: set[asyncio.Task[Any]] = set()
         self._doorway: Doorway | None = None
         self._undo: contextlib.AsyncExitStack | None = None
+        # One of each at a time: of the threads that read, one is always free for those who log in.
+        self._searches = Turns(1, QUERIES_WAITING)
+        self._pages = Turns(1, QUERIES_WAITING)
         self._closing: asyncio.Task[None] | None = None
         self._closers: set[asyncio.Task[Any] | None] = set()
 
@@ -297,8 +304,12 @@ class ChatServer:
                 return await self._passwords.hash(password, *self._reputation(address))
             case queries.VerifyPassword(hash, password):
                 return await self._passwords.verify(hash, password, *self._reputation(address))
+            case queries.FindText():
+                return await self._searches.run(household(address), partial(self._storage.ask, query))
+            case queries.FindPage() | queries.FindSince() | queries.FindRecent():
+                return await self._pages.run(household(address), partial(self._storage.ask, query))
             case _:
-                return await self._storage.ask(query)
+                return await self._storage.ask(query)  # what a login or a message waits for, and takes no time
 
     def _reputation(self, address: str) -> tuple[str, int]:
         """The household of an address, and how often it was wrong."""

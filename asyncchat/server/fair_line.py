@@ -1,8 +1,13 @@
 """A fair queue: whoever adds many items waits behind their own, and nobody else does."""
 
+import asyncio
 from bisect import insort
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Generic, TypeVar
+
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.terms import Code
 
 T = TypeVar("T")
 
@@ -41,3 +46,44 @@ class FairLine(Generic[T]):
     def remove(self, item: T) -> None:
         """Take an item out of the line, if it is there."""
         self._line = [place for place in self._line if place[-1] is not item]
+
+
+class Turns:
+    """At most *at_once* pieces of work of a kind run; of what waits, each owner's has its turn. *room* may wait."""
+
+    def __init__(self, at_once: int, room: int) -> None:
+        self._free = at_once
+        self._line: FairLine[asyncio.Future[None]] = FairLine(room)
+
+    async def run(self, who: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do a piece of work of *who* when it is its turn; raises `Refused` 429 when too many wait."""
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(who)
+        try:
+            return await work()
+        finally:
+            self._next()
+
+    async def _wait(self, who: str) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        last = self._line.add(who, turn)
+        if last is not None and not last.done():
+            last.set_exception(Refused(Code.TOO_FAST, "too many questions wait here: try again"))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self._line.remove(turn)
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._next()  # it was its turn already
+            raise
+
+    def _next(self) -> None:
+        """Give the turn to the next one."""
+        while self._line:
+            turn = self._line.take()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1

@@ -1,7 +1,7 @@
 """The search index: what it holds of a message, and how it follows the messages.
 
 Messages enter it beside the commits, a short slice at a time; `server.indexed` says how far it has come. What it holds
-of a message that is edited or deleted is wrong from that moment: the old text goes to the table ``outdated`` in the same
+of a message that is edited or deleted is wrong from that moment: the old text goes to the table ``outdated`` in that
 transaction, from which a later slice takes its words out of the index. Nothing else reads that table but searches, to
 pass over what it names; it is emptied before anything else, also after a start. The index keeps no text, only words;
 those of removed messages vanish from the file when its segments are merged, see `purge`.

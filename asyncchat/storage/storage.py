@@ -19,8 +19,8 @@ from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.queries import StoreQuery
 from asyncchat.vocabulary.terms import Code
 
-READERS = 2
-"""Threads that read: one long search leaves the other free for pages of history."""
+READERS = 3
+"""Threads that read: one that searches and one that reads pages of history leave one free for those who log in."""
 
 READERS_NICE = 10
 """They get a tenth of what the loop and the commits get, on a busy core: not less, for they hold the GIL at times."""

@@ -1,12 +1,16 @@
 """The fair line: turns, handicaps, and who has to go when it is full."""
 
+import asyncio
 from collections import Counter
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.server.fair_line import FairLine
+from asyncchat.server.fair_line import FairLine, Turns
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.terms import Code
 
 WHO = "abcd"
 
@@ -96,3 +100,40 @@ def test_nobody_has_a_second_turn_while_another_waits_for_the_first(crowd: list[
         line.add(who, who)
     turns = Counter(line.take() for _ in range(len(set(crowd))))
     assert set(turns.values()) == {1}
+
+
+async def test_turns_are_taken_by_whose_they_are() -> None:
+    turns, done, gates = Turns(1, 100), list[str](), list[asyncio.Event]()
+
+    async def work(who: str) -> None:
+        gate = asyncio.Event()
+        gates.append(gate)
+        await gate.wait()
+        done.append(who)
+
+    asked = [asyncio.create_task(turns.run(who, partial(work, who))) for who in "aaaab"]
+    while len(done) < 5:
+        await asyncio.sleep(0)
+        assert len(gates) <= 1, "one at a time"
+        if gates:
+            gates.pop().set()
+    await asyncio.gather(*asked)
+    assert done.index("b") <= 2, "nobody waits behind all that another asks"
+    assert await turns.run("c", partial(asyncio.sleep, 0, "free again")) == "free again"
+
+
+async def test_who_gives_up_a_turn_leaves_it_to_the_next() -> None:
+    turns, gate = Turns(1, 1), asyncio.Event()
+    first = asyncio.create_task(turns.run("a", gate.wait))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(turns.run("b", gate.wait))
+    await asyncio.sleep(0)
+    with pytest.raises(Refused) as refused:
+        await turns.run("c", gate.wait)
+    assert refused.value.code == Code.TOO_FAST
+    second.cancel()
+    gate.set()
+    await first
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    assert await turns.run("d", partial(asyncio.sleep, 0, "free")) == "free"

@@ -87,8 +87,17 @@ def test_only_what_the_asker_may_see(library: Store) -> None:
     assert found(library, "tea", person=EVE, rooms=(77,)) == []
 
 
-def test_with_more_rooms_than_the_index_is_asked_for(library: Store) -> None:
-    many = tuple(range(1000, 1000 + search.TAGGED_ROOMS))
+def test_rights_come_first_however_many_rooms_there_are(library: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the asker may not read is not even looked at: the time of an answer tells nothing of it."""
+    many = tuple(range(1000, 3000))
+    looked_at = list[int]()
+    connection = library.connection
+    connection.create_function("looked_at", 1, lambda seq: looked_at.append(seq) or 1)
+    monkeypatch.setattr(
+        search, "_INDEXED", search._INDEXED.replace("WHERE search", "WHERE looked_at(m.seq) AND search")
+    )
+    assert found(library, "attic", rooms=(LOBBY, *many), direct=False) == []
+    assert looked_at == []
     assert found(library, "tea", rooms=(LOBBY, *many), direct=False) == ["green tea", "black TEA", "white tea"]
     assert found(library, "tea", rooms=many, direct=False) == []
 
