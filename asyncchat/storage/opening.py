@@ -4,6 +4,7 @@ A file that is refused is not touched: it is looked at through a connection that
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -47,6 +48,10 @@ _HEADER_BYTES = 100
 _LARGEST_PAGE = 65536  # stands as 1 in the header
 
 
+HELD = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
+"""What the system says of a lock that somebody has."""
+
+
 class Lock:
     """A file beside the database that one process holds locked while it uses the database.
 
@@ -70,9 +75,14 @@ class Lock:
                 msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)
             else:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             os.close(self._fd)
-            raise DatabaseInUse(f"another process uses the database {database}") from None
+            self._fd = -1
+            if error.errno in HELD:
+                raise DatabaseInUse(f"another process uses the database {database}") from None
+            # Lustre and NFS may know no locks (ENOSYS, ENOLCK): that is no other process, and no guess is safe.
+            why = f"{os.strerror(error.errno or 0)}: put the database on a file system with locks"
+            raise StorageError(f"cannot lock {self._file}: {why}") from None
         if sys.platform == "win32" or self._is_there():
             return True
         os.close(self._fd)
@@ -87,6 +97,10 @@ class Lock:
     def release(self) -> None:
         """Let the next one have it. Idempotent."""
         if self._fd >= 0:
+            if sys.platform != "win32":
+                # Not by closing alone: a process that was forked from this one has the file open still.
+                with contextlib.suppress(OSError):
+                    fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = -1
 
@@ -96,6 +110,26 @@ class Lock:
             with contextlib.suppress(OSError):
                 self._file.unlink()
         self.release()
+
+
+class Files:
+    """The files of an open database: what is written to one that was removed or replaced meanwhile is lost."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        paths = [path, _beside(path, "-wal")] if path is not None else []
+        self._known = [(file, self._identity(file)) for file in paths]
+
+    def are_there(self) -> bool:
+        """Are they the same as when they were opened? Two calls of the system, for each commit."""
+        return all(known is None or self._identity(file) == known for file, known in self._known)
+
+    @staticmethod
+    def _identity(file: Path) -> tuple[int, int] | None:
+        try:
+            found = os.stat(file)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 def prepare(path: Path) -> None:

@@ -57,6 +57,7 @@ class Store:
             with self.transaction():
                 renew(db)
         self._has_outdated = True  # as far as is known
+        self._files = opening.Files(path) if path is not None else opening.Files()
         self._indexed: int = db.execute("SELECT indexed FROM server").fetchone()[0]
 
     @classmethod
@@ -121,6 +122,8 @@ class Store:
             self._late += facts
             self.last_seq = last
             return
+        if self.path is not None and not self._files.are_there():
+            raise NotStored(f"not stored: {self.path} is not the file any more that was opened: was it removed?")
         if lone_message:  # one statement, which is a transaction of its own: to make one took 10 µs more
             try:
                 project(self.connection, facts)

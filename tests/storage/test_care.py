@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import sqlite3
@@ -360,3 +361,58 @@ def test_any_lines_are_records_or_a_clear_error(
     path = tmp_path_factory.mktemp("fuzz") / "new.db"
     with pytest.raises(StorageError):
         import_([GOOD, *lines, b"{"], path)
+
+
+# --- files that are gone ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gone", ["database", "write-ahead log", "directory", "replaced"])
+async def test_nothing_is_acknowledged_that_is_written_to_a_file_that_is_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, gone: str
+) -> None:
+    folder = tmp_path / "data"
+    storage, listener = Storage(folder / "chat.db"), Listener()
+    await storage.open()
+    await storage.log.start(listener.on_applied, listener.on_failed)
+    storage.log.append(person("Alice"))
+    await listener.told(1)
+    match gone:
+        case "database":
+            (folder / "chat.db").unlink()
+        case "write-ahead log":
+            (folder / "chat.db-wal").unlink()
+        case "directory":
+            folder.rename(tmp_path / "elsewhere")
+        case "replaced":
+            (folder / "chat.db").rename(folder / "old.db")
+            (folder / "chat.db").touch()
+    for _ in range(3):
+        storage.log.append(person("Bob"))
+    await listener.told(4)
+    assert len(listener.failed) == 3
+    assert all(isinstance(error, NotStored) for _, error in listener.failed)
+    assert [record.levelname for record in caplog.records if "was it removed?" in record.message] == ["ERROR"]
+    await storage.aclose()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_a_file_system_without_locks_is_no_other_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def unknown(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", unknown)
+    with pytest.raises(StorageError, match="put the database on a file system with locks") as refused:
+        Store.open(tmp_path / "chat.db")
+    assert not isinstance(refused.value, DatabaseInUse)
+
+
+def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "chat.db")
+    kept = os.dup(store._lock._fd)  # type: ignore[union-attr] # as a child has it
+    try:
+        store.close()
+        Store.open(tmp_path / "chat.db").close()
+    finally:
+        os.close(kept)

@@ -91,11 +91,13 @@ def test_rights_come_first_however_many_rooms_there_are(library: Store, monkeypa
     """What the asker may not read is not even looked at: the time of an answer tells nothing of it."""
     many = tuple(range(1000, 3000))
     looked_at = list[int]()
-    connection = library.connection
-    connection.create_function("looked_at", 1, lambda seq: looked_at.append(seq) or 1)
-    monkeypatch.setattr(
-        search, "_INDEXED", search._INDEXED.replace("WHERE search", "WHERE looked_at(m.seq) AND search")
-    )
+
+    def look(seq: int) -> int:
+        looked_at.append(seq)
+        return 1
+
+    library.connection.create_function("look", 1, look)
+    monkeypatch.setattr(search, "_INDEXED", search._INDEXED.replace("WHERE search", "WHERE look(m.seq) AND search"))
     assert found(library, "attic", rooms=(LOBBY, *many), direct=False) == []
     assert looked_at == []
     assert found(library, "tea", rooms=(LOBBY, *many), direct=False) == ["green tea", "black TEA", "white tea"]
