@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -179,16 +178,34 @@ async def _save(store: TokenStore, server: str, name: str, token: str) -> None:
         logger.warning("cannot keep the token of %s: %s", printable(name), error.strerror or error)
 
 
+LOCK_SECONDS = 30.0
+"""For another client's login under the same name; then we log in without waiting for it any longer."""
+
+LOCK_POLL_SECONDS = 0.02
+"""Between two tries of a lock: the system offers no wait that can be given up, and threads that wait are in the way."""
+
+
 @contextlib.asynccontextmanager
 async def _lock(store: TokenStore, server: str, name: str) -> AsyncIterator[None]:
-    """`TokenStore.lock`, waited for in a thread; cancelled, it gives up."""
-    give_up = threading.Event()
-    stack = contextlib.ExitStack()
-    waiting = asyncio.ensure_future(asyncio.to_thread(stack.enter_context, store.lock(server, name, give_up)))
+    """Be the only one on this machine who logs in there under this name, if that can be had in time."""
+    deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
+    while (handle := await _try_lock(store, server, name)) is None:
+        if asyncio.get_running_loop().time() >= deadline:
+            break
+        await asyncio.sleep(LOCK_POLL_SECONDS)
     try:
-        await asyncio.shield(waiting)
         yield
     finally:
-        give_up.set()
-        await asyncio.wait([waiting])
-        await asyncio.to_thread(stack.close)
+        if handle is not None:
+            store.unlock(handle)
+
+
+async def _try_lock(store: TokenStore, server: str, name: str) -> int | None:
+    trying = asyncio.ensure_future(asyncio.to_thread(store.try_lock, server, name))
+    try:
+        return await asyncio.shield(trying)
+    except asyncio.CancelledError:
+        handle = await trying  # which takes as long as opening a file does
+        if handle is not None:
+            store.unlock(handle)
+        raise

