@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from msgspec import structs
+
 from asyncchat.vocabulary.records import BanLifted, BanSet
 
 Target = tuple[int, str, str, bool]
@@ -50,6 +52,16 @@ class Bans:
     def lift(self, like: BanLifted) -> None:
         """Lift the ban on the same target."""
         self._drop(_target(like))
+
+    def shift(self, step: int) -> None:
+        """The clock was set by so many milliseconds: what is left of each ban stays as long as it was."""
+        for ban in list(self._all.values()):
+            if ban.until is not None:
+                moved = structs.replace(ban, until=ban.until + step)
+                target = _target(ban)
+                self._all[target] = moved
+                for mark in _marks(ban):
+                    self._by_mark[mark][target] = moved
 
     def active(self, now: int) -> list[BanSet]:
         """The bans that count at a time (Unix ms), in the order in which they were set."""

@@ -185,6 +185,10 @@ class Chat:
         gone = not session.resumable
         return leaving.detach(self.house, session, now, quit=gone, reason=reason, received=received)
 
+    def clock_stepped(self, step: int) -> None:
+        """The clock was set by so many milliseconds: all that waits goes on waiting as long as it would have."""
+        upkeep.clock_stepped(self.house, step)
+
     def overdue(self, now: int) -> list[records.Record]:
         """What mere time has made true, and what follows from other facts; ask about once a second."""
         return upkeep.overdue(self.house, now)

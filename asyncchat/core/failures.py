@@ -50,6 +50,11 @@ class Quotas:
                 Code.TOO_FAST, f"too many {what} from your address: try again in {math.ceil(wait)} s", wait=wait
             )
 
+    def shift(self, step: int) -> None:
+        """The clock was set by so many milliseconds."""
+        for bucket in self._by_address.values():
+            bucket.shift(step / 1000)
+
 
 class _Failing:
     """One address: how many wrong passwords for what, when the last one came, and until when it waits (Unix ms)."""
@@ -70,6 +75,12 @@ class Failures:
     def __init__(self, free: int) -> None:
         self.free = free
         self._by_address: dict[str, _Failing] = {}
+
+    def shift(self, step: int) -> None:
+        """The clock was set by so many milliseconds."""
+        for failing in self._by_address.values():
+            failing.at += step
+            failing.until += step
 
     def check(self, address: str, now: int) -> None:
         """Raise `Refused` 429 while an address has to wait; *now* is Unix milliseconds."""

@@ -128,6 +128,10 @@ class TokenBucket:
         self._tokens = self._burst
         self._at = now
 
+    def shift(self, seconds: float) -> None:
+        """The clock was set by so much."""
+        self._at += seconds
+
     def take(self, count: int, now: float) -> float:
         """Take *count* tokens, on credit if need be; returns the seconds to wait until the debt is paid (0.0: none)."""
         if self._rate <= 0:

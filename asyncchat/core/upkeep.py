@@ -33,6 +33,24 @@ def overdue(house: House, now: int) -> list[records.Record]:
     ]
 
 
+def clock_stepped(house: House, step: int) -> None:
+    """Move with the clock what this process waits for: those who guess, who are banned, who may come back.
+
+    What storage keeps of a ban stays as it was: after a restart its end is the one that was told.
+    """
+    for waits in (house.wrong_passwords, house.foundings, house.registrations, house.bans):
+        waits.shift(step)
+    for room in house.rooms:
+        room.bans.shift(step)
+    for person in house.people:
+        if person.gone_at is not None:
+            person.gone_at += step
+        if person.spoke_at is not None:
+            person.spoke_at += step
+    for room in house.rooms.empty:
+        house.rooms.empty[room] += step
+
+
 def failed(house: House, record: records.Record) -> None:
     """A record did not get into the log; what was due is due still."""
     match record:

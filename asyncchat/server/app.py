@@ -125,6 +125,7 @@ class ChatServer:
         self._writers = Writers(lambda: self.chat.house.seq)
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
+        self._clock = services.clock
         doorway = self._doorway = Doorway(services, descriptors_for_clients())
         self._operator = Operator(services)
         await storage.log.start(self._pipeline.applied, self._pipeline.failed)
@@ -134,7 +135,7 @@ class ChatServer:
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
         undo.push_async_callback(self._end_clients, doorway)
-        caretaker = Caretaker(self.chat, storage, self._pipeline, doorway)
+        caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
         caretaker.start()
         undo.push_async_callback(caretaker.aclose)
         undo.push_async_callback(self._stop_listening)
@@ -313,7 +314,7 @@ class ChatServer:
 
     def _reputation(self, address: str) -> tuple[str, int]:
         """The household of an address, and how often it was wrong."""
-        return household(address), self.chat.house.wrong_passwords.lately(address, now_ms())
+        return household(address), self.chat.house.wrong_passwords.lately(address, self._clock.now())
 
 
 async def serve(

@@ -8,7 +8,7 @@ from typing import Any
 from asyncchat.core.chat import Chat
 from asyncchat.server.doorway import Doorway
 from asyncchat.server.pipeline import Pipeline
-from asyncchat.server.services import now_ms
+from asyncchat.server.services import Clock
 from asyncchat.storage.storage import Storage
 from asyncchat.vocabulary.errors import StorageError
 
@@ -27,11 +27,12 @@ DAY_MS = 86_400_000
 class Caretaker:
     """Owns the tasks that wait for time; `start` once, `aclose` at the end."""
 
-    def __init__(self, chat: Chat, storage: Storage, pipeline: Pipeline, doorway: Doorway) -> None:
+    def __init__(self, chat: Chat, storage: Storage, pipeline: Pipeline, doorway: Doorway, clock: Clock) -> None:
         self._chat = chat
         self._storage = storage
         self._pipeline = pipeline
         self._doorway = doorway
+        self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -60,14 +61,16 @@ class Caretaker:
     async def sweep(self, now: float) -> None:
         """Look at all deadlines; *now* is the loop's time."""
         self._doorway.sweep(now)
-        for record in self._chat.overdue(now_ms()):
+        for record in self._chat.overdue(self._clock.now()):
             self._pipeline.append_own(record)
 
     async def care(self) -> None:
         """Delete what the rooms' retention says, and guests who have long left and never wrote."""
+        now = self._clock.now()
+        trusted = await self._storage.trusts(now)
         for room in list(self._chat.house.rooms):
-            if room.retention:
-                gone = await self._storage.prune(room.id, now_ms() - room.retention * DAY_MS)
+            if room.retention and trusted:
+                gone = await self._storage.prune(room.id, now - room.retention * DAY_MS)
                 if gone:
                     log.info("Deleted %d messages of %s, older than %d days", gone, room.name, room.retention)
         await self._storage.forget_guests()

@@ -9,7 +9,7 @@ from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Part, Reply, an
 from asyncchat.core.session import Phase, Session
 from asyncchat.server.pace import Pace
 from asyncchat.server.pipeline import Ticket
-from asyncchat.server.services import Services, now_ms
+from asyncchat.server.services import Services
 from asyncchat.server.transport import Reader, Transport
 from asyncchat.server.writers import HELD, ClientWriter
 from asyncchat.vocabulary import commands, events
@@ -141,7 +141,9 @@ class Connection:
         try:
             await self._settled()
             if self.session.phase is not _OVER:
-                await self._settle(self._services.chat.vanish(self.session, now_ms(), reason, self._got()), None)
+                await self._settle(
+                    self._services.chat.vanish(self.session, self._services.clock.now(), reason, self._got()), None
+                )
         except ChatError as error:
             log.warning("a session ended with an error: %s", error)
 
@@ -203,7 +205,7 @@ class Connection:
     def _talk(self, command: Any) -> Awaitable[None] | None:
         """Handle what is pipelined (a `commands.Talk`), without a pause if nothing has to be looked up."""
         try:
-            outcome = self._services.chat.handle(self.session, command, now_ms())
+            outcome = self._services.chat.handle(self.session, command, self._services.clock.now())
             if type(outcome) is Append:
                 self._append(outcome, command.id, None)
             elif type(outcome) is Ask:
@@ -225,7 +227,7 @@ class Connection:
     async def _command(self, command: commands.Command, id: Id | None) -> None:
         """Handle a command to its end."""
         try:
-            await self._settle(self._services.chat.handle(self.session, command, now_ms()), id)
+            await self._settle(self._services.chat.handle(self.session, command, self._services.clock.now()), id)
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(id, error, type(command).__name__)
 

@@ -15,7 +15,7 @@ from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.deadlines import overdue
 from asyncchat.server.keepalive import keep_alive
-from asyncchat.server.services import Services, now_ms
+from asyncchat.server.services import Services
 from asyncchat.server.tls import HandshakeFailed, TLSTransport
 from asyncchat.server.transport import Reader, StreamTransport, Transport
 from asyncchat.vocabulary.addresses import is_loopback
@@ -167,7 +167,7 @@ class Doorway:
             resumable=dialect.resumable,
             inside=inside,
             secure=not transport.address or is_loopback(transport.address) or transport.encrypted,
-            since=now_ms(),
+            since=self._services.clock.now(),
         )
         connection = Connection(self._services, session, dialect, reader, transport)
         self.connections[connection] = None

@@ -9,7 +9,7 @@ from typing import assert_never
 from asyncchat.core.operator import announce, create_account, operator_session, reset_password, set_administrator
 from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Reply, answer
 from asyncchat.server.pipeline import Ticket
-from asyncchat.server.services import Services, now_ms
+from asyncchat.server.services import Services
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Event, Result
 from asyncchat.vocabulary.records import Fence
@@ -60,27 +60,27 @@ class Operator:
         What people ask for themselves (to join, to be away, …) is refused with 403: the operator is no person.
         """
         self.session = operator_session(self._services.chat.house)  # the server's name may be another by now
-        return await self._settle(self._services.chat.handle(self.session, command, now_ms()))
+        return await self._settle(self._services.chat.handle(self.session, command, self._services.clock.now()))
 
     async def settled(self) -> None:
         """Wait until all that was given to the log before is applied."""
-        await self._settle(Append((Fence(time=now_ms()),)))
+        await self._settle(Append((Fence(time=self._services.clock.now()),)))
 
     async def announce(self, text: str) -> None:
         """Tell everyone who is connected."""
-        await self._settle(announce(text, now_ms()))
+        await self._settle(announce(text, self._services.clock.now()))
 
     async def set_administrator(self, name: str, active: bool) -> None:
         """Make a registered person an administrator, or take that back."""
-        await self._settle(set_administrator(self._services.chat.house, name, active, now_ms()))
+        await self._settle(set_administrator(self._services.chat.house, name, active, self._services.clock.now()))
 
     async def create_account(self, name: str, password: str) -> None:
         """Register a name that nobody holds."""
-        await self._settle(create_account(self._services.chat.house, name, password, now_ms()))
+        await self._settle(create_account(self._services.chat.house, name, password, self._services.clock.now()))
 
     async def reset_password(self, name: str, password: str) -> None:
         """Give a registered person another password; their tokens are void."""
-        await self._settle(reset_password(self._services.chat.house, name, password, now_ms()))
+        await self._settle(reset_password(self._services.chat.house, name, password, self._services.clock.now()))
 
     def accounts(self) -> list[Account]:
         """Everybody who is registered, by name."""

@@ -5,7 +5,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from asyncchat.storage.moments import first_since
+from asyncchat.storage.indexing import times_of
 from asyncchat.storage.pages import find_page, find_since
 from asyncchat.storage.search import find_text
 from asyncchat.vocabulary import queries as q
@@ -116,7 +116,7 @@ def _find_recent(db: sqlite3.Connection, query: q.FindRecent) -> list[int]:
     values: dict[str, Any] = {
         "room": query.room,
         "since": query.since,
-        "first": first_since(db, query.since),
+        "first": times_of(db, query.since, None)[0],
         "limit": query.limit,
         "person": query.person,
     }

@@ -9,6 +9,7 @@ those of removed messages vanish from the file when its segments are merged, see
 
 import sqlite3
 from collections.abc import Iterable
+from itertools import groupby
 
 import msgspec
 from msgspec import Struct
@@ -27,10 +28,15 @@ MERGE_PAGES = 16
 """Pages of the index that one step of `merge` or `purge` rewrites: some milliseconds."""
 
 
+STRETCH = 1024
+"""Messages of which the index knows the earliest and the latest time together: searches by day look no closer."""
+
+
 class Indexed(Struct, array_like=True, gc=False):
     """Of a message what the index holds, as `_SELECT` selects it."""
 
     seq: int
+    time: int
     author: int
     name: str
     room: int
@@ -40,7 +46,7 @@ class Indexed(Struct, array_like=True, gc=False):
 
 # In one statement, so that a thread that does this asks for the interpreter's lock once. A window's sum tells how much
 # text there is up to each row; the first is taken in any case.
-_SELECT = """SELECT json_group_array(json_array(seq, author, name, room, peer, text)) FROM (
+_SELECT = """SELECT json_group_array(json_array(seq, time, author, name, room, peer, text)) FROM (
     SELECT *, row_number() OVER (ORDER BY seq) AS number, sum(length(CAST(text AS BLOB))) OVER (ORDER BY seq) AS total
     FROM (SELECT * FROM {} ORDER BY seq LIMIT :rows)) WHERE total <= :bytes OR number = 1"""
 _read = msgspec.json.Decoder(list[Indexed])
@@ -50,8 +56,8 @@ _OUTDATED = _SELECT.format("outdated")
 _NOW = _SELECT.format("messages WHERE seq IN (SELECT value FROM json_each(:seqs)) AND deleted = 0")
 
 _RETIRE = """
-INSERT OR IGNORE INTO outdated (seq, author, name, room, peer, text)
-SELECT seq, author, name, room, peer, text FROM messages
+INSERT OR IGNORE INTO outdated (seq, time, author, name, room, peer, text)
+SELECT seq, time, author, name, room, peer, text FROM messages
 WHERE seq IN (SELECT value FROM json_each(?)) AND deleted = 0 AND seq <= (SELECT indexed FROM server)"""
 
 
@@ -79,8 +85,32 @@ def index_next(db: sqlite3.Connection) -> int | None:
     if not rows:
         return None
     _add(db, rows)
+    for stretch, those in groupby(rows, lambda row: row.seq // STRETCH):
+        times = [row.time for row in those]
+        db.execute(_TIMES, (stretch, min(times), max(times)))
     db.execute("UPDATE server SET indexed = ?", (rows[-1].seq,))
     return rows[-1].seq
+
+
+_TIMES = """
+INSERT INTO stretches VALUES (?, ?, ?) ON CONFLICT DO UPDATE
+SET earliest = min(earliest, excluded.earliest), latest = max(latest, excluded.latest)"""
+
+
+def times_of(db: sqlite3.Connection, since: int | None, until: int | None) -> tuple[int, int]:
+    """Between which seqs (the first, and the one behind the last) are all indexed messages of a time.
+
+    Where there are none, the first is that of those which are not indexed yet.
+
+    Times are Unix milliseconds, None: no bound. A clock that was wrong for a while makes it more than needed, not less.
+    """
+    found = db.execute(
+        "SELECT min(stretch), max(stretch) FROM stretches WHERE latest >= ? AND earliest <= ?",
+        (since if since is not None else -LAST_BYTE, until if until is not None else LAST_BYTE),
+    ).fetchone()
+    first, last = found
+    indexed: int = db.execute("SELECT indexed FROM server").fetchone()[0]
+    return (first * STRETCH, (last + 1) * STRETCH) if first is not None else (indexed + 1, 0)
 
 
 def retire(db: sqlite3.Connection, targets: Iterable[int]) -> None:
@@ -146,6 +176,7 @@ def renew(db: sqlite3.Connection) -> None:
     """Begin the index anew; in the caller's transaction."""
     db.execute("INSERT INTO search (search) VALUES ('delete-all')")
     db.execute("DELETE FROM outdated")
+    db.execute("DELETE FROM stretches")
     db.execute("UPDATE server SET indexed = 0, folding = ?", (FOLDING,))
 
 

@@ -190,9 +190,21 @@ _THIRD = """
 UPDATE OR IGNORE reactions SET reaction = normal_reaction(reaction) WHERE reaction <> normal_reaction(reaction);
 DELETE FROM reactions WHERE reaction <> normal_reaction(reaction);
 
+-- When the server was seen running last (Unix ms): a stop of days, or a clock that was set, shows by it.
+ALTER TABLE server ADD COLUMN alive INTEGER NOT NULL DEFAULT 0;
+
+-- The times of the messages in each stretch of the log, as far as it is indexed: a clock may have been wrong.
+CREATE TABLE stretches (
+    stretch INTEGER PRIMARY KEY,            -- seq / 1024
+    earliest INTEGER NOT NULL,
+    latest INTEGER NOT NULL
+);
+INSERT INTO stretches SELECT seq / 1024, min(time), max(time) FROM messages, server WHERE seq <= indexed GROUP BY 1;
+
 -- Texts that the search index holds still, though they were edited or deleted: see indexing.py.
 CREATE TABLE outdated (
     seq INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
     author INTEGER NOT NULL,
     name TEXT NOT NULL,
     room INTEGER NOT NULL,

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from asyncchat.storage.indexing import author_tag, person_tag, room_tag
-from asyncchat.storage.moments import CLOCK_SLACK, first_since
+from asyncchat.storage.indexing import author_tag, person_tag, room_tag, times_of
 from asyncchat.storage.pages import LAST, PAGE_TEXT, cut, fewer, found_in, place_of, read_messages, read_page, text_of
 from asyncchat.storage.readers import time_limit
 from asyncchat.storage.words import Finder, phrases
@@ -61,6 +60,10 @@ def _find(db: sqlite3.Connection, query: FindText, wanted: list[str]) -> Page:
     where, values = _conditions(db, query)
     page = _find_in_tail(db, query, wanted, where, dict(values))
     if page.complete:
+        if query.since is not None or query.until is not None:
+            first, behind = times_of(db, query.since, query.until)
+            values["first"] = max(values["first"], first)
+            values["before"] = min(values["before"], behind)
         values["match"] = _match(query, wanted)
         left = query.limit - len(page.events)
         indexed = read_page(db, found_in(_INDEXED.format(where)), values, left)
@@ -76,7 +79,7 @@ def _conditions(db: sqlite3.Connection, query: FindText) -> tuple[str, dict[str,
         "rooms": msgspec.json.encode(query.rooms).decode(),
         "person": query.person if query.direct else None,
         "before": query.before if query.before is not None else LAST,
-        "first": first_since(db, query.since),
+        "first": 0,
     }
     if query.place is not None:
         placed, place_values = place_of(query.place)
@@ -88,7 +91,6 @@ def _conditions(db: sqlite3.Connection, query: FindText) -> tuple[str, dict[str,
     if query.until is not None:
         where += " AND m.time <= :until_time"
         values["until_time"] = query.until
-        values["before"] = min(values["before"], first_since(db, query.until + 2 * CLOCK_SLACK + 1))
     return where, values
 
 

@@ -1,11 +1,13 @@
 """What a server holds of its database: the log, the answers, and the care for it all."""
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 from asyncchat.storage.backup import backup
@@ -18,6 +20,8 @@ from asyncchat.storage.threads import Threads
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.queries import StoreQuery
 from asyncchat.vocabulary.terms import Code
+
+logger = logging.getLogger("asyncchat.storage")
 
 READERS = 3
 """Threads that read: one that searches and one that reads pages of history leave one free for those who log in."""
@@ -51,6 +55,7 @@ class Storage:
         self._threads: Threads | None = None
         self._connections: list[sqlite3.Connection] = []
         self._open = False
+        self._trusted_from = 0.0  # monotonic
 
     async def open(self) -> None:
         """Open the database; raises `DatabaseInUse`, `DamagedDatabase`, `NewerDatabase` or `StorageError`."""
@@ -99,6 +104,19 @@ class Storage:
     async def ask(self, query: StoreQuery) -> Any:
         """The answer to a query, which sees all that was applied before; raises `StorageError`."""
         return await self._read(lambda db: ask(db, query))
+
+    async def trusts(self, now: int) -> bool:
+        """May messages be deleted for their age, by the clock as it is (Unix ms)? Ask at each look for old ones.
+
+        A clock that is wrong for ten minutes must not delete a room. So after it was set, or after a stop, by more than
+        `DAY`, nothing is deleted until the server has run for `DAY` at the new time; the log says so once.
+        """
+        before = await self.log.run(lambda store: store.seen_alive(now))
+        if before is not None and abs(now - before) > DAY:
+            self._trusted_from = monotonic() + DAY / 1000
+            days = (now - before) / DAY
+            logger.warning("By the clock %.0f days have passed: for a day no message is deleted for its age", days)
+        return monotonic() >= self._trusted_from
 
     async def prune(self, room: int, before: int) -> int:
         """Delete a room's messages from before a time (Unix ms), a few at a time; returns how many there were."""

@@ -196,6 +196,16 @@ class Store:
             self._has_outdated = True
             return pruning.prune(db, room, before, limit, last_seq=self.last_seq)
 
+    def seen_alive(self, now: int) -> int | None:
+        """Note the time (Unix ms); returns the one noted before, or that of the last message, if there is any."""
+        with self.transaction() as db:
+            before: int = db.execute("SELECT alive FROM server").fetchone()[0]
+            db.execute("UPDATE server SET alive = ?", (now,))
+            if not before:
+                row = db.execute("SELECT time FROM messages ORDER BY seq DESC LIMIT 1").fetchone()
+                before = row[0] if row is not None else 0
+        return before or None
+
     def remove_people(self, people: Sequence[int], before: int) -> int:
         """Delete these guests unless they were seen since a time (Unix ms); returns how many."""
         with self.transaction() as db:

@@ -10,6 +10,7 @@ from msgspec import structs
 from asyncchat import ChatServer, Limits, Settings
 from asyncchat.server import caretaker
 from asyncchat.server.pace import Pace
+from asyncchat.server.services import Clock
 from asyncchat.storage import readers
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
@@ -339,3 +340,21 @@ async def test_whoever_does_not_read_has_to_keep_the_pace_all_the_same(monkeypat
         await writer.drained
         writer.drained = None
         await paused.wait()
+
+
+# --- the clock --------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_of_the_clock_is_told_once_and_its_drift_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall, running, steps = 1_000_000_000_000, 0, list[int]()
+    monkeypatch.setattr("asyncchat.server.services.time.time_ns", lambda: wall * 1_000_000)
+    monkeypatch.setattr("asyncchat.server.services.time.monotonic_ns", lambda: running * 1_000_000)
+    clock = Clock(steps.append)
+    for drift, passed in ((0, 1000), (500, 1000), (500, 1000), (-400, 60_000)):
+        wall, running = wall + passed + drift, running + passed
+        assert clock.now() == wall
+    assert steps == []
+    wall -= 86_400_000
+    assert clock.now() == wall
+    assert clock.now() == wall
+    assert steps == [-86_400_000]

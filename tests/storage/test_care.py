@@ -416,3 +416,37 @@ def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(tmp_path: Pa
         Store.open(tmp_path / "chat.db").close()
     finally:
         os.close(kept)
+
+
+@pytest.mark.parametrize("days", [-3, 3, 400])
+async def test_no_message_is_deleted_for_its_age_for_a_day_after_the_clock_was_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, days: int
+) -> None:
+    running = 0.0
+    monkeypatch.setattr("asyncchat.storage.storage.monotonic", lambda: running)
+    storage, listener = Storage(tmp_path / "chat.db"), Listener()
+    await storage.open()
+    await storage.log.start(listener.on_applied, listener.on_failed)
+    now = 1_000 * DAY
+    assert await storage.trusts(now)
+    now, running = now + 600_000, 600.0
+    assert await storage.trusts(now)
+    now += days * DAY
+    for _ in range(3):
+        now, running = now + 600_000, running + 600.0
+        assert not await storage.trusts(now)
+    assert len([record for record in caplog.records if "days have passed" in record.message]) == 1
+    now, running = now + DAY // 2, running + DAY / 2000
+    assert not await storage.trusts(now)
+    now, running = now + DAY // 2, running + DAY / 2000
+    assert await storage.trusts(now)
+    await storage.aclose()
+
+
+async def test_a_stop_of_days_counts_as_a_clock_that_was_set(tmp_path: Path) -> None:
+    for now, trusted in ((1_000 * DAY, True), (1_000 * DAY + 1000, True), (1_002 * DAY, False)):
+        storage, listener = Storage(tmp_path / "chat.db"), Listener()
+        await storage.open()
+        await storage.log.start(listener.on_applied, listener.on_failed)
+        assert await storage.trusts(now) is trusted
+        await storage.aclose()

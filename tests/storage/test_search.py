@@ -447,3 +447,27 @@ def test_pages_with_edited_messages_go_on_where_they_ended(store: Store) -> None
             break
         before = page.next
     assert every == [f"tea again {seq}" if at % 2 == 0 else f"tea {at}" for at, seq in enumerate(seqs)]
+
+
+# --- a clock that was wrong -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [-400 * 24 * HOUR, 400 * 24 * HOUR])
+@pytest.mark.parametrize("how", ["indexed", "unindexed"])
+def test_searches_by_day_find_all_though_the_clock_was_wrong_for_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch, wrong: int, how: str
+) -> None:
+    monkeypatch.setattr(indexing, "STRETCH", 4)
+    start = 1_000_000 * HOUR
+    times = [start + at * HOUR for at in range(40)]
+    times[13:21] = [time + wrong for time in times[13:21]]
+    put(store, *(said(f"tea {at}", time=time) for at, time in enumerate(times)))
+    if how == "indexed":
+        index(store)
+    for since, until in ((start, None), (None, start + 39 * HOUR), (start + 5 * HOUR, start + 30 * HOUR)):
+        expected = [
+            f"tea {at}"
+            for at, time in enumerate(times)
+            if (since is None or time >= since) and (until is None or time <= until)
+        ]
+        assert found(store, "tea", rooms=(LOBBY,), since=since, until=until, limit=100) == expected
