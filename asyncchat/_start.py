@@ -5,8 +5,10 @@ it, and not before the program could say what Ctrl+C is to do.
 """
 
 import contextlib
+import io
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -16,6 +18,13 @@ SIGNALLED = 128
 
 INTERRUPTED = SIGNALLED + signal.SIGINT
 """Exit status after Ctrl+C."""
+
+
+def survive_any_locale() -> None:
+    """Show what the locale has no character for in another way, instead of failing: others may write in any script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where the stream was closed from the start
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager

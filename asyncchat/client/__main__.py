@@ -2,11 +2,12 @@
 
 import sys
 
-from asyncchat._start import INTERRUPTED, interruptible
+from asyncchat._start import INTERRUPTED, interruptible, survive_any_locale
 
 
 def main() -> int:
     """Run the client; returns the exit status."""
+    survive_any_locale()
     try:
         with interruptible():
             from asyncchat.client.program import run  # noqa: PLC0415 - while Ctrl+C is seen to

@@ -60,6 +60,7 @@ class Settings:
 
     address: Address
     name: str | None
+    any_name: bool
     rooms: list[str] | None
     to: str | None
     read: bool
@@ -83,6 +84,7 @@ def parse(arguments: list[str]) -> Settings:
         return Settings(
             address=_address(given.address, proof=given.ca or given.fingerprint),
             name=given.name,
+            any_name=given.any_name,
             rooms=_rooms(given.room, given.to),
             to=given.to,
             read=not given.write_only,
@@ -121,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     who = parser.add_argument_group("who")
     who.add_argument(
         "--name", type=_name, metavar="NAME", help="your name (default: asked for, or your user name in a pipe)"
+    )
+    who.add_argument(
+        "--any-name", action="store_true", help="in a pipe: if the name is taken, one with a number behind it"
     )
     who.add_argument("--password-file", type=Path, metavar="FILE", help="a file with your name's password")
     who.add_argument("--server-password-file", type=Path, metavar="FILE", help="a file with the server's password")
@@ -247,7 +252,7 @@ def _secret(path: Path | None, variable: str) -> str | None:
     if path is None:
         secret = os.environ.get(variable) or None
     else:
-        lines = path.read_text("utf-8", "surrogateescape").splitlines()
+        lines = path.read_text("utf-8-sig", "surrogateescape").splitlines()
         if not lines or not lines[0]:
             raise ValueError(f"{path}: no password in the first line")
         secret = lines[0]

@@ -1,9 +1,12 @@
 """The client without a terminal: lines of standard input are sent, and what arrives is printed, a line each."""
 
 import asyncio
+import codecs
+import contextlib
 import json
 import secrets
-from collections.abc import Collection
+from collections import deque
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,12 +24,23 @@ from asyncchat.vocabulary import events
 from asyncchat.vocabulary.errors import ChatError, Refused
 from asyncchat.vocabulary.events import Event, Kept, KeptEvent
 from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.terms import Code
+from asyncchat.wire.lines import LineBuffer, TooLong
 
 IN_FLIGHT = 64
 """Lines sent and not yet answered: enough to fill the way to the server, few enough that none waits there long."""
 
 IN_FLIGHT_BYTES = 65_536
 """Bytes of these lines, for the same reason: a server that slows us down counts a long line as many."""
+
+ANY_NAMES = 1_000
+"""Names that ``--any-name`` tries: as many jobs may run side by side."""
+
+READ_BYTES = 65_536
+"""One read of standard input: what a pipe holds."""
+
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of a line where the server has no limit."""
 
 BAD_USAGE = 2
 """The exit status when the command line does not do, as with argparse."""
@@ -38,19 +52,7 @@ async def run_piped(settings: Settings) -> int:
     if name is None:
         complain("who are you? Your user name cannot be taken here: use --name")
         return BAD_USAGE
-    async with (
-        standard_output() as output,
-        connect(
-            settings.address,
-            name=name,
-            password=settings.password,
-            server_password=settings.server_password,
-            rooms=settings.rooms,
-            token_store=TokenStore(settings.config_dir),
-            ca=settings.ca,
-            fingerprint=settings.fingerprint,
-        ) as chat,
-    ):
+    async with standard_output() as output, _connected(settings, name) as chat:
         refused = await _refused_rooms(settings.rooms or (), chat)
         printer = Printer(settings, chat, output)
         sender = Sender(settings, chat, printer)
@@ -95,6 +97,64 @@ async def _both(printer: "Printer", sender: "Sender") -> None:
 async def _send_and_see(reader: Reader, printer: "Printer", sender: "Sender") -> None:
     await sender.run(reader)
     await printer.printed(sender.last)
+
+
+@contextlib.asynccontextmanager
+async def _connected(settings: Settings, name: str) -> AsyncIterator[ChatClient]:
+    chat = await (_connect_as_any(settings, name) if settings.any_name else _connect(settings, name))
+    try:
+        yield chat
+    finally:
+        await chat.aclose()
+
+
+async def _connect_as_any(settings: Settings, name: str) -> ChatClient:
+    """Connect with this name, or, where it is taken, with a number appended to it."""
+    number = 1
+    while True:
+        try:
+            return await _connect(settings, name if number == 1 else f"{name}-{number}")
+        except Refused as refused:
+            if refused.code is not Code.CONFLICT or number == ANY_NAMES:
+                raise
+        number += 1
+
+
+async def _connect(settings: Settings, name: str) -> ChatClient:
+    return await connect(
+        settings.address,
+        name=name,
+        password=settings.password,
+        server_password=settings.server_password,
+        rooms=settings.rooms,
+        token_store=TokenStore(settings.config_dir),
+        ca=settings.ca,
+        fingerprint=settings.fingerprint,
+    )
+
+
+class Lines:
+    """The lines of standard input, none of which is held that is longer than a message may be."""
+
+    def __init__(self, reader: Reader, limit: int) -> None:
+        self._reader = reader
+        self._buffer = LineBuffer(limit)
+        self._ready = deque[bytes | TooLong]()
+        self._at_start = True
+        self._at_end = False
+
+    async def next(self) -> bytes | TooLong | None:
+        """The next line, without its end; None behind the last. Raises OSError."""
+        while not self._ready and not self._at_end:
+            data = await self._reader.read(READ_BYTES)
+            if self._at_start and data:
+                data, self._at_start = data.removeprefix(codecs.BOM_UTF8), False
+            self._ready += self._buffer.feed(data)
+            if not data:
+                self._at_end = True
+                if rest := self._buffer.take():
+                    self._ready.append(rest)
+        return self._ready.popleft() if self._ready else None
 
 
 class InFlight:
@@ -162,25 +222,30 @@ class Sender:
                 self._fail(f"line {self._next} and what follows is not sent")
 
     async def _send_all(self, reader: Reader, to: str, group: asyncio.TaskGroup) -> None:
-        while line := await self._line(reader):
+        lines = Lines(reader, int(self._chat.welcome.limits.get("text", 0)) or LONGEST_LINE)
+        while (line := await self._line(lines)) is not None:
             text = self._text(line)
             if text.strip():  # blanks alone are no message
-                await self._in_flight.room_for(len(line))
+                size = len(text.encode())
+                await self._in_flight.room_for(size)
                 if not self._in_flight:
                     self._wait_on(self._timeout)
-                self._in_flight.add(self._next, len(line))
+                self._in_flight.add(self._next, size)
                 group.create_task(self._send(to, text, self._next))
             self._next += 1
         self._at_end = True
 
-    async def _line(self, reader: Reader) -> bytes:
+    async def _line(self, lines: Lines) -> bytes | TooLong | None:
         try:
-            return await reader.readline()
+            return await lines.next()
         except OSError as error:
             self._fail(f"standard input cannot be read: {error.strerror}")
-            return b""
+            return None
 
-    def _text(self, line: bytes) -> str:
+    def _text(self, line: bytes | TooLong) -> str:
+        if isinstance(line, TooLong):
+            self._fail(f"line {self._next} is not sent: it is longer than a message may be")
+            return ""
         try:
             return line.decode().rstrip("\r\n")
         except UnicodeDecodeError:

@@ -41,7 +41,12 @@ HELD = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
 def config_dir() -> Path:
     """The user's configuration directory of this program; `CONFIG_DIR_VARIABLE` overrides it."""
     override = os.environ.get(CONFIG_DIR_VARIABLE)
-    return Path(override) if override else platformdirs.user_config_path("asyncchat", appauthor=False)
+    if override:
+        return Path(override)
+    try:
+        return platformdirs.user_config_path("asyncchat", appauthor=False)
+    except RuntimeError:  # a user without a home, as in a container: nothing can be kept, and nothing fails for that
+        return Path(os.devnull) / "asyncchat"
 
 
 class TokenStore:

@@ -4,11 +4,12 @@ import contextlib
 import sys
 from typing import Any
 
-from asyncchat._start import INTERRUPTED, interruptible
+from asyncchat._start import INTERRUPTED, interruptible, survive_any_locale
 
 
 def main() -> int:
     """Run the server; returns the exit status."""
+    survive_any_locale()
     try:
         with interruptible():
             from asyncchat.server import cli  # noqa: PLC0415 - while Ctrl+C is seen to

@@ -179,7 +179,7 @@ def _password(said: argparse.Namespace) -> str:
     if said.generate:
         return secrets.token_urlsafe(GENERATED_BYTES)
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
+        return sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Once more: ") != password:
         raise Failed("these are two passwords")

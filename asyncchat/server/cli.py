@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("asyncchat.server")
 
+WRITTEN = "utf-8-sig"
+"""How files are read that people write: their editors may begin them with a byte order mark."""
+
 FAILED = 1
 MISUSED = 2
 
@@ -108,16 +111,24 @@ def load_config(file: str | None, flags: Mapping[str, Any], inherited: Sequence[
         read_config(file) if file is not None else {},
         flags,
         folder=Path(file).parent if file is not None else Path(),
-        data=user_data_path("asyncchat", appauthor=False),
-        read=lambda path: path.read_text(encoding="utf-8"),
+        data=_users_data(),
+        read=lambda path: path.read_text(encoding=WRITTEN),
         inherited=inherited,
     )
+
+
+def _users_data() -> Path | None:
+    """Where the user's programs keep data; None for a user without a home, as in a container."""
+    try:
+        return user_data_path("asyncchat", appauthor=False)
+    except RuntimeError:
+        return None
 
 
 def read_config(file: str) -> dict[str, object]:
     """What a configuration file says; raises `ConfigError`."""
     try:
-        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(file).read_text(encoding=WRITTEN))
     except OSError as error:
         raise ConfigError("config", f"cannot read {file}: {error.strerror or os.strerror(error.errno or 0)}") from None
     except ValueError as error:  # a number of thousands of digits is none that tomllib itself refuses

@@ -43,15 +43,15 @@ def configure(
     flags: Mapping[str, Any],
     *,
     folder: Path,
-    data: Path,
+    data: Path | None,
     read: Callable[[Path], str],
     inherited: Sequence[str] = (),
 ) -> Config:
     """The settings of a configuration file, overridden by flags; raises `ConfigError`.
 
     ``file``: the parsed TOML; its relative paths count from ``folder``. ``flags``: by the settings' names, None where
-    nothing was said. ``data``: the directory if none is named. ``read``: gives the text of a file, or raises OSError.
-    ``inherited``: addresses of sockets that the process was started with.
+    nothing was said. ``data``: the directory if none is named, or None without a home directory. ``read``: gives the
+    text of a file, or raises OSError. ``inherited``: addresses of sockets that the process was started with.
     """
     values = {name: _from_file(name, value, folder) for name, value in file.items()}
     values |= {name: _from_flag(BY_NAME[name], value) for name, value in flags.items() if value is not None}
@@ -77,12 +77,18 @@ def configure(
         raise ConfigError(error.setting, error.why) from None
     return Config(
         listen=_addresses(values, inherited),
-        data=values.get("data", data),
+        data=_data(values.get("data", data)),
         tls_cert=values.get("tls_cert"),
         tls_key=values.get("tls_key"),
         log_level=values.get("log_level", "INFO"),
         settings=settings,
     )
+
+
+def _data(data: Path | str | None) -> Path | str:
+    if data is None:
+        raise ConfigError("data", "there is no home directory here: name a directory with --data")
+    return data
 
 
 def fixed_changes(old: Config, new: Config) -> list[str]:

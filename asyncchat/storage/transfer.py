@@ -5,6 +5,7 @@ and rooms keep their ids and messages their seqs. Of what was edited or deleted 
 database has an epoch of its own: it may go another way than the old one.
 """
 
+import codecs
 import contextlib
 import sqlite3
 import tempfile
@@ -78,7 +79,7 @@ def import_(lines: Iterable[bytes | str], path: Path | str) -> int:
         with tempfile.TemporaryDirectory(prefix="import-", dir=path.parent) as folder:
             part = Path(folder, path.name)
             with contextlib.closing(Store.open(part)) as store:
-                count = _fill(store, iter(lines))
+                count = _fill(store, _without_mark(lines))
             part.rename(path)
     finally:
         if path.exists():
@@ -86,6 +87,14 @@ def import_(lines: Iterable[bytes | str], path: Path | str) -> int:
         else:
             lock.discard()
     return count
+
+
+def _without_mark(lines: Iterable[bytes | str]) -> Iterator[bytes | str]:
+    """The lines without the byte order mark that an editor may have put before the first."""
+    for number, line in enumerate(lines):
+        if number == 0:
+            line = line.removeprefix(codecs.BOM_UTF8) if isinstance(line, bytes) else line.removeprefix("\ufeff")
+        yield line
 
 
 def _require_absent(path: Path) -> None:

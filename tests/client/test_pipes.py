@@ -68,13 +68,45 @@ async def test_what_is_refused_is_said_and_the_rest_is_sent(address: str, bob: C
     status, _, error = await program.run(address, "--name", "ci", "-w", say=say)
     assert status == 1
     assert error.splitlines() == [
-        "asyncchat: line 3 is not sent: it is not UTF-8",
-        "asyncchat: line 2 is not sent: a message has at most 16384 bytes (413)",
-    ] or error.splitlines() == [
-        "asyncchat: line 2 is not sent: a message has at most 16384 bytes (413)",
+        "asyncchat: line 2 is not sent: it is longer than a message may be",
         "asyncchat: line 3 is not sent: it is not UTF-8",
     ]
     assert await texts(bob, 2) == ["good", "also good"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
+async def test_a_line_without_end_takes_no_memory(address: str, bob: ChatClient, program: Program) -> None:
+    """300 MB in one line: refused at the limit, and what follows is sent."""
+    measured = (
+        "import resource, subprocess, sys; status = subprocess.call(sys.argv[1:]);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(status)"
+    )
+    line = "head -c 300000000 /dev/zero | tr '\\0' x"
+    client = f"{sys.executable} -c '{measured}' $CLIENT {address} --name ci -w"
+    status, output, error = await program.shell(f"({line}; echo; echo end) | {client}")
+    assert (status, error) == (1, "asyncchat: line 1 is not sent: it is longer than a message may be\n")
+    assert int(output) < 120_000
+    assert await texts(bob, 1) == ["end"]
+
+
+async def test_a_byte_order_mark_is_no_text(address: str, bob: ChatClient, program: Program) -> None:
+    assert await program.run(address, "--name", "ci", "-w", say=b"\xef\xbb\xbfhi\n\xef\xbb\xbfho\n") == (0, "", "")
+    assert await texts(bob, 2) == ["hi", "\ufeffho"]
+
+
+async def test_jobs_that_share_a_name(address: str, bob: ChatClient, program: Program) -> None:
+    """Jobs side by side, none of which has a token: with ``--any-name`` each gets a number."""
+    async with connect(address, name="ci"), connect(address, name="ci-2"):
+        assert await program.run(address, "--name", "ci", "-w", say="lost") == (1, "", "asyncchat: ci is taken (409)\n")
+        assert await program.run(address, "--name", "ci", "--any-name", "-w", say="hi") == (0, "", "")
+    said = [event for event in (await bob.history("#lobby")).events if isinstance(event, events.Said)]
+    assert [(event.sender, event.text) for event in said] == [("ci-3", "hi")]
+
+
+async def test_an_error_that_is_not_about_the_name_ends_any_name(address: str, program: Program) -> None:
+    status, _, error = await program.run(address, "--name", "#", "--any-name", "-w", say="hi")
+    assert status != 0
+    assert "#" in error
 
 
 async def test_nobody_of_that_name(address: str, program: Program) -> None:

@@ -170,4 +170,4 @@ def test_the_example_units_run_the_program_with_flags_that_it_has() -> None:
     assert Path(program).name == "asyncchat-server"
     assert parser("1").parse_args(words).data == "${STATE_DIRECTORY}"
     assert units["asyncchat.service"]["Unit"]["Requires"] == "asyncchat.socket"
-    assert units["asyncchat.socket"]["Socket"]["ListenStream"] == "7777"
+    assert units["asyncchat.socket"]["Socket"]["ListenStream"] == "127.0.0.1:7777"
