@@ -9,7 +9,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -41,17 +41,20 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def offered_by(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of this package: it has the names of its module ``_offer``, imported when asked.
+def offered_by(
+    package: str, names: Mapping[str, str]
+) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+    """``__all__``, ``__getattr__`` and ``__dir__`` of a package that offers *names*: by module, separated by blanks.
 
-    ``__getattr__`` raises AttributeError for others; so `from package import module` goes on to import the module.
+    A module is imported when somebody asks for one of its names. ``__getattr__`` raises AttributeError for others; so
+    `from package import module` goes on to import the module.
     """
+    modules = {name: module for module, offered in names.items() for name in offered.split()}
 
     def get(name: str) -> Any:
-        offer = import_module(f"{package}._offer")  # what fails there is no name that there is not
-        try:
-            return getattr(offer, name)
-        except AttributeError:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name) from None
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name)
+        module = import_module(modules[name])
+        return module if module.__name__ == f"{package}.{name}" else getattr(module, name)
 
-    return get, lambda: sorted(get("__all__"))
+    return sorted(modules), get, lambda: sorted(modules)

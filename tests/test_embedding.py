@@ -16,7 +16,7 @@ import pytest
 
 import asyncchat
 from asyncchat import Backoff, ChatClient, ChatServer, Code, Refused, commands, connect, events
-from asyncchat.client.methods import Methods
+from asyncchat.client.commands import ClientCommands
 from asyncchat.core.session import Session
 from asyncchat.server.operator import Operator
 from tests.markdown import ROOT, blocks
@@ -320,8 +320,10 @@ def test_the_methods_that_are_listed_are_all_there_are() -> None:
     paragraph = re.search(r"There is a method for each command(.*?)\n\n", TEXT, re.DOTALL)
     assert paragraph is not None
     listed = {*re.findall(r"`(\w+)`", paragraph[1])}
-    offered = {name for name in vars(Methods) if not name.startswith("_")} | {"say", "typing"}
+    offered = {name for name in vars(ClientCommands) if not name.startswith("_")} | {"say", "typing"}
     assert listed == offered
+    about_itself = {"aclose", "cursor", "joined", "name", "request", "state", "token", "welcome"}
+    assert {name for name in dir(asyncchat.ChatClient) if not name.startswith("_")} == offered | about_itself
 
 
 def test_the_figures_are_those_of_the_code() -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from asyncchat import ChatServer, connect
-from asyncchat.client.cli import parse
+from asyncchat.console.cli import parse
 from asyncchat.server.cli import load_config
 from asyncchat.storage.transfer import export, import_
-from tests.client.terminals import CLIENT, terminal
+from tests.console.terminals import CLIENT, terminal
 from tests.programs import ROOT
 
 # The user has no entry in the passwd database, as in a container that runs as any user id.

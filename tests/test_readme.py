@@ -14,7 +14,7 @@ import asyncchat
 from asyncchat import ChatServer, connect, events
 from asyncchat.server.app import DEFAULT_LISTEN
 from asyncchat.vocabulary.addresses import DEFAULT_PORT
-from tests.client.terminals import CTRL_C, Terminal, terminal
+from tests.console.terminals import CTRL_C, Terminal, terminal
 from tests.markdown import ROOT, blocks
 from tests.programs import python, run, running
 from tests.tools import requires_tool

@@ -10,7 +10,7 @@ def main() -> int:
     survive_any_locale()
     try:
         with interruptible():
-            from asyncchat.client.program import run  # noqa: PLC0415 - while Ctrl+C is seen to
+            from asyncchat.console.program import run  # noqa: PLC0415 - while Ctrl+C is seen to
         return run(sys.argv[1:])
     except KeyboardInterrupt:
         return INTERRUPTED

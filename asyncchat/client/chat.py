@@ -1,25 +1,25 @@
-"""The client as an application sees it: methods that ask, and one iterator of events."""
+"""The client as an application sees it: `connect`, methods that ask, and one iterator of events."""
 
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from msgspec import structs
 
-from asyncchat.client.backoff import Backoff
-from asyncchat.client.entrance import Entrance
-from asyncchat.client.filling import rooms_left, with_room
-from asyncchat.client.inbox import Hole, Inbox
-from asyncchat.client.link import Link
-from asyncchat.client.login import Login
-from asyncchat.client.methods import Methods
+from asyncchat.client.commands import ClientCommands
+from asyncchat.client.connection import Connection
+from asyncchat.client.handshake import Handshake, Login
+from asyncchat.client.inbox import Cursor, Hole, Inbox, Resumed, rooms_left, with_room
+from asyncchat.client.reconnect import PASSING_CODES, Backoff, ConnectionState, OpenStreams, Reconnector
 from asyncchat.client.requests import Pending, Requests
-from asyncchat.client.state import ConnectionState, Cursor, Resumed
-from asyncchat.client.upkeep import PASSING_CODES, Dial, Upkeep
+from asyncchat.client.streams import TLS, Streams, open_streams
+from asyncchat.client.tokens import TokenStore, keep_token, login_lock
 from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary.addresses import Address, parse_address
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ChatError, ConnectionLost, ProtocolError, Refused
 from asyncchat.vocabulary.events import Event, Result
@@ -44,7 +44,7 @@ OnState = Callable[[ConnectionState, str], None]
 OnLogin = Callable[[str, str], Awaitable[None]]
 
 
-class ChatClient(Methods):
+class ChatClient(ClientCommands):
     """A logged-in client. Made by `connect`; to be closed with `aclose` or ``async with``.
 
     Iterate over it for all events, in the order of the log; it goes on across reconnects, with nothing twice
@@ -58,7 +58,7 @@ class ChatClient(Methods):
 
     def __init__(
         self,
-        dial: Dial,
+        open_streams: OpenStreams,
         login: Login,
         *,
         backoff: Backoff | None = None,
@@ -71,8 +71,17 @@ class ChatClient(Methods):
         self._on_login = on_login
         self._requests = Requests()
         self._inbox = Inbox(queue, epoch=cursor.epoch if cursor else None, seen=cursor.seq if cursor else 0)
-        self._entrance = Entrance(login, self._requests, self._inbox, self._put, self._skip)
-        self._upkeep = Upkeep(dial, self, backoff=backoff, on_state=on_state)
+        self._handshake = Handshake(login, self._requests, self._inbox, self._put, self._skip)
+        self._reconnector = Reconnector(
+            open_streams,
+            receive=self._receive,
+            log_in=self._log_in,
+            online=self._online,
+            cut=self._cut,
+            over=self._over,
+            backoff=backoff,
+            on_state=on_state,
+        )
         self._wake = asyncio.Event()
         self._iterating = False
         self._error: ChatError | None = None
@@ -82,7 +91,7 @@ class ChatClient(Methods):
     @property
     def state(self) -> ConnectionState:
         """Where the connection stands."""
-        return self._upkeep.state
+        return self._reconnector.state
 
     @property
     def name(self) -> str:
@@ -102,9 +111,9 @@ class ChatClient(Methods):
     @property
     def welcome(self) -> events.Welcome:
         """The server's last welcome: its name, version, limits, message of the day."""
-        if self._entrance.welcome is None:
+        if self._handshake.welcome is None:
             raise RuntimeError("not logged in yet")
-        return self._entrance.welcome
+        return self._handshake.welcome
 
     @property
     def cursor(self) -> Cursor:
@@ -113,9 +122,9 @@ class ChatClient(Methods):
 
     # --- coming, going ----------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Connect and log in for the first time; `connect` does it for you."""
-        await self._upkeep.start()
+    async def _start(self) -> None:
+        """Connect and log in for the first time."""
+        await self._reconnector.start()
 
     async def aclose(self, *, hold: bool = False, reason: str | None = None) -> None:
         """Close for good; what still waits for a reply gets `ConnectionLost`. Idempotent.
@@ -123,7 +132,7 @@ class ChatClient(Methods):
         Says goodbye, so that a guest's name is free at once; with *hold* it does not, and the server holds
         name and rooms for a while.
         """
-        await self._upkeep.stop(None if hold else commands.Quit(reason=reason))
+        await self._reconnector.stop(None if hold else commands.Quit(reason=reason))
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,7 +157,7 @@ class ChatClient(Methods):
         process even. Raises what the other methods do, and `Refused` 404 for a message that was kept, but is not to
         be seen any more.
         """
-        command = commands.Say(to=to, text=text, kind=kind, reply_to=reply_to, nonce=nonce or _new_nonce())
+        command = commands.Say(to=to, text=text, kind=kind, reply_to=reply_to, nonce=nonce or new_nonce())
         pending = self._requests.add(command)
         result = await self._reply_to(pending)
         if not isinstance(result, events.Ok) or result.seq is None:
@@ -162,7 +171,7 @@ class ChatClient(Methods):
         `requests.SENT_AGAIN` for the commands to which that does not apply) when it was cut before the reply.
         """
         if isinstance(command, commands.Say) and command.nonce is None:
-            command = structs.replace(command, nonce=_new_nonce())  # it may have to be sent again
+            command = structs.replace(command, nonce=new_nonce())  # it may have to be sent again
         result = await self._reply_to(self._requests.add(command))
         await self._remember(command, result)
         return result
@@ -183,30 +192,30 @@ class ChatClient(Methods):
 
     def typing(self, to: str, *, active: bool = True) -> None:
         """Let a room or a person know that you are typing; lost when there is no connection, or if it is refused."""
-        link = self._upkeep.link
-        if link is not None:
+        connection = self._reconnector.connection
+        if connection is not None:
             pending = self._requests.add(commands.Typing(to=to, active=active))
             self._requests.discard(pending)  # by its id the reply is known as one that nobody waits for
-            link.send(pending.command)
+            connection.send(pending.command)
 
     async def _reply_to(self, pending: Pending) -> Result:
         try:
-            if self._upkeep.state is ConnectionState.CLOSED:
+            if self._reconnector.state is ConnectionState.CLOSED:
                 raise self._error or ConnectionLost("the connection is closed")
             self._send_due()
-            link = self._upkeep.link
-            if link is not None:
-                await link.drained()
+            connection = self._reconnector.connection
+            if connection is not None:
+                await connection.drained()
             return await pending.future
         finally:
             self._requests.discard(pending)
 
     def _send_due(self) -> None:
         """Send what may be sent now."""
-        link = self._upkeep.link
-        if link is not None:
+        connection = self._reconnector.connection
+        if connection is not None:
             for command in self._requests.due():
-                link.send(command)
+                connection.send(command)
 
     async def _kept(self, seq: int) -> events.Said:
         """A message that was kept by an earlier connection, so that only its ``seq`` came."""
@@ -231,7 +240,7 @@ class ChatClient(Methods):
                     await self._fill(head)
                 elif head is not None:
                     return self._inbox.take()
-                elif self._upkeep.state is ConnectionState.CLOSED:
+                elif self._reconnector.state is ConnectionState.CLOSED:
                     raise self._error or StopAsyncIteration
                 else:
                     self._wake.clear()
@@ -266,22 +275,22 @@ class ChatClient(Methods):
                 raise
             return None
 
-    # --- what the connection calls (`upkeep.Owner`) -----------------------------------------------------------------
+    # --- what the connection calls -----------------------------------------------------------------
 
-    def receive(self, told: events.Told) -> None:
+    def _receive(self, told: events.Told) -> None:
         """An event or result came."""
         match told:
             case events.Said():
                 self._requests.note(told)
-                if not self._entrance.take(told):
+                if not self._handshake.take(told):
                     self._put(told)
             case events.Gap():
-                if not self._entrance.take(told):
+                if not self._handshake.take(told):
                     self._skip(told)
             case events.Welcome():
-                self._entrance.welcomed(told)
+                self._handshake.welcomed(told)
                 self._wake.set()
-            case events.Error(id=None) if self._entrance.refused(told.code, told.text):
+            case events.Error(id=None) if self._handshake.refused(told.code, told.text):
                 pass
             case (
                 events.Ok() | events.Error() | events.RoomList() | events.Members() | events.User()
@@ -292,32 +301,32 @@ class ChatClient(Methods):
                 self._send_due()
             case _:
                 self._note(told)
-                if not self._entrance.take(told):
+                if not self._handshake.take(told):
                     self._put(told)
 
     def _note(self, event: Event) -> None:
         if isinstance(event, events.Bye):
-            self._upkeep.bye = event
+            self._reconnector.bye = event
         self._login.note(event)
 
-    async def log_in(self, link: Link) -> None:
+    async def _log_in(self, connection: Connection) -> None:
         """Log in on a new connection."""
-        await self._entrance.log_in(link)
+        await self._handshake.log_in(connection)
         await self._keep_token()
 
-    def online(self) -> None:
+    def _online(self) -> None:
         """There is a connection: send what waits for one."""
         self._requests.known_again(int(self.welcome.limits.get("nonces", 0)))
         self._send_due()
 
-    def cut(self, error: ChatError) -> None:
+    def _cut(self, error: ChatError) -> None:
         """There is no connection for now."""
-        bye = self._upkeep.bye
+        bye = self._reconnector.bye
         if bye is not None:
-            self._entrance.refused(bye.code, bye.reason)
+            self._handshake.refused(bye.code, bye.reason)
         self._requests.cut(error)
 
-    def over(self, error: ChatError | None) -> None:
+    def _over(self, error: ChatError | None) -> None:
         """There will be no connection any more."""
         self._error = error
         self._requests.close(error or ConnectionLost("the connection is closed"))
@@ -339,5 +348,161 @@ class ChatClient(Methods):
             await self._on_login(self._login.name, self._login.token)
 
 
-def _new_nonce() -> str:
+# --- connect --------------------------------------------------------------------------------------------------------
+
+
+def new_nonce() -> str:
+    """A nonce for a message: the same nonce again is the same message."""
     return secrets.token_urlsafe(NONCE_BYTES)
+
+
+class Connecting:
+    """What `connect` returns: ``await`` it for the client, or use it with ``async with``, which closes it."""
+
+    def __init__(self, start: Callable[[], Awaitable[ChatClient]]) -> None:
+        self._start = start
+        self._client: ChatClient | None = None
+
+    def __await__(self) -> Generator[object, None, ChatClient]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> ChatClient:
+        self._client = await self
+        return self._client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._client is not None
+        await self._client.aclose()
+
+
+def connect(
+    address: str | Address,
+    *,
+    name: str | None = None,
+    token: str | None = None,
+    password: str | None = None,
+    rooms: Iterable[str] | None = None,
+    server_password: str | None = None,
+    reconnect: bool | Backoff = True,
+    cursor: Cursor | None = None,
+    token_store: TokenStore | None = None,
+    ca: Path | str | None = None,
+    fingerprint: str | None = None,
+    queue: int = QUEUE,
+    on_state: OnState | None = None,
+) -> Connecting:
+    """Connect to a server and log in.
+
+    Args:
+        address: ``tcp://host[:port]``, ``tls://host[:port]``, ``unix:path`` or ``host[:port]``; the port is
+            7777 by default.
+        name: who to be. A free name makes a guest.
+        token: proves to be the person who was given it, at an earlier login.
+        password: proves to be the owner of a registered name; used if the token is missing or void.
+        rooms: exactly these are entered; by default the server's default room.
+        server_password: for servers that ask everybody for one.
+        reconnect: whether, and when (a `Backoff`), to come back after the connection is lost. The first
+            connection is tried once.
+        cursor: the place from which to go on, as `ChatClient.cursor` gave it in an earlier life.
+        token_store: where tokens are kept between programs; by default they are not.
+        ca: a PEM file with the certificates to trust for ``tls://``; by default those of the system.
+        fingerprint: the SHA-256 of the one certificate to trust for ``tls://``.
+        queue: events kept for an application that does not take them now; beyond it they are fetched again in
+            time.
+        on_state: called with each change of `ChatClient.state` and a text for people.
+
+    Raises (when awaited): `ConnectionLost` if there is no way to the server, `Refused` if it does not let us
+    in, `ProtocolError` if it is no chat server. ValueError (at once) for an address or fingerprint that is
+    none.
+    """
+    where = parse_address(address) if isinstance(address, str) else address
+    tls = TLS(ca=ca, fingerprint=fingerprint)
+
+    async def start() -> ChatClient:
+        login = _login(name, token, password, rooms, server_password)
+
+        async def keep(known_as: str, its_token: str) -> None:
+            if token_store is not None:
+                await keep_token(token_store, where.key, known_as, its_token)
+
+        client = ChatClient(
+            lambda: open_streams(where, tls),
+            login,
+            backoff=_backoff(reconnect),
+            queue=queue,
+            cursor=cursor,
+            on_state=on_state,
+            on_login=keep,
+        )
+        if token_store is None or name is None or token is not None:
+            await client._start()
+            return client
+        # Whoever comes second under the same name waits for the first one's token, and is the same person.
+        try:
+            async with login_lock(token_store, where.key, name):
+                login.token = await asyncio.to_thread(token_store.load, where.key, name)
+                await client._start()
+        except BaseException:
+            await client.aclose()  # logged in already, and cancelled while the lock was given back
+            raise
+        return client
+
+    return Connecting(start)
+
+
+def connect_streams(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    *,
+    name: str | None = None,
+    token: str | None = None,
+    password: str | None = None,
+    rooms: Iterable[str] | None = None,
+    server_password: str | None = None,
+    queue: int = QUEUE,
+    on_state: OnState | None = None,
+) -> Connecting:
+    """Log in over a connection that is there already, an in-process one for example; there is no way back when it ends.
+
+    Arguments and errors are those of `connect`.
+    """
+
+    async def streams() -> Streams:
+        return reader, writer
+
+    async def start() -> ChatClient:
+        login = _login(name, token, password, rooms, server_password)
+        client = ChatClient(streams, login, queue=queue, on_state=on_state)
+        await client._start()
+        return client
+
+    return Connecting(start)
+
+
+def _login(
+    name: str | None,
+    token: str | None,
+    password: str | None,
+    rooms: Iterable[str] | None,
+    server_password: str | None,
+) -> Login:
+    if isinstance(rooms, str):
+        raise TypeError("rooms is a list of names, not one name")
+    return Login(
+        name=name,
+        token=token,
+        password=password,
+        server_password=server_password,
+        rooms=None if rooms is None else dict.fromkeys(rooms),
+    )
+
+
+def _backoff(reconnect: bool | Backoff) -> Backoff | None:
+    if isinstance(reconnect, Backoff):
+        return reconnect
+    return Backoff() if reconnect else None

@@ -11,8 +11,30 @@ as a slow client does on the server.
 from collections import deque
 from dataclasses import dataclass, field
 
-from asyncchat.client.state import Resumed
 from asyncchat.vocabulary.events import Bye, Event, Gap, History, Kept, Welcome
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a server's log: all kept events up to ``seq`` have been handed to the application.
+
+    ``epoch`` names the database: in another one the ``seq`` means nothing.
+    """
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The connection was lost and is back; what was missed came before this, in order.
+
+    ``missed`` counts those events. ``complete`` false: the server's log is another one now, what was said
+    there meanwhile cannot be told (``history`` may show some of it).
+    """
+
+    complete: bool
+    missed: int = 0
 
 
 @dataclass(slots=True)
@@ -209,3 +231,33 @@ def _covered(item: Event | Resumed | Hole, last: int) -> bool:
         item.after = max(item.after, last)
         return item.until is not None and item.until <= last
     return isinstance(item, Kept) and item.seq <= last
+
+
+# --- pages for a hole -----------------------------------------------------------------------------------------------
+# `sync` tells of the rooms that we are in now: rooms that were left are asked for by name.
+
+
+def rooms_left(hole: Hole, until: int | None) -> dict[str, int]:
+    """The rooms that ``sync`` does not tell of any more → up to which ``seq`` they belong to this hole.
+
+    *until*: where the page of ``sync`` was asked to end (None: nowhere).
+    """
+    ends = {room: end if until is None else min(end, until) for room, end in hole.left.items()}
+    return {room: end for room, end in ends.items() if end > hole.after}
+
+
+def with_room(page: History, said: History, end: int) -> History:
+    """A page of ``sync`` and a page of a room's ``history`` as one; the room belongs to it up to *end*.
+
+    It reaches as far as both of them do: what one has beyond that comes once more with the next page.
+    """
+    reaches = [] if page.complete or page.next is None else [page.next]
+    if not said.complete and said.next is not None and said.next < end:
+        reaches.append(said.next)
+    reach = min(reaches, default=None)
+    told = {event.seq: event for event in said.events if event.seq <= end} | {event.seq: event for event in page.events}
+    return History(
+        events=[told[seq] for seq in sorted(told) if reach is None or seq <= reach],
+        complete=reach is None,
+        next=page.next if reach is None else reach,
+    )

@@ -1,17 +1,21 @@
 """Where the tokens of this machine's user are kept: a file for each server and name, readable by nobody else."""
 
+import asyncio
 import contextlib
 import errno
 import hashlib
 import json
+import logging
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import platformdirs
-
-from asyncchat.client.files import write_atomically
+from asyncchat._files import config_dir, write_atomically
 from asyncchat.vocabulary.names import name_key
+from asyncchat.vocabulary.printable import printable
+
+logger = logging.getLogger("asyncchat.client")
 
 if sys.platform == "win32":
     import msvcrt
@@ -31,22 +35,14 @@ else:
         fcntl.flock(handle, fcntl.LOCK_UN)
 
 
-CONFIG_DIR_VARIABLE = "ASYNCCHAT_CONFIG_DIR"
-"""The environment variable that names another configuration directory."""
+LOCK_SECONDS = 30.0
+"""For another client's login under the same name; then we log in without waiting for it any longer."""
+
+LOCK_POLL_SECONDS = 0.02
+"""Between two tries of a lock: the system offers no wait that can be given up, and threads that wait are in the way."""
 
 HELD = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
 """What the system says of a lock that somebody has."""
-
-
-def config_dir() -> Path:
-    """The user's configuration directory of this program; `CONFIG_DIR_VARIABLE` overrides it."""
-    override = os.environ.get(CONFIG_DIR_VARIABLE)
-    if override:
-        return Path(override)
-    try:
-        return platformdirs.user_config_path("asyncchat", appauthor=False)
-    except RuntimeError:  # a user without a home, as in a container: nothing can be kept, and nothing fails for that
-        return Path(os.devnull) / "asyncchat"
 
 
 class TokenStore:
@@ -114,3 +110,37 @@ class TokenStore:
         self.directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.directory.mkdir(exist_ok=True, mode=0o700)
         os.chmod(self.directory, 0o700)
+
+
+async def keep_token(store: TokenStore, server: str, name: str, token: str) -> None:
+    """Save a token; that it cannot be kept is logged."""
+    try:
+        await asyncio.to_thread(store.save, server, name, token)
+    except OSError as error:
+        logger.warning("cannot keep the token of %s: %s", printable(name), error.strerror or error)
+
+
+@contextlib.asynccontextmanager
+async def login_lock(store: TokenStore, server: str, name: str) -> AsyncIterator[None]:
+    """Be the only one on this machine who logs in there under this name, if that can be had in time."""
+    deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
+    while (handle := await _try_in_thread(store, server, name)) is None:
+        if asyncio.get_running_loop().time() >= deadline:
+            break
+        await asyncio.sleep(LOCK_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            store.unlock(handle)
+
+
+async def _try_in_thread(store: TokenStore, server: str, name: str) -> int | None:
+    trying = asyncio.ensure_future(asyncio.to_thread(store.try_lock, server, name))
+    try:
+        return await asyncio.shield(trying)
+    except asyncio.CancelledError:
+        handle = await trying  # which takes as long as opening a file does
+        if handle is not None:
+            store.unlock(handle)
+        raise

@@ -5,7 +5,21 @@ from typing import TYPE_CHECKING
 from asyncchat._start import offered_by
 
 if TYPE_CHECKING:
-    from asyncchat.server._offer import *  # noqa: F403 - its names are all in its __all__
-    from asyncchat.server._offer import __all__ as __all__
+    __all__: list[str]
+    from asyncchat.core.limits import Limits as Limits
+    from asyncchat.core.settings import Settings as Settings
+    from asyncchat.server.app import ChatServer as ChatServer
+    from asyncchat.server.app import serve as serve
+    from asyncchat.server.operator import Account as Account
+    from asyncchat.server.operator import Operator as Operator
+    from asyncchat.server.operator import Stats as Stats
 else:
-    __getattr__, __dir__ = offered_by(__name__)
+    __all__, __getattr__, __dir__ = offered_by(
+        __name__,
+        {
+            "asyncchat.core.limits": "Limits",
+            "asyncchat.core.settings": "Settings",
+            "asyncchat.server.app": "ChatServer serve",
+            "asyncchat.server.operator": "Account Operator Stats",
+        },
+    )

@@ -21,7 +21,7 @@ def main() -> int:
 def _terminal() -> contextlib.AbstractAsyncContextManager[Any]:
     """The terminal, taken as the console client takes it."""
     # Imported where somebody types: a service needs nothing of it.
-    from asyncchat.client.terminal import open_terminal  # noqa: PLC0415
+    from asyncchat.console.terminal import open_terminal  # noqa: PLC0415
 
     return open_terminal()
 

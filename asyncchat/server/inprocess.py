@@ -6,8 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypedDict, Unpack
 
-from asyncchat.client import ChatClient, connect_streams
-from asyncchat.client.chat import OnState
+from asyncchat.client import ChatClient, OnState, connect_streams
 
 Inside = contextlib.AbstractAsyncContextManager[ChatClient]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

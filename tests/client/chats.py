@@ -48,7 +48,7 @@ async def until(chat: ChatClient, kind: type[T]) -> T:
 
 def cut(chat: ChatClient) -> None:
     """Break its connection, if it has one."""
-    link = chat._upkeep.link
+    link = chat._reconnector.connection
     if link is not None:
         link.abort()
 

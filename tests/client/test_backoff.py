@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.client.backoff import LONGEST_ASKED, Backoff
+from asyncchat.client.reconnect import LONGEST_ASKED, Backoff
 
 
 def test_waits_grow_and_stay_below_the_longest() -> None:

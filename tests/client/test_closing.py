@@ -102,7 +102,7 @@ async def test_a_login_that_is_cancelled_while_its_lock_is_given_back(
         gives_back.set()
         await go_on.wait()
 
-    monkeypatch.setattr("asyncchat.client.connection._lock", lock)
+    monkeypatch.setattr("asyncchat.client.chat.login_lock", lock)
     connecting = connect(server.address, name="alice", reconnect=AT_ONCE, token_store=TokenStore(tmp_path))
     task = asyncio.ensure_future(connecting.__aenter__())
     await gives_back.wait()

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asyncchat.client import Resumed
 from asyncchat.client.inbox import Hole, Inbox
-from asyncchat.client.state import Resumed
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.events import KeptEvent
 from asyncchat.vocabulary.terms import Code

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from asyncchat.client.tokens import TokenStore, config_dir
+from asyncchat._files import config_dir
+from asyncchat.client import TokenStore
 
 SERVER = "localhost:7777"
 

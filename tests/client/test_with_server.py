@@ -131,7 +131,7 @@ async def test_who_was_asleep_for_too_long_comes_back() -> None:
     """A laptop that was closed, or a program that was stopped, finds the server's goodbye when it goes on."""
     settings = Settings(limits=Limits(idle_seconds=0.1, ping_seconds=0))
     async with ChatServer(listen=["tcp://127.0.0.1:0"], settings=settings) as server, to(server, "alice") as alice:
-        link = alice._upkeep.link
+        link = alice._reconnector.connection
         assert link is not None
         link._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a transport that also reads
         while server.connected:  # noqa: ASYNC110 - the server has no event for it

@@ -13,7 +13,7 @@ import pytest
 
 from asyncchat import ChatServer, commands, events
 from asyncchat.client import connect
-from tests.client.terminals import terminal
+from tests.console.terminals import terminal
 from tests.server.peers import Native
 from tests.server.process import PROGRAM, ROOT, ServerProcess, run
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from asyncchat import commands, events
-from tests.client.terminals import CTRL_C, CTRL_D, TAB, UP, Terminal, terminal
+from tests.console.terminals import CTRL_C, CTRL_D, TAB, UP, Terminal, terminal
 from tests.server.peers import Native
 from tests.server.process import PROGRAM, ROOT
 
@@ -117,7 +117,7 @@ def test_the_server_ends_with_its_terminal() -> None:
     master, slave = pty.openpty()
     process = subprocess.Popen(
         COMMAND, stdin=slave, stdout=slave, stderr=subprocess.PIPE, cwd=ROOT, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - as tests.client.terminals does
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - as tests.console.terminals does
     )  # fmt: skip
     os.close(slave)
     with process:
