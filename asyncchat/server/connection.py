@@ -13,7 +13,7 @@ from asyncchat.server.services import Services
 from asyncchat.server.transport import Reader, Transport
 from asyncchat.server.writers import HELD, ClientWriter
 from asyncchat.vocabulary import commands, events
-from asyncchat.vocabulary.errors import ChatError, Refused, StorageError
+from asyncchat.vocabulary.errors import ChatError, NotStored, Refused, StorageError
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Id
 from asyncchat.wire.dialect import Dialect, Problem
@@ -257,7 +257,13 @@ class Connection:
                 case Append():
                     future: asyncio.Future[Sequence[int]] = self._loop.create_future()
                     self._append(outcome, id, future)
-                    seqs = await future
+                    try:
+                        seqs = await future
+                    except NotStored:
+                        if outcome.not_stored is None:
+                            raise
+                        outcome = outcome.not_stored()
+                        continue
                     if outcome.then is None:
                         self._done(id, outcome, seqs)
                         return
