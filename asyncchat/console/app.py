@@ -20,7 +20,7 @@ from asyncchat.console.places import TYPING_SECONDS, Place, Places
 from asyncchat.console.render import Painter, Renderer, label_of, same
 from asyncchat.console.screen import Screen
 from asyncchat.console.status import Outbox, prompt_parts, toolbar_parts
-from asyncchat.console.terminal import open_terminal
+from asyncchat.console.terminal import open_terminal, suspending
 from asyncchat.console.wrap import INDENT, terminal_columns, wrapped
 from asyncchat.events import Event
 from asyncchat.vocabulary.printable import printable
@@ -390,7 +390,7 @@ async def _ask(keys: Keys, question: str, *, default: str | None = None, secret:
 async def _answer(keys: Keys, prompt: str, *, secret: bool) -> str:
     if isinstance(keys, DumbTerminal):
         return await keys.ask(prompt, secret=secret)
-    session: PromptSession[str] = PromptSession(input=keys)
+    session: PromptSession[str] = PromptSession(input=keys, key_bindings=suspending())
     return await session.prompt_async(prompt, is_password=secret)
 
 

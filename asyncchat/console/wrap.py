@@ -71,7 +71,7 @@ def _clusters(word: str) -> Iterator[tuple[str, int]]:
     """What must not be parted, with its width: a character with its marks, what is joined to it, and colours alone."""
     cluster, width = "", 0
     for sequence, char in _PARTS.findall(word):
-        if cluster and char and (cluster[-1] == _JOINER or wcwidth(char) <= 0):
+        if cluster and char and _is_joined(cluster, char):
             cluster, width = cluster + char, width + _width(char)
             continue
         if cluster:
@@ -83,11 +83,21 @@ def _clusters(word: str) -> Iterator[tuple[str, int]]:
         yield cluster, width
 
 
+def _is_joined(cluster: str, char: str) -> bool:
+    """Is the character a part of what stands before it: a mark, a skin's colour, the second half of a flag?"""
+    is_mark = wcwidth(char) <= 0 or "\U0001f3fb" <= char <= "\U0001f3ff"
+    return is_mark or cluster[-1] == _JOINER or (_is_half_a_flag(cluster) and _is_half_a_flag(char))
+
+
+def _is_half_a_flag(cluster: str) -> bool:
+    return len(cluster) == 1 and "\U0001f1e6" <= cluster <= "\U0001f1ff"
+
+
 @lru_cache(maxsize=4096)
 def _width(char: str) -> int:
     """The columns that a character takes at the most: terminals differ, and none must take more than is counted."""
-    if "\U0001f1e6" <= char <= "\U0001f1ff":
-        return 2  # a half of a flag, where flags are not known
+    if _is_half_a_flag(char):
+        return 2  # where flags are not known
     if char == "\ufe0f" or unicodedata.category(char) in ("Mc", "Cf"):
         return 1  # makes an emoji of a character; is beside the letter and not on it; is a sign of its own
     return max(wcwidth(char), 0)

@@ -75,8 +75,10 @@ def test_words_stay_whole_where_they_fit_into_a_line() -> None:
 
 
 def test_a_character_and_its_marks_are_not_parted() -> None:
-    text = wrapped("12:34 bob: " + "e\u0301" * 40 + "👩‍💻" * 20, 30)
-    assert not any(line.removeprefix(INDENT)[0] in "\u0301\u200d💻" for line in text.split("\n"))
+    for text in ("e\u0301" * 40, "👩‍💻" * 20, "👍🏽" * 20, "🇩🇪" * 20):
+        _, *others = wrapped(f"12:34 bob: {text}", 30).split("\n")
+        assert others
+        assert all(other.removeprefix(INDENT)[0] == text[0] for other in others)
 
 
 def test_a_colour_goes_on_behind_a_break_and_the_indent_has_none() -> None:
