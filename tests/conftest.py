@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -33,8 +34,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "asyncio_loop: about what asyncio's own loop does; not run with --uvloop")
     config.addinivalue_line("markers", "requires_tool(name): skip without this program; under CI=true, fail")
     _watch_runners(config)
+    _heed_signals()
     if config.getoption("--uvloop"):
         config.pluginmanager.register(OnUvloop())
+
+
+def _heed_signals() -> None:
+    """Programs that tests start end by signals, also where the tests run in the background of a shell.
+
+    Such a shell lets its children ignore Ctrl+C, and our programs go on ignoring what was ignored at their start.
+    """
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

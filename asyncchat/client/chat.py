@@ -333,8 +333,9 @@ class ChatClient(ClientCommands):
         self._wake.set()
 
     def _put(self, event: Event) -> None:
-        if isinstance(event, events.Left | events.Kicked) and event.name == self._login.name:
-            self._inbox.leave(event.room)
+        match event:
+            case events.Left(name=self._login.name) | events.Kicked(name=self._login.name) | events.Destroyed():
+                self._inbox.leave(event.room)
         self._inbox.put(event)
         self._wake.set()
 

@@ -193,6 +193,10 @@ class ClientCommands(ABC):
         """Give a person a role in a room."""
         return await self._ask(commands.SetRole(room=room, name=name, role=role), events.Ok)
 
+    async def destroy_room(self, room: str, *, reason: str | None = None) -> events.Ok:
+        """Remove a room with all that was said in it, for good; for its owners, and administrators."""
+        return await self._ask(commands.Destroy(room=room, confirm=room, reason=reason), events.Ok)
+
     async def set_room(
         self,
         room: str,

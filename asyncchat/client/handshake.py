@@ -78,6 +78,8 @@ class Login:
                 rooms[event.room] = None
             case events.Left(name=self.name) | events.Kicked(name=self.name):
                 rooms.pop(event.room, None)
+            case events.Destroyed():
+                rooms.pop(event.room, None)
             case events.Renamed(name=self.name):
                 self.name = event.to
             case _:

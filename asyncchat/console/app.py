@@ -134,6 +134,8 @@ class Console:
                 self.spawn(self._load_people(place))
             case events.Left() | events.Kicked() if same(event.name, self.places.me):
                 self.places.close(event.room)
+            case events.Destroyed():
+                self.places.close(event.room)
             case events.Renamed() if event.name in self.screen.ignores:
                 self.spawn(self.save_ignores())
             case _:

@@ -25,7 +25,7 @@ SHOWN_ON_ENTERING = 20
 
 _SEEN_BY_ALL = (
     commands.Edit | commands.Delete | commands.React | commands.Purge | commands.Kick
-    | commands.Mute | commands.SetRole | commands.SetRoom
+    | commands.Mute | commands.SetRole | commands.SetRoom | commands.Destroy
 )  # fmt: skip
 """What is done by these is told to everybody, so that it needs no word of its own."""
 

@@ -48,7 +48,7 @@ def place_of(event: Event, me: str) -> str | None:
             return event.to if same(event.sender, me) else event.sender
         case (
             events.Joined() | events.Left() | events.TopicChanged() | events.Kicked()
-            | events.RoleChanged() | events.Muted() | events.RoomChanged()
+            | events.RoleChanged() | events.Muted() | events.RoomChanged() | events.Destroyed()
         ):  # fmt: skip
             return event.room
         case events.Renamed() | events.Presence() | events.Invited():
@@ -218,6 +218,8 @@ class Renderer:
                 return self._muted(event)
             case events.RoomChanged():
                 return self._news(event.sender, f"changed the room: {_options(event)}")
+            case events.Destroyed():
+                return self._news(event.sender, f"removed {printable(event.room)}", event.reason)
             case events.Notice():
                 return self.painter.style("notice", f"-- {printable(event.text)}")
             case events.Bye():

@@ -65,6 +65,7 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.Invite: rooming.invite,
     commands.SetRole: rooming.set_role,
     commands.SetRoom: rooming.set_room,
+    commands.Destroy: rooming.destroy,
     commands.Rooms: asking.rooms,
     commands.Who: asking.who,
     commands.Whois: asking.whois,

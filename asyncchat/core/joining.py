@@ -295,16 +295,16 @@ def room_created(house: House, seq: int, record: records.RoomCreated, origin: Se
 
 
 def room_dropped(house: House, seq: int, record: records.RoomDropped, origin: Session | None) -> Sequence[Effect]:
-    """A room is no more. Nobody should be in it; if somebody is, they are told that they have left."""
+    """A room is no more; all who are in it are told once."""
     room = house.rooms.by_id.get(record.room)
     if room is None:
         return ()
-    told: list[Effect] = []
+    to = dict(room.audience)
     for person in list(room.members):
-        told.append(Tell(events.Left(name=person.name, room=room.name), dict(room.audience), origin))
         house.rooms.leave(room, person, record.time)
     house.rooms.remove(room)
-    return told
+    event = events.Destroyed(sender=record.by or house.settings.name, room=room.name, reason=record.reason)
+    return (Tell(event, to, origin),) if to else ()
 
 
 def person_joined(house: House, seq: int, record: records.PersonJoined, origin: Session | None) -> Sequence[Effect]:

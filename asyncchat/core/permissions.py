@@ -25,6 +25,7 @@ NEEDS = {
     "purge": Role.OPERATOR,
     "role": Role.OPERATOR,
     "set": Role.OWNER,
+    "destroy": Role.OWNER,
 }
 """The role in a room that a command needs. `topic`, `say` and `invite` depend on the room as well: see below."""
 

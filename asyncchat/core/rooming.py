@@ -11,6 +11,7 @@ from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.queries import HashPassword
 from asyncchat.vocabulary.records import NOBODY
 from asyncchat.vocabulary.terms import Code, Role, rfc3339
@@ -104,6 +105,20 @@ def set_room(house: House, session: Session, person: Person, command: commands.S
         check_password(command.password, shortest=1)
         return Ask(HashPassword(command.password), changed)
     return changed(command.password)
+
+
+def destroy(house: House, session: Session, person: Person, command: commands.Destroy, now: int) -> Outcome:
+    """Remove a room with its history, once that is confirmed."""
+    room = permissions.visible_room(house, person, command.room)
+    permissions.check_right(house, person, room, "destroy")
+    if room.key == house.default_room.key:
+        raise Refused(Code.CONFLICT, f"{room.name} is the server's own room: everybody comes in there")
+    if command.confirm is None or name_key(command.confirm) != room.key:
+        raise Refused(
+            Code.MALFORMED, f"{room.name} and all that was said there would be gone for good: confirm by its name"
+        )
+    reason = house.check_line(command.reason, "a reason")
+    return Append((records.RoomDropped(time=now, room=room.id, by=person.name, reason=reason),))
 
 
 def _admit_members(room: Room, options: records.RoomSet, was_closed: bool) -> Outcome:

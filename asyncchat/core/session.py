@@ -48,7 +48,7 @@ _NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
                 *(commands.Rooms, commands.Who, commands.Whois, commands.Topic, commands.Invite),
                 *(commands.History, commands.Search),
                 *(commands.Kick, commands.Ban, commands.Unban, commands.Bans, commands.Mute),
-                *(commands.SetRole, commands.SetRoom, commands.Purge),
+                *(commands.SetRole, commands.SetRoom, commands.Destroy, commands.Purge),
             }
         ),
         Code.FORBIDDEN,

@@ -187,6 +187,8 @@ def _log_line(event: events.Event | events.Result) -> str | None:
             return f"{name} left {room}"
         case events.Kicked(sender=sender, name=name, room=room):
             return f"{name} was kicked from {room} by {sender}"
+        case events.Destroyed(sender=sender, room=room):
+            return f"{room} was removed by {sender}"
         case events.Renamed(name=name, to=to):
             return f"{name} is now {to}"
     return None

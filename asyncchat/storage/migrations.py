@@ -211,6 +211,9 @@ CREATE TABLE outdated (
     peer INTEGER NOT NULL,
     text TEXT NOT NULL
 );
+
+-- Rooms that are no more, of which messages may be left: see pruning.py.
+CREATE TABLE dropped (room INTEGER PRIMARY KEY);
 """
 
 STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)

@@ -111,8 +111,9 @@ def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
             yield add, (seq, time, name, key, founder, spoken)
         case r.RoomDropped(room=room):
             yield "DELETE FROM rooms WHERE id = ?", (room,)
-            for table in ("options", "topics", "roles", "invites", "bans", "changes"):
+            for table in ("options", "topics", "roles", "invites", "bans"):
                 yield f"DELETE FROM {table} WHERE room = ? AND room > 0", (room,)
+            yield "INSERT OR IGNORE INTO dropped (room) VALUES (?)", (room,)  # its messages go bit by bit
         case r.RoomSet():
             yield "INSERT OR IGNORE INTO options (room, time, by) VALUES (?, 0, 0)", (record.room,)
             yield (

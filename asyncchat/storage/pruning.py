@@ -1,4 +1,4 @@
-"""What goes by itself: messages that a room no longer keeps, and guests who never said a word."""
+"""What goes by itself: messages that a room no longer keeps, rooms that are gone, and guests who never said a word."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -9,6 +9,9 @@ from asyncchat.storage.indexing import retire
 
 GUEST_DAYS = 30
 """A guest who left, has not come back for so long and has written nothing is forgotten, tokens and all."""
+
+AT_ONCE = 200
+"""Messages deleted in one transaction: some milliseconds, in which records wait."""
 
 LOOKED_AT = 10_000
 """A room's oldest messages that are looked at for old ones: some 2 ms when there is none.
@@ -32,16 +35,58 @@ def prune(db: sqlite3.Connection, room: int, before: int, limit: int, *, last_se
     changes = "SELECT seq FROM changes WHERE room = ? AND room > 0 AND time < ? ORDER BY seq LIMIT ?"
     db.execute(f"DELETE FROM changes WHERE seq IN ({changes})", (room, before, limit))
     if seqs:
-        retire(db, seqs)
-        them = {"them": _json(seqs)}
-        db.execute(f"DELETE FROM reactions WHERE target {_THEM}", them)
-        db.execute(f"DELETE FROM changes WHERE target {_THEM}", them)
-        db.execute(f"DELETE FROM messages WHERE seq {_THEM}", them)
         # A room where nothing was ever said is dropped when it is empty; this one is to stay.
         db.execute("UPDATE rooms SET spoken = 1 WHERE id = ?", (room,))
-    # The last message may be among them, and its seq must not be given again.
-    db.execute("UPDATE server SET last_seq = ? WHERE last_seq < ?", (last_seq, last_seq))
+        _delete(db, seqs)
+    _keep_seq(db, last_seq)
     return len(seqs)
+
+
+def clear_dropped(db: sqlite3.Connection, limit: int, *, last_seq: int) -> bool:
+    """Delete *limit* messages, or changes of them, of a room that is gone; false when none are left.
+
+    In the caller's transaction. A message that was on its way when its room was dropped can come after it into the log;
+    so what remembers the room stays until the next start, see `forget_dropped`.
+    """
+    room = db.execute(f"SELECT room FROM dropped WHERE {_IS_LEFT} LIMIT 1").fetchone()
+    if room is None:
+        return False
+    oldest = "SELECT seq FROM messages WHERE room = ? AND room > 0 ORDER BY seq LIMIT ?"
+    seqs = _seqs.decode(db.execute(f"SELECT json_group_array(seq) FROM ({oldest})", (*room, limit)).fetchone()[0])
+    changes = "SELECT seq FROM changes WHERE room = ? AND room > 0 ORDER BY seq LIMIT ?"
+    db.execute(f"DELETE FROM changes WHERE seq IN ({changes})", (*room, limit))
+    _delete(db, seqs)
+    _keep_seq(db, last_seq)
+    return True
+
+
+_IS_LEFT = (
+    "(EXISTS (SELECT 1 FROM messages WHERE messages.room = dropped.room AND messages.room > 0)"
+    " OR EXISTS (SELECT 1 FROM changes WHERE changes.room = dropped.room AND changes.room > 0))"
+)
+
+
+def forget_dropped(db: sqlite3.Connection) -> None:
+    """Forget the rooms that are gone and have no message left; in the caller's transaction, at a start."""
+    gone = f"SELECT room FROM dropped WHERE NOT {_IS_LEFT}"
+    db.execute(f"DELETE FROM markers WHERE room IN ({gone})")
+    db.execute(f"DELETE FROM dropped WHERE room IN ({gone})")
+
+
+def _delete(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
+    """Delete messages, and what happened to them."""
+    if not seqs:
+        return
+    retire(db, seqs)
+    them = {"them": _json(seqs)}
+    db.execute(f"DELETE FROM reactions WHERE target {_THEM}", them)
+    db.execute(f"DELETE FROM changes WHERE target {_THEM}", them)
+    db.execute(f"DELETE FROM messages WHERE seq {_THEM}", them)
+
+
+def _keep_seq(db: sqlite3.Connection, last_seq: int) -> None:
+    """The last message may be gone, and its seq must not be given again."""
+    db.execute("UPDATE server SET last_seq = ? WHERE last_seq < ?", (last_seq, last_seq))
 
 
 def silent_guests(db: sqlite3.Connection, before: int, after: int, limit: int) -> tuple[list[int], int | None]:

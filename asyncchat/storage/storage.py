@@ -14,7 +14,7 @@ from asyncchat.storage.backup import backup
 from asyncchat.storage.loading import Placed
 from asyncchat.storage.local import LocalLog, local_log
 from asyncchat.storage.opening import MEMORY
-from asyncchat.storage.pruning import GUEST_DAYS, silent_guests
+from asyncchat.storage.pruning import AT_ONCE, GUEST_DAYS, silent_guests
 from asyncchat.storage.store import Store, ask
 from asyncchat.storage.threads import Threads
 from asyncchat.vocabulary.errors import StorageError
@@ -28,9 +28,6 @@ READERS = 3
 
 READERS_NICE = 10
 """They get a tenth of what the loop and the commits get, on a busy core: not less, for they hold the GIL at times."""
-
-PRUNED_AT_ONCE = 200
-"""Messages deleted in one transaction: some milliseconds, in which records wait."""
 
 GUESTS_AT_ONCE = 1000
 """Guests looked at in one go: each costs a look through the messages only once for all."""
@@ -121,7 +118,7 @@ class Storage:
     async def prune(self, room: int, before: int) -> int:
         """Delete a room's messages from before a time (Unix ms), a few at a time; returns how many there were."""
         total = 0
-        while count := await self.log.run(lambda store: store.prune(room, before, PRUNED_AT_ONCE)):
+        while count := await self.log.run(lambda store: store.prune(room, before, AT_ONCE)):
             total += count
             await asyncio.sleep(0)  # in memory nothing else would get a turn
         return total

@@ -17,7 +17,7 @@ from asyncchat.storage.projection import project
 from asyncchat.storage.readers import Reader
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
-from asyncchat.vocabulary.records import Message, MessageEdited, MessagesDeleted
+from asyncchat.vocabulary.records import Message, MessageEdited, MessagesDeleted, RoomDropped
 
 _NO_ROOM = frozenset(
     (
@@ -56,7 +56,10 @@ class Store:
         if not is_current(db):
             with self.transaction():
                 renew(db)
-        self._has_outdated = True  # as far as is known
+        self._has_outdated = self._has_dropped = True  # as far as is known
+        if db.execute("SELECT 1 FROM dropped").fetchone() is not None:
+            with self.transaction():
+                pruning.forget_dropped(db)
         self._files = opening.Files(path) if path is not None else opening.Files()
         self._indexed: int = db.execute("SELECT indexed FROM server").fetchone()[0]
 
@@ -133,6 +136,7 @@ class Store:
             with self.transaction() as db:
                 project(db, facts)
                 self._has_outdated = self._has_outdated or any(map(_outdates, facts))
+                self._has_dropped = self._has_dropped or any(map(_drops, facts))
                 if type(record) is not Message:  # a message's own row says how far the log has come
                     db.execute("UPDATE server SET last_seq = ?", (last,))
         self.last_seq = last
@@ -196,6 +200,15 @@ class Store:
             self._has_outdated = True
             return pruning.prune(db, room, before, limit, last_seq=self.last_seq)
 
+    def clear_dropped(self) -> bool:
+        """Delete some of the messages of rooms that are gone; false when there were none."""
+        if not self._has_dropped:
+            return False
+        with self.transaction() as db:
+            self._has_dropped = pruning.clear_dropped(db, pruning.AT_ONCE, last_seq=self.last_seq)
+            self._has_outdated = self._has_outdated or self._has_dropped
+        return self._has_dropped
+
     def seen_alive(self, now: int) -> int | None:
         """Note the time (Unix ms); returns the one noted before, or that of the last message, if there is any."""
         with self.transaction() as db:
@@ -253,6 +266,10 @@ class Store:
 
 def _outdates(fact: Placed) -> bool:
     return isinstance(fact[1], MessageEdited | MessagesDeleted)
+
+
+def _drops(fact: Placed) -> bool:
+    return isinstance(fact[1], RoomDropped)
 
 
 def _is_message(fact: Placed) -> bool:

@@ -125,9 +125,10 @@ def _facts(db: sqlite3.Connection) -> Iterator[Placed]:
 
 def _messages_and_changes(db: sqlite3.Connection) -> Iterator[Placed]:
     messages = db.execute(
-        'SELECT seq, time, author, name, room, peer, "to", text, kind, reply_to, nonce FROM messages ORDER BY seq'
+        'SELECT seq, time, author, name, room, peer, "to", text,  kind, reply_to, nonce FROM messages'
+        " WHERE room NOT IN (SELECT room FROM dropped) ORDER BY seq"
     )
-    changes = db.execute("SELECT * FROM changes ORDER BY seq")
+    changes = db.execute("SELECT * FROM changes WHERE room NOT IN (SELECT room FROM dropped) ORDER BY seq")
     change = changes.fetchone()
     for seq, time, author, name, room, peer, to, text, kind, reply_to, nonce in messages:
         while change is not None and change[0] < seq:

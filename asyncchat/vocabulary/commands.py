@@ -292,6 +292,17 @@ class SetRoom(Base, frozen=True, tag="set"):
     password: str | None = None
 
 
+class Destroy(Base, frozen=True):
+    """Remove a room with all that was said in it, for good; for its owners, and administrators.
+
+    ``confirm``: the room's name once more.
+    """
+
+    room: str
+    confirm: str | None = None
+    reason: str | None = None
+
+
 class Purge(Base, frozen=True):
     """Delete what a person said in a room in the last ``seconds``."""
 
@@ -309,5 +320,5 @@ Command = (
     | Join | Leave | Rooms | Who | Whois | Topic | Invite
     | History | Sync | Search
     | Nick | Away | Register | Passwd
-    | Kick | Ban | Unban | Bans | Mute | SetRole | SetRoom | Purge
+    | Kick | Ban | Unban | Bans | Mute | SetRole | SetRoom | Destroy | Purge
 )  # fmt: skip

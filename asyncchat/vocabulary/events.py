@@ -180,6 +180,14 @@ class RoomChanged(Base, frozen=True, kw_only=True, tag="set"):
     password: bool = False
 
 
+class Destroyed(Base, frozen=True, kw_only=True):
+    """A room is no more, nor is what was said there; all who were in it are out of it."""
+
+    sender: str = field(name="from")
+    room: str
+    reason: str | None = None
+
+
 class Gap(Base, frozen=True, kw_only=True):
     """Events with ``after`` < seq ≤ ``until`` were not sent to this connection: fetch them with ``sync``."""
 
@@ -208,7 +216,7 @@ class Bye(Base, frozen=True, kw_only=True):
 Event = (
     Said | Edited | Deleted | Reacted | ReadMarker | Typing
     | Joined | Left | Renamed | Presence | TopicChanged | Invited | Kicked | RoleChanged | Muted | RoomChanged
-    | Gap | Ping | Notice | Bye
+    | Destroyed | Gap | Ping | Notice | Bye
 )  # fmt: skip
 
 KeptEvent = Said | Edited | Deleted | Reacted | TopicChanged

@@ -110,9 +110,14 @@ class RoomCreated(Kept, frozen=True, kw_only=True):
 
 
 class RoomDropped(Kept, frozen=True, kw_only=True):
-    """A room in which nothing was ever said is no more, with all that was set in it."""
+    """A room is no more, with all that was set and said in it.
+
+    ``by``: the name of who removed it; empty for a room in which nothing was ever said, when it is empty.
+    """
 
     room: int
+    by: str = ""
+    reason: str | None = None
 
 
 class RoomSet(Kept, frozen=True, kw_only=True):

@@ -215,13 +215,17 @@ class PlainDialect:
     def _left(self, event: events.Left | events.Kicked) -> list[str]:
         if event.name != self._name or not self._welcomed:
             return self._happened(event)
-        self._rooms.pop(event.room, None)
         by = f", put out by {event.sender}" if isinstance(event, events.Kicked) else ""
         because = f": {event.reason}" if event.reason else ""
-        lines = [f"* you are no longer in {event.room}{by}{because}"]
-        if event.room == self._here:
-            lines += self._go(next(reversed(self._rooms), None))
-        return lines
+        return self._gone(event.room, f"* you are no longer in {event.room}{by}{because}")
+
+    def _destroyed(self, event: events.Destroyed) -> list[str]:
+        lines = self._happened(event)
+        return self._gone(event.room, *lines) if event.room in self._rooms else lines
+
+    def _gone(self, room: str, *lines: str) -> list[str]:
+        self._rooms.pop(room, None)
+        return [*lines, *(self._go(next(reversed(self._rooms), None)) if room == self._here else [])]
 
     def _renamed(self, event: events.Renamed) -> list[str]:
         lines = self._happened(event)
@@ -336,6 +340,7 @@ _SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
     events.Joined: PlainDialect._joined,
     events.Left: PlainDialect._left,
     events.Kicked: PlainDialect._left,
+    events.Destroyed: PlainDialect._destroyed,
     events.Renamed: PlainDialect._renamed,
     events.Welcome: PlainDialect._welcome,
     events.Error: PlainDialect._error,

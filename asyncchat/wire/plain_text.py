@@ -152,6 +152,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     events.RoleChanged: lambda event: f"{event.sender} made {event.name} {_ROLES[event.role]}",
     events.Muted: _muted,
     events.RoomChanged: _options,
+    events.Destroyed: lambda event: f"{event.sender} removed {event.room}{_because(event.reason)}",
     events.Gap: _gap,
     events.Notice: lambda event: f"{event.text}",
     events.Bye: _bye,

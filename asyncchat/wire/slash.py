@@ -223,6 +223,9 @@ COMMANDS = (
         parsers.set_,
         secret=True,
     ),
+    SlashCommand(
+        ("destroy",), "#ROOM #ROOM [REASON]", "remove a room and all that was said there (named twice)", parsers.destroy
+    ),
     SlashCommand(("purge",), "[#ROOM] NAME [DURATION]", "delete what a person said in the last hour", parsers.purge),
     SlashCommand(
         ("register",),

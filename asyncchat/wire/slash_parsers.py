@@ -313,6 +313,15 @@ def set_(words: Words) -> Command:
     raise BadUsage
 
 
+def destroy(words: Words) -> Command:
+    """``/destroy``: the room, and its name once more."""
+    if not is_room(words.peek()):
+        raise BadUsage
+    return commands.Destroy(
+        room=words.need(), confirm=words.take() if is_room(words.peek()) else None, reason=words.rest()
+    )
+
+
 def purge(words: Words) -> Command:
     """``/purge``: the last hour, or the duration given."""
     room, name = words.room(), words.person()

@@ -51,6 +51,9 @@ SCRIPT = (
     ("/unignore bob", "bob is seen again", "unknown command: /unignore"),
     ("/nick alicia", "alice is now alicia", "you are alicia now"),
     ("/leave #tea", "#lobby>", "you are no longer in #tea"),
+    ("/join #den", "#den>", "you write to #den now"),
+    ("/destroy #den", "would be gone for good", "would be gone for good"),
+    ("/destroy #den #den", "alicia removed #den", "alicia removed #den"),
     ("/quit", "", "goodbye"),
 )
 """What is typed, and what shows that it was done: in the console client, and with nc (empty: one's own line)."""

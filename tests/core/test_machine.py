@@ -46,6 +46,7 @@ numbers = st.integers(0, MOST)
 room_commands = st.one_of(
     st.builds(c.Join, room=rooms, password=st.sampled_from((None, "word", "wrong"))),
     st.builds(c.Leave, room=rooms),
+    st.builds(c.Destroy, room=rooms, confirm=rooms),
     st.builds(c.Topic, room=rooms, text=st.sampled_from((None, "", "tea"))),
     st.builds(
         c.SetRoom, room=rooms, private=maybe, moderated=maybe, topic_locked=maybe,

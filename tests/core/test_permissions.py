@@ -80,6 +80,7 @@ COMMANDS: dict[str, Make] = {
     "voice": lambda scene, who: commands.SetRole(id=1, room=ROOM, name="target_", role=Role.VOICE),
     "make owner": lambda scene, who: commands.SetRole(id=1, room=ROOM, name="target_", role=Role.OWNER),
     "set": lambda scene, who: commands.SetRoom(id=1, room=ROOM, retention=7),
+    "destroy": lambda scene, who: commands.Destroy(id=1, room=ROOM, confirm=ROOM),
     "purge": lambda scene, who: commands.Purge(id=1, room=ROOM, name="target_", seconds=60),
 }
 
@@ -111,6 +112,7 @@ PUBLIC = {
     "voice":              (403,     403,    403,   403,   403,  200,     200,  200),
     "make owner":         (403,     403,    403,   403,   403,  403,     200,  200),
     "set":                (403,     403,    403,   403,   403,  403,     200,  200),
+    "destroy":            (403,     403,    403,   403,   403,  403,     200,  200),
     "purge":              (403,     403,    403,   403,   403,  200,     200,  200),
 }
 """In a public room: the code of the answer to each."""
@@ -143,6 +145,7 @@ OTHERWISE: dict[str, dict[str, tuple[int, ...]]] = {
         "voice":              (404,     403,    404,   403,   403,  200,     200,  200),
         "make owner":         (404,     403,    404,   403,   403,  403,     200,  200),
         "set":                (404,     403,    404,   403,   403,  403,     200,  200),
+        "destroy":            (404,     403,    404,   403,   403,  403,     200,  200),
         "purge":              (404,     403,    404,   403,   403,  200,     200,  200),
     },
     "moderated": {

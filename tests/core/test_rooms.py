@@ -326,6 +326,52 @@ def test_who_loses_a_role_in_a_closed_room_comes_back_all_the_same(world: World)
     assert again.login(token=bob.token, rooms=["#tea"]).rooms == ["#tea"]
 
 
+# --- removing -------------------------------------------------------------------------------------------------------
+
+
+def test_a_room_is_removed_once_that_is_confirmed(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    ann.say("#tea", "secret")
+    for confirm in (None, "", "#lobby", "tea", "x" * 5000):
+        assert ann.code(commands.Destroy(id=1, room="#tea", confirm=confirm)) == Code.MALFORMED
+    bob.forget()
+    ann.forget()
+    assert ann.code(commands.Destroy(id=1, room="#tea", confirm="#TEA", reason="moved")) == Code.OK
+    told = [events.Destroyed(sender="ann", room="#tea", reason="moved")]
+    assert (ann.told, bob.told) == (told, told)
+    assert bob.code(commands.History(id=1, to="#tea")) == Code.NOT_FOUND
+    assert not any(client.person.rooms for client in (ann, bob))
+
+
+def test_the_name_of_a_removed_room_is_free_and_what_was_said_stays_gone(world: World) -> None:
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob")
+    said = ann.say("#tea", "secret")
+    ann.do(commands.Destroy(room="#tea", confirm="#tea"))
+    assert bob.code(Join(id=1, room="#tea")) == Code.CREATED
+    assert bob.do(commands.History(id=1, to="#tea")).events == []
+    assert bob.code(commands.Edit(id=1, seq=said.seq, text="x")) == Code.NOT_FOUND
+    assert bob.do(commands.Search(id=1, text="secret")).events == []
+    world.restart()
+    assert world.room("#tea").founder == bob.person.id
+
+
+def test_the_servers_own_room_stays(world: World) -> None:
+    admin = world.administrator()
+    assert admin.code(commands.Destroy(id=1, room="#lobby", confirm="#lobby")) == Code.CONFLICT
+
+
+def test_a_message_on_its_way_into_a_room_that_is_removed(world: World) -> None:
+    """It is in the log, so its author hears of it; nobody finds it any more."""
+    ann, bob = world.guest("ann", "#tea"), world.guest("bob", "#tea")
+    ann.start(commands.Destroy(id=1, room="#tea", confirm="#tea"))
+    ticket = bob.start(commands.Say(id=2, to="#tea", text="late"))
+    world.flush()
+    assert ticket.replies is not None
+    assert ticket.replies[0] == events.Ok(id=2, code=Code.OK, seq=bob.heard(events.Said)[0].seq)
+    assert [said.text for said in bob.heard(events.Said)] == ["late"]
+    assert bob.do(commands.Search(id=3, text="late")).events == []
+
+
 # --- topic and options ----------------------------------------------------------------------------------------------
 
 

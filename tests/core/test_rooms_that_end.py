@@ -107,9 +107,9 @@ def test_who_is_in_a_room_that_ends_is_told(world: World) -> None:
     drop(world, "#tea")
     ticket = bob.start(commands.Say(id=1, to="#tea", text="hi"))
     world.flush()
-    assert ann.told == [events.Left(name="ann", room="#tea")]
-    *left, said = bob.told
-    assert left == [events.Left(name="ann", room="#tea"), events.Left(name="bob", room="#tea")]
+    assert ann.told == [events.Destroyed(sender="asyncchat", room="#tea")]
+    *told, said = bob.told
+    assert told == ann.told
     assert isinstance(said, events.Said), "what is in the log its author must know of"
     assert ticket.replies == (events.Ok(id=1, code=Code.OK, seq=said.seq),)
     assert not ann.person.rooms
@@ -144,4 +144,4 @@ def test_facts_about_a_room_that_has_ended_change_nothing(world: World) -> None:
     bob.start(Invite(id=1, room="#tea", name="eve"))
     world.flush()
     assert rooms(world) == ["#lobby"]
-    assert [type(event) for event in bob.told] == [events.Left, events.Left]
+    assert [type(event) for event in bob.told] == [events.Destroyed]

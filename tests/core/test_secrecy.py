@@ -86,6 +86,7 @@ ABOUT_ROOMS: dict[type[c.Command], Callable[[str], c.Command]] = {
     c.Mute: lambda room: c.Mute(id=1, room=room, name="bob"),
     c.SetRole: lambda room: c.SetRole(id=1, room=room, name="eve", role=Role.OWNER),
     c.SetRoom: lambda room: c.SetRoom(id=1, room=room, private=False),
+    c.Destroy: lambda room: c.Destroy(id=1, room=room, confirm=room),
     c.Purge: lambda room: c.Purge(id=1, room=room, name="ann", seconds=60),
 }
 
@@ -219,6 +220,7 @@ HAPPENINGS: list[Callable[[Scene], None]] = [
     lambda scene: scene.ann.do(c.Ban(room=SECRET, who="eve")),
     lambda scene: scene.ann.do(c.Unban(room=SECRET, who="eve")),
     lambda scene: scene.ann.do(c.Purge(room=SECRET, name="ann", seconds=60)),
+    lambda scene: scene.ann.do(c.Destroy(room=SECRET, confirm=SECRET)),
     lambda scene: scene.bob.do(c.Leave(room=SECRET)),
     lambda scene: scene.bob.do(c.Nick(name="robert")),
     lambda scene: scene.bob.do(c.Away(text="x")),
@@ -254,7 +256,7 @@ def test_what_happens_there_is_told_to_those_within() -> None:
         scene.world.wait(20)
         if not carol.told:
             silent.append(number)
-    assert silent == [11, 12, 19], "bans are told to nobody, and to wait is nothing"
+    assert silent == [11, 12, 20], "bans are told to nobody, and to wait is nothing"
 
 
 # --- to join --------------------------------------------------------------------------------------------------------

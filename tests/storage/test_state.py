@@ -1,12 +1,15 @@
 """What a store knows of people and rooms, and gives back at start-up: every record that is not a message."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from asyncchat.storage import loading
+from asyncchat.storage.pruning import AT_ONCE
 from asyncchat.storage.store import Store
+from asyncchat.storage.transfer import export
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.queries import FindToken, Person
 from asyncchat.vocabulary.records import KeptRecord
@@ -156,6 +159,37 @@ def test_a_room_that_was_dropped_is_gone_with_all_that_was_set_in_it(store: Stor
     assert store.last_seq == dropped
     again = put(store, room("#cellar", ALICE))
     assert ids(store)["#cellar"] == again[0] > dropped
+
+
+def test_the_messages_of_a_removed_room_go_bit_by_bit_and_never_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(Store.open(path)) as store:
+        put(store, *FIRST)
+        put(store, *(said(f"secret {number}", room=ATTIC) for number in range(AT_ONCE + 1)), said("kept"))
+        while store.index_next():
+            pass
+        put(store, r.RoomDropped(time=6, room=ATTIC, by="Bob"))
+        assert store.clear_dropped()
+        (late,) = put(store, said("on its way", room=ATTIC))
+    with closing(Store.open(path)) as store:
+        while store.clear_dropped() or store.refresh_index():
+            pass
+        assert [row[0] for row in store.connection.execute("SELECT text FROM messages")] == ["kept"]
+        assert store.last_seq == late, "its seq is not given again"
+    with closing(Store.open(path)) as store:
+        assert store.connection.execute("SELECT count(*) FROM dropped").fetchone()[0] == 0
+        assert store.last_seq == late
+    lines = b"".join(export(path))
+    assert b"kept" in lines
+    assert b"secret" not in lines
+
+
+def test_an_export_passes_over_what_is_left_of_a_removed_room(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(Store.open(path)) as store:
+        put(store, *FIRST)
+        put(store, said("secret", room=ATTIC), r.RoomDropped(time=6, room=ATTIC, by="Bob"))
+        assert b"secret" not in b"".join(export(path))
 
 
 def test_a_room_says_at_the_start_whether_anything_was_said_there(store: Store) -> None:
