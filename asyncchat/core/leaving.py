@@ -47,7 +47,9 @@ def detach(
             farewell.append(records.Seen(time=now, person=person.id, upto=person.seen))
         if quit:
             farewell += departure(house, person, now, reason)
-        return Append(tuple(farewell), then=lambda _: last) if farewell else last
+        if not farewell:
+            return last
+        return Append(tuple(farewell), then=lambda _: last, not_stored=lambda: last)
 
     over = records.Detached(time=now, person=person.id, quit=quit, reason=reason, received=received)
     return Append((over,), then=detached)

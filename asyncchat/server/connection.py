@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, assert_never
 
@@ -86,8 +87,8 @@ class Connection:
 
     # --- the client's life ------------------------------------------------------------------------------------------
 
-    async def run(self, first: bytes) -> str:
-        """Serve the client until it leaves; *first* are the bytes read already. Returns why it ended."""
+    async def run(self, first: Iterable[bytes]) -> str:
+        """Serve the client until it leaves; *first* is what was read already, read by read. Returns why it ended."""
         reason = "connection lost"
         try:
             reason = await self._serve(first)
@@ -99,9 +100,9 @@ class Connection:
                 self._abort.cancel()
         return self.leaving or reason
 
-    async def _serve(self, first: bytes) -> str:
-        data = first
-        while data:
+    async def _serve(self, first: Iterable[bytes]) -> str:
+        reads = deque(first)
+        while data := reads.popleft() if reads else await self._read():
             took = await self._take(self._dialect.receive(data))
             if self.session.phase is _OVER:
                 return "quit"
@@ -109,7 +110,6 @@ class Connection:
                 self.partial_since = None
             elif took or self.partial_since is None:
                 self.partial_since = self._loop.time()
-            data = await self._read()
         await self._take(self._dialect.end())
         return "quit" if self.session.phase is _OVER else "connection closed"
 

@@ -1,6 +1,7 @@
 """A disk that takes nothing more: what people are told, and the log."""
 
 import logging
+from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
 
@@ -31,15 +32,17 @@ async def test_a_full_disk_is_told_to_every_sender_and_logged_once(
     assert "Records are stored again; 2 were refused meanwhile" in caplog.messages
 
 
-async def test_on_a_full_disk_people_come_in_and_read(tmp_path: Path) -> None:
+async def test_on_a_full_disk_people_come_in_and_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(limited(rate=0), data=tmp_path) as server, await Native.open(server, "alice") as alice:
+        caplog.set_level(logging.INFO, "asyncchat")
         await alice.say("before")
         await limit_pages(server, 1)
         people = server.chat.house.people
-        for number in count():  # the pages that the database has take some more
-            await Native.open(server, f"guest{number}")
-            if people.passing:
-                break
+        async with AsyncExitStack() as guests:
+            for number in count():  # the pages that the database has take some more
+                await guests.enter_async_context(await Native.open(server, f"guest{number}"))
+                if people.passing:
+                    break
         async with await Native.open(server, "bob") as bob:
             page = await bob.ask(commands.History(to="#lobby"))
             assert isinstance(page, events.History)
@@ -51,3 +54,4 @@ async def test_on_a_full_disk_people_come_in_and_read(tmp_path: Path) -> None:
         page = await carol.ask(commands.History(to="#lobby"))
         assert isinstance(page, events.History)
         assert [said.sender for said in page.events if isinstance(said, events.Said)][-1] == "bob"
+    assert [record.levelname for record in caplog.records if record.levelno >= logging.WARNING] == ["ERROR"]
