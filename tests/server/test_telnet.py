@@ -14,7 +14,7 @@ from asyncchat.wire import sniff
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.plain import PlainDialect
 from asyncchat.wire.plain_login import VISIBLE, VISIBLE_IN_TELNET
-from tests.client.terminals import BACKSPACE, CTRL_C, CTRL_D, terminal
+from tests.console.terminals import BACKSPACE, CTRL_C, CTRL_D, terminal
 from tests.server.peers import Native, Raw, limited, serving, where
 from tests.tools import requires_tool
 
