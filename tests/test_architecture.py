@@ -46,7 +46,6 @@ HOUSE = {
     "storage": Room(frozenset({"vocabulary"})),
     "server": Room(frozenset({"vocabulary", "core", "wire", "storage"})),
     "client": Room(frozenset({"vocabulary", "wire"})),
-    "bench": Room(frozenset({"vocabulary", "wire"}), frozenset({"matplotlib", "msgspec"})),
 }
 
 # What server and client may know of each other: the programs, and the client that lives in the server's process.
@@ -188,9 +187,6 @@ def test_a_package_loads_no_other_than_it_may(package: str) -> None:
         ("client/console.py", "from asyncchat.core import chat"),
         ("client/console.py", "from asyncchat.storage import store"),
         ("client/console.py", "from asyncchat import ChatServer"),
-        ("bench/load.py", "from asyncchat.server import ChatServer"),
-        ("bench/load.py", "from asyncchat.client.dial import dial"),
-        ("bench/load.py", "import numpy"),
     ],
 )
 def test_a_planted_violation_is_found(file: str, source: str) -> None:
@@ -210,7 +206,6 @@ def test_a_planted_violation_is_found(file: str, source: str) -> None:
         ("core/__init__.py", "from . import chat\nfrom .chat import Chat\nfrom ..vocabulary import events"),
         ("server/app.py", "import asyncio, time\nfrom asyncchat import __version__\nimport asyncchat.core.chat"),
         ("server/__main__.py", "from asyncchat.client.cli import main"),
-        ("bench/load.py", "import asyncio, socket, msgspec\nfrom asyncchat.wire import native"),
         ("beside/load.py", "import asyncchat.server, asyncchat.client"),
     ],
 )
