@@ -80,6 +80,10 @@ class Room:
 
     def begin(self, counts: Counts, token: str) -> None:
         """Begin a run, whose messages carry the token; what is under way of the last one counts no more."""
+        for member in self.members:
+            if member.seq is None:
+                member.rest = self._begun(member) + member.rest
+            member.offset, member.seq = 0, None
         self._counts = counts
         self.sent: Counter[int] = Counter()  # messages of each sender of this room
         self._find = re.compile(rb"@%b\.(\d{1,9})\.(\d{1,9})\.(\d{1,19})@" % token.encode()).search
@@ -92,8 +96,6 @@ class Room:
         self._target = self._behind = 0  # when _behind members have come so far, all have what is before _target
         self._span = (0, 0)  # what was counted last, and what is in it: mostly the same for the next member
         self._stamps: list[tuple[int, int]] = []
-        for member in self.members:
-            member.offset, member.seq = 0, None
 
     def receive(self, member: Member, data: bytes | memoryview, now: int) -> Sequence[bytes]:
         """Check what a member received at *now* (ns); returns the lines that are no messages of this run."""
@@ -115,11 +117,10 @@ class Room:
 
     def _read(self, member: Member, data: bytes, now: int) -> list[bytes]:
         """Check line by line what is new, or differs from the log."""
-        others, place = [], bisect_right(self._ends, member.offset)
-        if member.seq is None:  # begin with the line that it has a part of
-            start = self._offset(place)
-            data = bytes(self._data[start - self._base : member.offset - self._base]) + data
-            member.offset = start
+        others = []
+        if member.seq is None:
+            data = self._begun(member) + data
+        place = bisect_right(self._ends, member.offset)
         *lines, member.rest = data.split(b"\n")
         for line in lines:
             if (message := self._parse(line)) is None:
@@ -152,8 +153,12 @@ class Room:
         seq = _SEQ(line)
         return Message(sender, number, stamp, int(seq[1]) if seq else -1)
 
+    def _begun(self, member: Member) -> bytes:
+        """Go back to where the line begins that a member has a part of; returns the part."""
+        end, member.offset = member.offset, self._offset(bisect_right(self._ends, member.offset))
+        return bytes(self._data[member.offset - self._base : end - self._base])
+
     def _offset(self, place: int) -> int:
-        """Where the line at this place begins."""
         return self._ends[place - 1] if place else self._base
 
     def _seq_before(self, place: int) -> int:

@@ -54,7 +54,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One run. CPU is a share of one core, None if the server's process is not known."""
+    """One run. The server's CPU is a share of one core, None if its process is not known."""
 
     rate: float  # messages a second that were asked for; 0: as fast as possible
     messages_per_s: float
@@ -63,7 +63,7 @@ class Result:
     latency_ms: dict[str, float]  # from sending, with a rate from when a message was due, until a member has read it
     server_cpu: float | None
     server_cpu_us: float | None  # microseconds for each delivery
-    generator_cpu: float
+    generator_busy: float  # the share of the time in which it did not wait for sockets, but perhaps for a core
     faults: dict[str, int]
     details: list[str]  # the first few faults, in words
 
@@ -100,7 +100,7 @@ class Generator:
         self.welcomes: list[Welcome] = []
         self.login_seconds = 0.0
         self.memory_kib: float | None = None  # of the server for each connection, if its process is known
-        self._read_at = 0
+        self._read_at = self._idle = 0
         self._counts: Counts | None = None  # of the run
         self._rate = 0.0
         self._due = _NEVER  # when the next message is to be sent, where there is a rate
@@ -139,7 +139,7 @@ class Generator:
         client = Client(number, self._rooms[room], sock)
         self._clients.append(client)
         self._selector.register(sock, selectors.EVENT_READ, client)
-        self._send(client, encode_command(Hello(id=1, name=f"load-{self._token}-{number}", rooms=[_name(room)])))
+        self._send(client, encode_command(Hello(id=1, name=f"load-{self._token}-{number}", rooms=[f"#load-{room}"])))
 
     def _log_in(self, client: Client, data: memoryview) -> None:
         """Receive something while there is no run: of a line that has begun, the rest may come in the next run."""
@@ -166,7 +166,7 @@ class Generator:
         self._begin(counts)
         gc.collect()
         gc.freeze()  # clients stay, and messages make no cycles: a collection would only delay what is measured
-        cpu, own_cpu, start = cpu_time(self._pid), time.process_time_ns(), clock()
+        cpu, start, self._idle = cpu_time(self._pid), clock(), 0
         end = self._end = start + round(seconds * 1e9)
         self._rate, self._sent_at, shown = rate, start, start
         if rate:
@@ -176,17 +176,15 @@ class Generator:
             now = clock()
             if now >= self._due:
                 self._send_due(now)
-            if counts.deliveries >= counts.expected:
-                if now >= end:
-                    break
-            elif now > max(counts.last_delivery, self._sent_at) + plan.timeout * 1e9 or now > end + DRAIN_SECONDS * 1e9:
+            stalled = now > max(counts.last_delivery, self._sent_at) + plan.timeout * 1e9
+            if (stalled or now > end + DRAIN_SECONDS * 1e9) if counts.deliveries < counts.expected else now >= end:
                 break
             if now >= shown + PROGRESS_SECONDS * 1e9:
                 shown = now
                 progress(title(rate), min((now - start) / (end - start), 1.0), counts.deliveries)
             wake = min(self._due, shown + PROGRESS_SECONDS * 1e9, end if now < end else _NEVER)
             self._poll(max(wake - clock(), 0) / 1e9, self._receive)
-        wall, own_cpu = clock() - start, time.process_time_ns() - own_cpu
+        wall = clock() - start
         used = None if cpu is None else (cpu_time(self._pid) or cpu) - cpu
         self._counts, self._due = None, _NEVER
         gc.unfreeze()
@@ -201,7 +199,7 @@ class Generator:
             latency_ms={name: counts.latency_ms(percent) for name, percent in PERCENTILES.items()},
             server_cpu=None if used is None else round(used / wall, 3),
             server_cpu_us=None if used is None else round(used / 1e3 / max(counts.deliveries, 1), 3),
-            generator_cpu=round(own_cpu / wall, 3),
+            generator_busy=round(1 - self._idle / wall, 3),
             faults=dict(counts.faults),
             details=counts.details,
         )
@@ -212,7 +210,7 @@ class Generator:
             room.begin(counts, token)
         for client in self._clients[: self._plan.senders]:
             client.sent = client.in_flight = 0
-            line = encode_command(Say(to=_name(client.number % self._plan.rooms), text="@"))
+            line = encode_command(Say(to=f"#load-{client.number % self._plan.rooms}", text="@"))
             before, _, after = line.rpartition(b"@")
             mark = b"%b@%b.%d." % (before, token.encode(), client.number)
             client.line = mark, len(before) + self._plan.size, after
@@ -281,7 +279,10 @@ class Generator:
 
     def _poll(self, seconds: float, handle: Callable[[Client, memoryview], None]) -> None:
         """Wait for sockets that are ready, and handle what each has received."""
-        for key, ready in self._selector.select(seconds):
+        before = clock()
+        sockets = self._selector.select(seconds)
+        self._idle += clock() - before
+        for key, ready in sockets:
             client: Client = key.data
             if ready & selectors.EVENT_WRITE:
                 self._send(client, b"")
@@ -322,7 +323,3 @@ class Generator:
 
 def title(rate: float) -> str:
     return f"{rate:,g} messages/s" if rate else "as fast as possible"
-
-
-def _name(room: int) -> str:
-    return f"#load-{room}"  # the same in every measurement, as a server keeps rooms for good

@@ -36,7 +36,7 @@ NUMBERS: dict[str, tuple[float, float, float, str]] = {
     "timeout": (10.0, 0.01, 3_600.0, "seconds without a delivery, after which what is missing is lost"),
 }
 MAX_RATE = 1_000_000.0  # messages a second: more than any server takes
-BUSY = 0.9  # share of a core from which on the generator may be what limits the figures
+BUSY = 0.9  # share of the time from which on the generator may be what limits the figures
 SPARE_FILES = 100  # that a process has open beside its connections
 STEPS = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)  # of --plot without --rate: shares of the highest rate
 
@@ -94,9 +94,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--rate must be above 0, and at most {MAX_RATE:g}")
     if options.connect is not None and (options.connect.scheme != "tcp" or options.data or options.pin):
         parser.error("--connect takes a tcp:// address; --data and --pin are for a new server")
-    if options.rooms > options.clients:
-        parser.error("there must be a client for each room")
-    options.senders = min(options.senders, options.clients)
+    options.rooms, options.senders = min(options.rooms, options.clients), min(options.senders, options.clients)
     return options
 
 
@@ -160,12 +158,12 @@ def _report(options: argparse.Namespace, server: Server, load: Generator, runs: 
     yield f"{welcome.server} {welcome.version} at {server.address}"
     yield f"{_about(options)}; login took {load.login_seconds:.2f} s{each}"
     yield ""
-    columns = *(f"{name} ms" for name in runs[0].latency_ms), "server CPU", "µs each", "own CPU"
+    columns = *(f"{name} ms" for name in runs[0].latency_ms), "server CPU", "µs each", "generator"
     yield f"{'':20}{'deliveries/s':>14}" + "".join(f"{column:>11}" for column in columns)
     for run in runs:
         cpu = "-" if run.server_cpu is None else f"{run.server_cpu:.0%}"
         each = "-" if run.server_cpu_us is None else f"{run.server_cpu_us:.2f}"
-        columns = *(f"{latency:.4g}" for latency in run.latency_ms.values()), cpu, each, f"{run.generator_cpu:.0%}"
+        columns = *(f"{latency:.4g}" for latency in run.latency_ms.values()), cpu, each, f"{run.generator_busy:.0%}"
         yield f"{title(run.rate):20}{run.deliveries_per_s:>14,.0f}" + "".join(f"{column:>11}" for column in columns)
     yield ""
     allowed = welcome.limits.get("rate", 0) * options.senders
@@ -180,7 +178,7 @@ def _remarks(run: Result, allowed: float) -> Iterator[str]:
         yield from run.details
     else:
         yield f"all {run.deliveries:,} deliveries came, once and in order"
-    if run.generator_cpu >= BUSY:
+    if run.generator_busy >= BUSY:
         yield "THE GENERATOR WAS THE BOTTLENECK: the server may carry more than this"
     if run.behind:
         yield f"the server did not keep up: {run.messages_per_s:,.1f} messages a second"

@@ -100,7 +100,7 @@ def figures(run: Result, bare: Result, by_latency: bool) -> str:
     else:
         ratios = [f"{one / base:.2f}" if base else "?" for one, base in zip(_values(run), _values(bare), strict=True)]
         text += ("p50 × {2}, p99 × {3}" if by_latency else "rate × {0}, CPU × {1}").format(*ratios)
-    return text + (f"  (the generator took {run.generator_cpu:.0%} of a core)" if run.generator_cpu >= BUSY else "")
+    return text + (f"  (the generator was busy: {run.generator_busy:.0%})" if run.generator_busy >= BUSY else "")
 
 
 def _values(run: Result) -> tuple[float, float, float, float]:

@@ -32,14 +32,12 @@ class Server(NamedTuple):
 def chat_server(data: str | None = None, core: int | None = None) -> Iterator[Server]:
     """An asyncchat server without the limits that one machine would meet; it stays on the core, if one is given.
 
-    *data*: the directory for its temporary directory (None: the system's), or ``:memory:``. Raises `LoadError`.
+    *data*: the directory for its temporary directory (None: the system's), or ``:memory:``. Raises LoadError, OSError.
     """
-    options = ("--listen", "tcp://127.0.0.1:0", "--limit", "rate=0", "--limit", "rooms_per_address=0", "--data")
+    program = ("-m", "asyncchat.server", "--listen", "tcp://127.0.0.1:0")
+    limits = ("--limit", "rate=0", "--limit", "rooms_per_address=0")
     temporary = tempfile.TemporaryDirectory(prefix="asyncchat-", dir=None if data == MEMORY else data)
-    with (
-        temporary as folder,
-        process(core, "-m", "asyncchat.server", *options, MEMORY if data == MEMORY else folder) as server,
-    ):
+    with temporary as folder, process(core, *program, *limits, "--data", data if data == MEMORY else folder) as server:
         yield server
 
 

@@ -133,9 +133,11 @@ def test_other_lines_are_handed_out_wherever_they_are() -> None:
 
 def test_a_new_run_begins_with_the_line_that_has_begun() -> None:
     setup = Setup()
-    setup.receive(0, line(0)[:20])
+    setup.receive(0, line(0), line(1)[:20])  # the first to read
+    setup.receive(1, line(0)[:20])  # a part of what is known
     setup.room.begin(Counts(), "other")
-    assert setup.receive(0, line(0)[20:]) == [line(0).rstrip(b"\n")]
+    for member, number in ((0, 1), (1, 0)):
+        assert setup.receive(member, line(number)[20:]) == [line(number).rstrip(b"\n")]
 
 
 def test_percentiles_are_those_of_the_latencies() -> None:

@@ -37,7 +37,7 @@ async def test_a_server_of_its_own_is_measured_in_rooms() -> None:
         latencies = list(one["latency_ms"].values())
         assert latencies[0] > 0
         assert latencies == sorted(latencies)
-        assert one["generator_cpu"] > 0
+        assert one["generator_busy"] > 0
     assert told["plan"]["clients"] == 12
     assert told["login"]["seconds"] > 0
     if sys.platform == "linux":
@@ -140,7 +140,6 @@ async def test_ended_by_a_signal_it_leaves_nothing_behind(tmp_path: Path, name: 
     [
         ["--clients", "0"],
         ["--clients", "many"],
-        ["--clients", "2", "--rooms", "3"],
         ["--size", "10"],
         ["--rate", "0"],
         ["--rate", "nan"],

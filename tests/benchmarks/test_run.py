@@ -16,7 +16,7 @@ def result(rate: float = 1000.0, p50: float = 2.0, faults: dict[str, int] | None
         latency_ms={"p50": p50, "p99": 8.0},
         server_cpu=0.5,
         server_cpu_us=0.5,
-        generator_cpu=0.5,
+        generator_busy=0.5,
         faults=faults or {},
         details=[],
     )
