@@ -33,8 +33,9 @@ class House:
 
     The log's records make people, rooms, bans, sessions (those of other nodes: ``elsewhere``, by node and number),
     used invitations, the server's name and who are ``administrators`` by the settings. What else is here belongs to
-    this process: its settings, what is in flight, and what it counts by address. ``new_token`` makes 256 random bits as text.
-    ``no_password``: a hash that no password fits.
+    this process: its settings, what is in flight, and what it counts by address.
+
+    ``new_token`` makes 256 random bits as text. ``no_password``: a hash that no password fits.
     """
 
     def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:

@@ -128,12 +128,14 @@ class World:
         )
 
     def _restore(self, arrived: int | None = None) -> None:
-        # As the storage does it: people first, and then what stays with them though they may have gone and come back.
-        facts = sorted(self.memory.current(), key=lambda fact: isinstance(fact[1], records.MarkerSet))
-        due = self.chat.restore(facts, seq=self.last_seq, arrived=arrived, now=self.now)
+        due = self.chat.restore(self.facts(), seq=self.last_seq, arrived=arrived, now=self.now)
         for record in due:
             self._append(record, None)
         self.flush()
+
+    def facts(self) -> list[tuple[int, records.Record]]:
+        """What storage gives back: people first, and then what stays with them though they may have gone."""
+        return sorted(self.memory.current(), key=lambda fact: isinstance(fact[1], records.MarkerSet))
 
     def _append(self, record: records.Record, ticket: Ticket | None) -> None:
         self.chat.appended(record, ticket.client.session if ticket is not None else None)
