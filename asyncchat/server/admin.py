@@ -19,9 +19,9 @@ from typing import BinaryIO
 from asyncchat.server.app import DATABASE, MEMORY, ChatServer
 from asyncchat.server.config import Config, ConfigError
 from asyncchat.server.operator import Operator, account_lines
-from asyncchat.storage import opening
+from asyncchat.storage import database_file
 from asyncchat.storage.backup import backup
-from asyncchat.storage.checking import check
+from asyncchat.storage.integrity import check
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export, import_
 from asyncchat.vocabulary.errors import DatabaseInUse, Refused, StorageError
@@ -201,9 +201,9 @@ def _check_there(database: Path) -> None:
 
 def _backup(said: argparse.Namespace, database: Path, config: Config) -> None:
     _check_there(database)
-    opening.inspect(database)
+    database_file.inspect(database)
     try:
-        with contextlib.closing(opening.connect_reader(database)) as db:
+        with contextlib.closing(database_file.connect_reader(database)) as db:
             backup(db, Path(said.file))
     except sqlite3.Error as error:
         raise Failed(f"{database} cannot be read: {error}") from error

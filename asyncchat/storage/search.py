@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from asyncchat.storage.indexing import author_tag, person_tag, room_tag, times_of
 from asyncchat.storage.pages import LAST, PAGE_TEXT, cut, fewer, found_in, place_of, read_messages, read_page, text_of
-from asyncchat.storage.readers import time_limit
-from asyncchat.storage.words import Finder, literals, phrases, written
+from asyncchat.storage.search_index import author_tag, person_tag, room_tag, times_of
+from asyncchat.storage.threads import time_limit
+from asyncchat.storage.tokenizer import Finder, literals, phrases, written
 from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
 from asyncchat.vocabulary.events import Said
 from asyncchat.vocabulary.queries import FindText, Page, Place

@@ -10,10 +10,10 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from asyncchat.storage.backup import backup
-from asyncchat.storage.loading import Placed
-from asyncchat.storage.local import LocalLog, local_log
-from asyncchat.storage.opening import MEMORY
-from asyncchat.storage.pruning import is_due, silent_guests
+from asyncchat.storage.database_file import MEMORY
+from asyncchat.storage.local_log import LocalLog, local_log
+from asyncchat.storage.retention import is_due, silent_guests
+from asyncchat.storage.snapshot import Placed
 from asyncchat.storage.store import Store, ask
 from asyncchat.storage.threads import Threads
 from asyncchat.vocabulary.errors import StorageError
@@ -90,7 +90,7 @@ class Storage:
         return self._store.last_seq
 
     def load(self) -> Iterator[Placed]:
-        """The records that make the chat's state; before ``log.start``. See `loading.load`."""
+        """The records that make the chat's state; before ``log.start``. See `snapshot.load`."""
         return self._store.load(_now())
 
     def arrived(self) -> int | None:

@@ -7,14 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from asyncchat.storage import loading, opening, pruning
+from asyncchat.storage import database_file, retention, snapshot
 from asyncchat.storage.answers import answer
-from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, refresh, renew
-from asyncchat.storage.loading import Placed
 from asyncchat.storage.migrations import new_epoch
-from asyncchat.storage.moments import arrived
 from asyncchat.storage.projection import project
-from asyncchat.storage.readers import Reader
+from asyncchat.storage.search_index import index_next, is_current, merge, purge, purge_is_due, refresh, renew
+from asyncchat.storage.snapshot import Placed, arrived
+from asyncchat.storage.threads import Reader
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
 from asyncchat.vocabulary.records import Message, MessageEdited, MessagesDeleted, Pruned, RoomDropped
@@ -45,7 +44,7 @@ LATE = 256
 class Store:
     """An open database. Its methods are for one thread at a time; a `reader` is a connection for another."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path | None, lock: opening.Lock | None) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path | None, lock: database_file.Lock | None) -> None:
         self._db = db
         self._late: list[Placed] = []  # in memory only: messages that the next reading or writing takes over
         self._lock = lock
@@ -59,8 +58,8 @@ class Store:
         self._has_outdated = self._has_expired = True  # as far as is known
         if db.execute("SELECT 1 FROM expired").fetchone() is not None:
             with self.transaction():
-                pruning.forget_removed(db)
-        self._files = opening.Files(path) if path is not None else opening.Files()
+                retention.forget_removed(db)
+        self._files = database_file.Files(path) if path is not None else database_file.Files()
         self._indexed: int = db.execute("SELECT indexed FROM server").fetchone()[0]
 
     @classmethod
@@ -70,16 +69,16 @@ class Store:
         Raises `DatabaseInUse`, `DamagedDatabase` or `NewerDatabase`, and leaves such a file as it was; `StorageError`
         when there is no access or no room.
         """
-        if path == opening.MEMORY:
-            return cls(opening.connect(path), None, None)
+        if path == database_file.MEMORY:
+            return cls(database_file.connect(path), None, None)
         path = Path(path)
-        opening.prepare(path)
-        opening.inspect(path)
-        with opening.refusing(path), ExitStack() as undo:
-            lock = opening.Lock(path)
+        database_file.prepare(path)
+        database_file.inspect(path)
+        with database_file.refusing(path), ExitStack() as undo:
+            lock = database_file.Lock(path)
             undo.callback(lock.release)
-            opening.look_inside(path)
-            db = opening.connect(path)
+            database_file.look_inside(path)
+            db = database_file.connect(path)
             undo.callback(db.close)
             store = cls(db, path, lock)
             undo.pop_all()
@@ -199,7 +198,7 @@ class Store:
         if not self._has_expired:
             return False
         with self.transaction() as db:
-            self._has_expired = pruning.prune(db, last_seq=self.last_seq)
+            self._has_expired = retention.prune(db, last_seq=self.last_seq)
         self._has_outdated = self._has_outdated or self._has_expired
         return self._has_expired
 
@@ -227,25 +226,25 @@ class Store:
         try:
             busy: int = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:
-            db.execute(f"PRAGMA busy_timeout = {opening.BUSY_SECONDS * 1000:.0f}")
+            db.execute(f"PRAGMA busy_timeout = {database_file.BUSY_SECONDS * 1000:.0f}")
         return not busy
 
     def load(self, now: int = 0) -> Iterator[Placed]:
-        """The records that make the chat's state; see `loading.load`. Raises `StorageError` for a damaged file."""
+        """The records that make the chat's state; see `snapshot.load`. Raises `StorageError` for a damaged file."""
         try:
-            yield from loading.load(self.connection, now=now)
+            yield from snapshot.load(self.connection, now=now)
         except sqlite3.Error as error:
             raise StorageError(f"the database cannot be read: {error}") from error
 
     def arrived(self) -> int | None:
-        """See `moments.arrived`."""
+        """See `snapshot.arrived`."""
         return arrived(self.connection)
 
     def reader(self) -> sqlite3.Connection:
         """One more connection for `ask`, for a thread beside this one's. Not for a database in memory."""
         if self.path is None:
             raise ValueError("a database in memory has one connection")
-        return opening.connect_reader(self.path, Reader)
+        return database_file.connect_reader(self.path, Reader)
 
     def _highest(self) -> tuple[int, int]:
         statement = "SELECT ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0)"
@@ -274,6 +273,6 @@ def ask(db: sqlite3.Connection, query: StoreQuery) -> Any:
 
 
 def _explain(error: Exception) -> StorageError:
-    if isinstance(error, sqlite3.Error) and opening.primary_code(error) in _NO_ROOM:
+    if isinstance(error, sqlite3.Error) and database_file.primary_code(error) in _NO_ROOM:
         return NotStored(f"not stored: {error}")
     return StorageError(f"the storage failed: {error}")

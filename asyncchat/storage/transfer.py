@@ -16,10 +16,10 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from asyncchat.storage import loading, opening
-from asyncchat.storage.loading import Placed
+from asyncchat.storage import database_file, snapshot
 from asyncchat.storage.projection import project
-from asyncchat.storage.pruning import removed_rooms
+from asyncchat.storage.retention import removed_rooms
+from asyncchat.storage.snapshot import Placed
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.errors import StorageError
@@ -54,9 +54,9 @@ def export(path: Path | str) -> Iterator[bytes]:
     Raises `StorageError` when the file cannot be read.
     """
     path = Path(path)
-    opening.inspect(path)
+    database_file.inspect(path)
     try:
-        with contextlib.closing(opening.connect_inspector(path)) as db:
+        with contextlib.closing(database_file.connect_inspector(path)) as db:
             db.execute("BEGIN")
             yield msgspec.json.encode(Heading(format=FORMAT, version=FORMAT_VERSION, last_seq=_last_seq(db)))
             for seq, fact in _facts(db):
@@ -72,8 +72,8 @@ def import_(lines: Iterable[bytes | str], path: Path | str) -> int:
     """
     path = Path(path)
     _require_absent(path)
-    opening.prepare_folder(path)
-    lock = opening.Lock(path)
+    database_file.prepare_folder(path)
+    lock = database_file.Lock(path)
     try:
         _require_absent(path)  # a server may have come and gone before the lock was ours
         # Elsewhere until it is whole: an import that is killed leaves nothing that a server takes for the database.
@@ -101,8 +101,8 @@ def _without_mark(lines: Iterable[bytes | str]) -> Iterator[bytes | str]:
 def _require_absent(path: Path) -> None:
     if path.exists():
         raise StorageError(f"{path} is there already: an import makes a new database", Code.CONFLICT)
-    if opening.wal_size(path):  # SQLite would take it for the new database's
-        raise StorageError(f"{opening.wal_of(path)} is there still: move it away as well", Code.CONFLICT)
+    if database_file.wal_size(path):  # SQLite would take it for the new database's
+        raise StorageError(f"{database_file.wal_of(path)} is there still: move it away as well", Code.CONFLICT)
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def _last_seq(db: sqlite3.Connection) -> int:
 
 
 def _facts(db: sqlite3.Connection) -> Iterator[Placed]:
-    yield from loading.load(db, everyone=True)
+    yield from snapshot.load(db, everyone=True)
     for token, person in db.execute("SELECT token, person FROM tokens ORDER BY person"):
         yield 0, r.TokenGiven(time=0, person=person, token=token)
     yield from _messages_and_changes(db)

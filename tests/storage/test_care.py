@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncchat.storage import opening, pruning
+from asyncchat.storage import database_file, retention
 from asyncchat.storage.backup import backup
-from asyncchat.storage.checking import check
+from asyncchat.storage.integrity import check
 from asyncchat.storage.storage import DAY, Storage
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export, import_
@@ -69,7 +69,7 @@ def test_old_messages_of_a_room_go_with_all_that_belongs_to_them(store: Store, m
     put(store, r.TopicSet(time=2, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="tea"))
     while store.index_next():
         pass
-    monkeypatch.setattr(pruning, "AT_ONCE", 4)
+    monkeypatch.setattr(retention, "AT_ONCE", 4)
     assert prune(store, LOBBY, before=6) == 2
     assert texts(store) == ["6", "7", "8", "9"]
     assert texts(store, ATTIC) == ["kept"]
@@ -101,9 +101,9 @@ def spoken(store: Store) -> dict[str, bool]:
 def test_messages_of_a_clock_that_was_ahead_are_not_in_the_way(store: Store) -> None:
     put(store, *(said(f"ahead {number}", time=1_000_000) for number in range(300)))
     put(store, *(said(f"old {number}", time=1) for number in range(5)), said("new", time=100))
-    assert pruning.is_due(store.connection, LOBBY, 50)
+    assert retention.is_due(store.connection, LOBBY, 50)
     prune(store, LOBBY, before=50)
-    assert not pruning.is_due(store.connection, LOBBY, 50)
+    assert not retention.is_due(store.connection, LOBBY, 50)
     assert texts(store)[-2:] == ["ahead 299", "new"]
 
 
@@ -113,10 +113,10 @@ def test_guests_who_never_wrote_are_forgotten(store: Store) -> None:
     put(store, r.RoleSet(time=1, room=LOBBY, person=silent, role=Role.VOICE))
     put(store, *(r.NameReleased(time=500, person=id) for id in (silent, author, reader)))
     db = store.connection
-    assert pruning.silent_guests(db, before=400, after=0, limit=10) == ([], None)
-    assert pruning.silent_guests(db, before=501, after=0, limit=2) == ([silent], author)
-    assert pruning.silent_guests(db, before=501, after=author, limit=2) == ([], reader)
-    assert pruning.silent_guests(db, before=501, after=reader, limit=2) == ([], None)
+    assert retention.silent_guests(db, before=400, after=0, limit=10) == ([], None)
+    assert retention.silent_guests(db, before=501, after=0, limit=2) == ([silent], author)
+    assert retention.silent_guests(db, before=501, after=author, limit=2) == ([], reader)
+    assert retention.silent_guests(db, before=501, after=reader, limit=2) == ([], None)
     put(store, r.PeopleForgotten(time=600, people=[silent], before=500))
     assert store.ask(FindToken(b"c" * 8)) is not None, "one who was seen meanwhile stays"
     put(store, r.PeopleForgotten(time=600, people=[silent, member, ALICE], before=501))
@@ -350,7 +350,7 @@ def test_an_import_replaces_nothing(path: Path) -> None:
 
 def test_an_import_leaves_no_log_of_another_database_beside_its_own(path: Path) -> None:
     """SQLite would play it into the new one."""
-    wal = opening.wal_of(path)
+    wal = database_file.wal_of(path)
     wal.write_bytes(b"left over")
     with pytest.raises(StorageError, match="move it away") as refused:
         import_([GOOD], path)

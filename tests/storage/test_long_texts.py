@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncchat.storage import pages
-from asyncchat.storage.opening import MEMORY
+from asyncchat.storage.database_file import MEMORY
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.events import KeptEvent
 from asyncchat.vocabulary.queries import FindPage, FindSince, FindText, Page, Place

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from asyncchat.storage import loading
-from asyncchat.storage.checking import check
-from asyncchat.storage.pruning import AT_ONCE
+from asyncchat.storage import snapshot
+from asyncchat.storage.integrity import check
+from asyncchat.storage.retention import AT_ONCE
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export
 from asyncchat.vocabulary import records as r
@@ -239,7 +239,7 @@ def test_the_latest_of_those_who_have_gone_are_loaded_in_the_order_of_their_goin
     gone = put(store, *(person(name) for name in ("Carol", "Dora", "Eve")))
     put(store, *(r.NameReleased(time=time, person=id) for time, id in zip((9, 7, 8), gone, strict=True)))
     assert departed(store) == [gone[1], gone[2], gone[0]]
-    monkeypatch.setattr(loading, "DEPARTED", 2)
+    monkeypatch.setattr(snapshot, "DEPARTED", 2)
     assert departed(store) == [gone[2], gone[0]]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from asyncchat.storage.indexing import retire
+from asyncchat.storage.search_index import retire
 
 AT_ONCE = 200
 """Messages deleted in one transaction: some milliseconds, in which records wait."""

@@ -25,7 +25,7 @@ RETRY_SECONDS = 10.0
 """After an error, which is mostly a full disk."""
 
 
-class Upkeep:
+class Maintenance:
     """What the log calls when it has time, where it commits; each call takes a few milliseconds."""
 
     def __init__(self, store: Store) -> None:
@@ -40,7 +40,7 @@ class Upkeep:
         try:
             return self._step()
         except (StorageError, sqlite3.Error) as error:
-            logger.warning("upkeep of the database: %s", error)
+            logger.warning("maintenance of the database: %s", error)
             return RETRY_SECONDS
 
     def busy(self) -> None:

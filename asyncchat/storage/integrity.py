@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from asyncchat.storage import opening
-from asyncchat.storage.pruning import removed_rooms
+from asyncchat.storage import database_file
+from asyncchat.storage.retention import removed_rooms
 from asyncchat.vocabulary.errors import NewerDatabase, StorageError
 
 PROBLEMS = 100
@@ -43,8 +43,8 @@ def check(path: Path | str) -> list[str]:
     """
     path = Path(path)
     try:
-        opening.inspect(path)
-        with contextlib.closing(opening.connect_inspector(path)) as db:
+        database_file.inspect(path)
+        with contextlib.closing(database_file.connect_inspector(path)) as db:
             return list(_problems(db))
     except NewerDatabase:
         raise
