@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.storage import maintenance, search, search_index
+from asyncchat.storage import maintenance, search, search_index, threads
 from asyncchat.storage.database_file import MEMORY
 from asyncchat.storage.maintenance import Maintenance
 from asyncchat.storage.storage import Storage
