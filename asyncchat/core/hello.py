@@ -247,6 +247,8 @@ def attached(house: House, seq: int, record: records.Attached, origin: Session |
     person.gone_at = person.seen = None
     origin.person = person
     origin.phase = Phase.IN
+    if not person.sessions:
+        house.people.online.add(person, seq)
     person.sessions[origin] = None
     house.sessions[origin] = None
     for room in person.rooms.values():
