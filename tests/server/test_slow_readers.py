@@ -11,7 +11,7 @@ import pytest
 from asyncchat import ChatServer, connect
 from asyncchat.server import caretaker
 from asyncchat.server.writers import HELD, LAGGING
-from asyncchat.storage.pages import FEWER, PAGE_TEXT
+from asyncchat.storage.pages import FEWER, PAGE_BYTES
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.wire.plain import PlainDialect
 from tests.server.ends import LONG, lagging, narrow, waiting, without_window, writer_to, writers
@@ -100,12 +100,12 @@ async def test_what_a_slow_reader_asks_for_waits_until_it_reads(server: ChatServ
         narrow(server, "greedy")
         greedy.send(*[commands.History(id=n, to="#lobby", limit=50) for n in range(40)])
         await sender.say("others are served meanwhile")
-        assert waiting(server) < BUFFER + 2 * PAGE_TEXT
+        assert waiting(server) < BUFFER + 2 * PAGE_BYTES
         for n in range(40):
             page = await greedy.reply(n)
             assert isinstance(page, events.History)
             assert not page.complete
-            assert PAGE_TEXT // FEWER < len(page.events) * len(LONG) <= PAGE_TEXT
+            assert PAGE_BYTES // FEWER < len(page.events) * len(LONG) <= PAGE_BYTES
             greedy.told.clear()
 
 
