@@ -190,7 +190,7 @@ def members(result: events.Members, most: int | None = None) -> list[str]:
     shown = result.members[:most]
     listed = ", ".join(map(_member, shown))
     rest = len(result.members) - len(shown)
-    more = f" and {rest}{'' if result.complete else ' or'} more" if rest else ""
+    more = f" and {'' if result.complete else 'at least '}{rest} more" if rest else ""
     topic = [f"* topic of {result.room}: {result.topic}"] if result.topic else []
     people = f"* in {result.room}: {listed}{more}" if result.room else f"* online: {listed}{more}"
     return [*topic, people, *(_more(result, f"/who {result.room or '*'}") if not rest else [])]
