@@ -338,6 +338,12 @@ def _done(ok: events.Ok) -> str:
     return "kept: they are not here now, and will get it" if ok.code is Code.ACCEPTED else "done"
 
 
+def _more(result: events.RoomList | events.Members | events.BanList, command: str, renderer: Renderer) -> Iterator[str]:
+    """How to go on, if there is more of a list."""
+    if not result.complete:
+        yield _note(renderer, f"there is more: {command} after {result.next}")
+
+
 def _rooms(result: events.RoomList, renderer: Renderer) -> Iterator[str]:
     yield _note(renderer, f"{len(result.rooms)} {'room' if len(result.rooms) == 1 else 'rooms'}")
     width = max((len(printable(room.name)) for room in result.rooms), default=0)
@@ -346,6 +352,7 @@ def _rooms(result: events.RoomList, renderer: Renderer) -> Iterator[str]:
         marks = [mark for mark in ("private", "moderated", "password") if getattr(room, mark)]
         kind = f" [{', '.join(marks)}]" if marks else ""
         yield f"   {name} {room.members:>4}{kind}  {printable(room.topic)}".rstrip()
+    yield from _more(result, "/rooms", renderer)
 
 
 def _members(result: events.Members, renderer: Renderer) -> Iterator[str]:
@@ -356,6 +363,7 @@ def _members(result: events.Members, renderer: Renderer) -> Iterator[str]:
     people = [_member(member, renderer) for member in result.members]
     if people:
         yield "   " + ", ".join(people)
+    yield from _more(result, f"/who {printable(result.room or '*')}", renderer)
 
 
 def _member(member: events.Member, renderer: Renderer) -> str:
@@ -410,6 +418,7 @@ def _bans(bans: events.BanList, renderer: Renderer) -> Iterator[str]:
         reason = f" ({printable(ban.reason)})" if ban.reason else ""
         by = f" by {printable(ban.by)}" if ban.by else ""
         yield f"   {printable(ban.who)} {'muted' if ban.mute else 'banned'} {until}{by}{reason}"
+    yield from _more(bans, f"/bans {printable(bans.room or '*')}", renderer)
 
 
 def _duration(seconds: int) -> str:

@@ -302,6 +302,8 @@ def session_opened(house: House, seq: int, record: records.SessionOpened, origin
     person.gone_at = person.seen = None
     origin.person = person
     origin.phase = Phase.IN
+    if not person.sessions:
+        house.people.online.add(person, seq)
     person.sessions[origin] = None
     house.sessions[origin] = None
     for room in person.rooms.values():

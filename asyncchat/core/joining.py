@@ -312,7 +312,7 @@ def person_joined(house: House, seq: int, record: records.PersonJoined, origin: 
         return ()
     if not permissions.admits(house, person, room, record.address, record.time):
         return ()
-    house.rooms.enter(room, person)
+    house.rooms.enter(room, person, seq)
     if room.owners and not house.is_owned(room):
         house.rooms.orphaned[room] = None
     return (Tell(events.Joined(name=person.name, room=room.name, role=room.role(person)), room.audience, origin),)

@@ -86,6 +86,7 @@ def session_closed(house: House, seq: int, record: records.SessionClosed, origin
     for room in person.rooms.values():
         room.audience.pop(origin, None)
     if not person.sessions:
+        house.people.online.remove(person)
         person.seen = seq if record.received is None else min(record.received, seq)
         house.people.wait_for(person, record.time)
     return ()

@@ -10,6 +10,14 @@ LARGEST = 2**53 - 1
 """Of any limit: clients are told the limits, and larger numbers are not exact in JSON everywhere (RFC 8259, 6)."""
 
 
+LIST_BYTES = 65_536
+"""Bytes (JSON) of the entries of one reply to ``rooms``, ``who`` or ``bans``: what the loop makes in a fraction of a
+millisecond, and what a client that does not read holds beyond ``buffer``. A single entry has a few thousand."""
+
+LIST_LOOKED_AT = 1_000
+"""Entries of a list that are looked at for one reply: those that the asker must not know of cost time, too."""
+
+
 class BadSetting(ValueError):  # noqa: N818 - named for what it is about
     """A setting that means nothing: ``setting`` names it, ``why`` is for people."""
 
@@ -64,7 +72,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     buffer: int = 1_048_576
     """Bytes that wait for one client to read; beyond it the client becomes a history reader."""
     page: int = 200
-    """Messages of one reply to history, or search."""
+    """Messages of one reply to history or search; rooms, people or bans of one reply to rooms, who or bans."""
     sync: int = 1_000
     """Events of one reply to sync."""
     in_flight: int = 1_024

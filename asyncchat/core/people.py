@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asyncchat.core.pages import NumberedSet
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.names import Name, look_alike_keys
 from asyncchat.vocabulary.terms import State
@@ -71,15 +72,16 @@ class Unkept:
 class People:
     """All people who are here, are waited for, or are registered; and the names that they hold.
 
-    ``waiting``: those without a session whose name or rooms are held, longest first. ``returned``: those who
-    came online of whom the storage does not know it yet. ``reclaimed``: guests who were back before their name was
-    released; in the storage it is free. ``longest_name``: characters of the longest name that was held. ``passing``:
-    guests who came while the disk was full, and are not kept yet.
+    ``online``: those with a session. ``waiting``: those without one whose name or rooms are held, longest first.
+    ``returned``: those who came online of whom the storage does not know it yet. ``reclaimed``: guests who were back
+    before their name was released; in the storage it is free. ``longest_name``: characters of the longest name that
+    was held. ``passing``: guests who came while the disk was full, and are not kept yet.
     """
 
     def __init__(self) -> None:
         self.by_id: dict[int, Person] = {}
         self.by_key: dict[str, Person] = {}
+        self.online = NumberedSet[Person]()
         self.waiting: OrderedDict[Person, None] = OrderedDict()
         self.returned: dict[Person, None] = {}
         self.reclaimed: dict[Person, None] = {}

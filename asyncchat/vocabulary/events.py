@@ -279,10 +279,15 @@ class Room(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
 
 
 class RoomList(Base, frozen=True, kw_only=True, tag="rooms"):
-    """The reply to ``rooms``."""
+    """The reply to ``rooms``: a page of them.
+
+    Unless it is ``complete`` there are more: ask with its ``next`` as ``after``. So it is with `Members` and `BanList`.
+    """
 
     id: Id | None = None
     rooms: list[Room]
+    complete: bool = True
+    next: int | None = None
 
 
 class Member(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -297,12 +302,14 @@ class Member(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
 
 
 class Members(Base, frozen=True, kw_only=True):
-    """The reply to ``who``: the members of ``room``, or the people on the server."""
+    """The reply to ``who``: a page of the members of ``room``, or of the people on the server."""
 
     id: Id | None = None
     room: str | None = None
     topic: str = ""
     members: list[Member]
+    complete: bool = True
+    next: int | None = None
 
 
 class User(Base, frozen=True, kw_only=True):
@@ -346,11 +353,13 @@ class Ban(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
 
 
 class BanList(Base, frozen=True, kw_only=True, tag="bans"):
-    """The reply to ``bans``."""
+    """The reply to ``bans``: a page of them."""
 
     id: Id | None = None
     room: str | None = None
     bans: list[Ban]
+    complete: bool = True
+    next: int | None = None
 
 
 Result = Welcome | Ok | Error | RoomList | Members | User | History | BanList

@@ -35,7 +35,7 @@ LINES_SHOWN = 10
 """Messages of the past that are shown to whoever comes in."""
 
 MEMBERS_SHOWN = 50
-"""People who are listed to whoever comes in; ``/who`` lists them all."""
+"""People who are listed to whoever comes in; ``/who`` lists more."""
 
 _TELNET = "telnet"
 """With bytes in hexadecimal, the ``id`` of a ping in whose reply's place these bytes are sent."""

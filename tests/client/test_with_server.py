@@ -36,6 +36,22 @@ async def server() -> AsyncIterator[ChatServer]:
 # --- one server -----------------------------------------------------------------------------------------------------
 
 
+async def test_lists_are_whole_however_short_the_servers_pages_are() -> None:
+    settings = Settings(limits=Limits(rate=0, page=2))
+    async with (
+        ChatServer(listen=["tcp://127.0.0.1:0"], data=":memory:", settings=settings) as server,
+        to(server, "alice", rooms=[f"#r{n}" for n in range(5)]) as alice,
+        to(server, "bob", rooms=["#r0"]),
+        to(server, "carl", rooms=["#r0"]),
+    ):
+        for name in ("x", "y", "z"):
+            await alice.ban(name, "#r0")
+        assert [room.name for room in await alice.rooms()] == ["#lobby", *(f"#r{n}" for n in range(5))]
+        assert [member.name for member in await alice.who("#r0")] == ["alice", "bob", "carl"]
+        assert [member.name for member in await alice.who()] == ["alice", "bob", "carl"]
+        assert [ban.who for ban in await alice.bans("#r0")] == ["x", "y", "z"]
+
+
 async def test_every_method_reaches_the_server(server: ChatServer) -> None:
     async with to(server, "alice") as alice, to(server, "bob") as bob:
         await alice.join("#ops")

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from asyncchat.core.chat import Chat
 from asyncchat.core.outcomes import Tell
+from asyncchat.core.pages import NumberedSet
 from asyncchat.core.permissions import sees
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
@@ -331,6 +332,17 @@ class ChatMachine(RuleBasedStateMachine):
             assert all(house.people.by_id[person.id] is person for person in room.members)
         for person in house.people:
             assert all(person in room.members for room in person.rooms.values())
+
+    @invariant()
+    def lists_hold_what_is_there_each_with_its_own_number(self) -> None:
+        house = self.world.house
+        assert set(house.people.online) == {person for person in house.people if person.sessions}
+        assert list(house.rooms.listed) == list(house.rooms)
+        lists: list[NumberedSet[Any]] = [house.people.online, house.rooms.listed, *(r.members for r in house.rooms)]
+        for numbered in lists:
+            found = list(numbered.after(None))
+            assert found == [(number, item) for item, number in numbered.items()]
+            assert [number for number, _ in found] == sorted({number for number, _ in found})
 
     @invariant()
     def guests_are_here_or_waited_for(self) -> None:
