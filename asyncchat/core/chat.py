@@ -16,6 +16,7 @@ from asyncchat.core import (
     leaving,
     moderation,
     naming,
+    passing,
     presence,
     rooming,
     talking,
@@ -93,6 +94,8 @@ FACTS: dict[type[records.Record], Fact] = {
     records.MarkerSet: talking.marker_set,
     records.PersonTyping: talking.person_typing,
     records.PersonCreated: naming.person_created,
+    records.GuestCame: naming.guest_came,
+    records.GuestGone: leaving.name_released,
     records.Attached: hello.attached,
     records.Detached: leaving.detached,
     records.NameReleased: leaving.name_released,
@@ -164,7 +167,10 @@ class Chat:
         """Check a command and say what becomes of it. Raises `Refused`."""
         kind = type(command)
         session.require(kind)
-        return HANDLERS[kind](self.house, session, session.person, command, now)
+        outcome = HANDLERS[kind](self.house, session, session.person, command, now)
+        if self.house.people.passing:
+            return passing.keep_first(self.house, outcome, now, lambda: self.handle(session, command, now), self.failed)
+        return outcome
 
     def apply(self, seq: int, record: records.Record, origin: Session | None) -> Sequence[Effect]:
         """Make a record part of the state; *origin* is the session it came from, if it is one of ours.

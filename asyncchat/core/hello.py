@@ -42,7 +42,11 @@ class _Arrival:
         command = self.command
         self._check_server_password()
         if command.token is not None:
-            return Ask(queries.FindToken(digest(command.token)), self._by_token)
+            token = digest(command.token)
+            guest = self.house.people.of_token(token)
+            if guest is not None:
+                return self._by_token(queries.Person(guest.id, guest.name, guest.key, registered=False))
+            return Ask(queries.FindToken(token), self._by_token)
         if command.name is None:
             raise Refused(Code.MALFORMED, "hello needs a name or a token")
         name = self.house.user_name(command.name)
@@ -85,7 +89,20 @@ class _Arrival:
             person.nonces = {}  # who is new has said nothing
             return self._enter(person)
 
-        return Append((records.PersonCreated(time=now, name=name.text, key=name.key, token=token),), then=created)
+        def passing() -> Outcome:
+            came = records.GuestCame(time=now, name=name.text, key=name.key, token=token)
+            return Append((came,), then=lambda _: self._enter_passing(name))
+
+        new = records.PersonCreated(time=now, name=name.text, key=name.key, token=token)
+        return Append((new,), then=created, not_stored=passing)
+
+    def _enter_passing(self, name: Name) -> Outcome:
+        person = self.house.people.by_key.get(name.key)
+        if person is None:
+            raise Refused(Code.UNAVAILABLE, "your name was released just now: try again")
+        if person in self.house.people.passing:
+            person.nonces = {}
+        return self._enter(person)
 
     def _by_password(self, name: Name, password: str) -> Outcome:
         house = self.house
@@ -101,7 +118,12 @@ class _Arrival:
             if self.token is None:
                 return self._enter(holder)
             given = records.TokenGiven(time=self.now, person=holder.id, token=digest(self.token))
-            return Append((given,), then=lambda _: self._enter(holder))
+            return Append((given,), then=lambda _: self._enter(holder), not_stored=without_token)
+
+        def without_token() -> Outcome:
+            self.token = None
+            assert holder is not None
+            return self._enter(holder)
 
         # A name without a password costs a hash as well: the time of the answer must not tell which names are
         # registered.
@@ -125,7 +147,12 @@ class _Arrival:
         check_not_registered(house, self.session, name, person)
         check_free(house, self.session, name, person)
         taken = records.NameTaken(time=self.now, person=stored.id, name=name.text, key=name.key)
-        return Append((taken,), then=lambda _: self._remember(self._known(stored.id)))
+        came = records.GuestCame(time=self.now, person=stored.id, name=name.text, key=name.key)
+
+        def remember(_: Sequence[int]) -> Outcome:
+            return self._remember(self._known(stored.id))
+
+        return Append((taken,), then=remember, not_stored=lambda: Append((came,), then=remember))
 
     def _remember(self, person: Person) -> Outcome:
         """A guest who was gone is back: so is how far they had read, and what they have been sent."""

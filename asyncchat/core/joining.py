@@ -184,7 +184,7 @@ Opened = Callable[[Sequence[int], Sequence[str]], Outcome]
 
 def open_rooms(house: House, session: Session, person: Person, texts: Sequence[str], now: int, then: Opened) -> Outcome:
     """Found those of these rooms that do not exist, and go on. Nothing that hinders one keeps out of the others."""
-    founds = permissions.founds(house, session, person)
+    founds = permissions.founds(house, session, person) and person not in house.people.passing
     names, problems = _wanted(house, session, person, texts, now, founds=founds)
     missing = [
         records.RoomCreated(time=now, name=name.text, key=key, founder=person.id)
@@ -242,7 +242,7 @@ def _enterable(
         room = house.rooms.by_key.get(key)
         if room is None:
             # Dropped just now, if they may open rooms: nothing to tell.
-            if not permissions.founds(house, session, person):
+            if not permissions.founds(house, session, person) or person in house.people.passing:
                 problems.append(permissions.cannot_be_joined(name.text).text)
             continue
         try:

@@ -42,22 +42,28 @@ def detach(
         if person.sessions or house.people.by_id.get(person.id) is not person:
             return last
         assert person.seen is not None  # set when the last session ended, which may be some records ago
-        farewell: list[records.Record] = [records.Seen(time=now, person=person.id, upto=person.seen)]
+        farewell: list[records.Record] = []
+        if person not in house.people.passing:
+            farewell.append(records.Seen(time=now, person=person.id, upto=person.seen))
         if quit:
-            farewell += departure(person, now, reason)
-        return Append(tuple(farewell), then=lambda _: last)
+            farewell += departure(house, person, now, reason)
+        if not farewell:
+            return last
+        return Append(tuple(farewell), then=lambda _: last, not_stored=lambda: last)
 
     over = records.Detached(time=now, person=person.id, quit=quit, reason=reason, received=received)
     return Append((over,), then=detached)
 
 
-def departure(person: Person, now: int, reason: str | None) -> list[records.Record]:
+def departure(house: House, person: Person, now: int, reason: str | None) -> list[records.Record]:
     """The records by which a person who has no session any more leaves; a guest's name is free then."""
     person.nonces = None  # all are through the log, and storage knows them
     left: list[records.Record] = [
         records.PersonLeft(time=now, person=person.id, room=room, reason=reason, gone=True) for room in person.rooms
     ]
-    if not person.registered:
+    if person in house.people.passing:
+        left.append(records.GuestGone(time=now, person=person.id))
+    elif not person.registered:
         left.append(records.NameReleased(time=now, person=person.id))
     return left
 
@@ -88,13 +94,16 @@ def seen(house: House, seq: int, record: records.Seen, origin: Session | None) -
     return ()
 
 
-def name_released(house: House, seq: int, record: records.NameReleased, origin: Session | None) -> Sequence[Effect]:
+def name_released(
+    house: House, seq: int, record: records.NameReleased | records.GuestGone, origin: Session | None
+) -> Sequence[Effect]:
     """A guest has gone. One who is coming back is waited for anew, so that this is not sent after them."""
     person = house.people.by_id.get(record.person)
     if person is None or person.registered:
         return ()
     if person.sessions:  # a goodbye, and another session that was on its way in
-        house.people.reclaimed[person] = None
+        if person not in house.people.passing:
+            house.people.reclaimed[person] = None
         return ()
     for room in list(person.rooms.values()):
         house.rooms.leave(room, person, record.time)

@@ -78,9 +78,30 @@ def person_created(house: House, seq: int, record: records.PersonCreated, origin
 
     Until they have logged in they are waited for, so that a login that fails half-way holds no name for ever.
     """
+    if record.was:
+        guest = house.people.by_key.get(record.key)
+        if guest is not None and guest.as_guest == record.was:
+            if guest in house.people.passing:
+                house.people.keep(guest, seq)
+            return ()
     _check_claim(house, record.name, record.key, None)
     person = Person(seq, record.name, record.key)
     house.people.add(person)
+    house.people.wait_for(person, record.time)
+    return ()
+
+
+def guest_came(house: House, seq: int, record: records.GuestCame, origin: Session | None) -> Sequence[Effect]:
+    """A guest has a name, though nothing can be kept; as `person_created`, or as `name_taken` for one who is known."""
+    _check_claim(house, record.name, record.key, house.people.by_id.get(record.person))
+    if record.person == records.NOBODY:
+        person = house.people.add_passing(record.name, record.key, record.token, seq)
+    elif record.person in house.people.by_id:
+        return ()
+    else:
+        person = Person(record.person, record.name, record.key)
+        house.people.add(person)
+        house.people.reclaimed[person] = None
     house.people.wait_for(person, record.time)
     return ()
 

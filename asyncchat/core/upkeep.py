@@ -9,6 +9,7 @@ The house's own rooms (the default room) are nobody's.
 
 from itertools import takewhile
 
+from asyncchat.core import passing
 from asyncchat.core.house import House
 from asyncchat.core.leaving import departure
 from asyncchat.core.people import Person
@@ -28,6 +29,7 @@ def overdue(house: House, now: int) -> list[records.Record]:
         *_goings(house, now),
         *_returns(house, now),
         *_reclaims(house, now),
+        *passing.due(house, now),
         *_inheritances(house, now),
         *_drops(house, now),
     ]
@@ -56,6 +58,8 @@ def failed(house: House, record: records.Record) -> None:
     match record:
         case records.Message():
             message_not_stored(house, record)
+        case records.PersonCreated():
+            passing.failed(house, record)
         case records.MessagesDeleted() | records.MessageReacted():
             house.changes.failed(record)
         case records.NameReleased(time=time, person=id):
@@ -107,14 +111,18 @@ def _goings(house: House, now: int) -> list[records.Record]:
     for person in gone:
         del house.people.waiting[person]
         person.away = None  # who comes back another day is here
-        due += departure(person, now, "connection lost")
+        due += departure(house, person, now, "connection lost")
     return due
 
 
 def _returns(house: House, now: int) -> list[records.Record]:
     """People who came online: if the server dies now, they have been sent what happened until then."""
     returned, house.people.returned = house.people.returned, {}
-    return [records.Seen(time=now, person=person.id, upto=0) for person in returned if person.sessions]
+    return [
+        records.Seen(time=now, person=person.id, upto=0)
+        for person in returned
+        if person.sessions and person not in house.people.passing
+    ]
 
 
 def _reclaims(house: House, now: int) -> list[records.Record]:

@@ -31,11 +31,16 @@ class Passing(Struct, frozen=True, gc=False, kw_only=True, tag_field="record", o
 
 
 class PersonCreated(Kept, frozen=True, kw_only=True):
-    """A guest came under a free name. ``token``: SHA-256 of the token that proves to be this person, if any."""
+    """A guest came under a free name. ``token``: SHA-256 of the token that proves to be this person, if any.
+
+    ``was``: the id of the `GuestCame` that let them in while the disk was full, if any; they have this record's from
+    now on.
+    """
 
     name: str
     key: str
     token: bytes | None = None
+    was: int = NOBODY
 
 
 class NameTaken(Kept, frozen=True, kw_only=True):
@@ -270,6 +275,25 @@ class Attached(Passing, frozen=True, kw_only=True):
     person: int
 
 
+class GuestCame(Passing, frozen=True, kw_only=True):
+    """A guest came while the disk was full, and nobody new could be kept.
+
+    ``person``: who it is, if they were known; else they are given an id below 0, which no kept record holds: a
+    `PersonCreated` is kept before the first one that would.
+    """
+
+    name: str
+    key: str
+    person: int = NOBODY
+    token: bytes | None = None
+
+
+class GuestGone(Passing, frozen=True, kw_only=True):
+    """A guest who was never kept (an id below 0) has gone, and the name is free."""
+
+    person: int
+
+
 class Detached(Passing, frozen=True, kw_only=True):
     """One session less of a person; ``quit``: they said goodbye, and are not waited for if it was the last.
 
@@ -345,6 +369,7 @@ KeptRecord = (
     | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet
 )  # fmt: skip
 PassingRecord = (
-    Attached | Detached | PersonJoined | PersonLeft | PersonInvited | PresenceSet | PersonTyping | Announced | Fence
+    GuestCame | GuestGone | Attached | Detached | PersonJoined | PersonLeft | PersonInvited | PresenceSet | PersonTyping
+    | Announced | Fence
 )  # fmt: skip
 Record = KeptRecord | PassingRecord

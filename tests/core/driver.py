@@ -271,7 +271,9 @@ class World:
     def _go_on(self, ticket: Ticket) -> None:
         append = ticket.append
         assert append is not None
-        if ticket.refused is not None:
+        if isinstance(ticket.refused, NotStored) and append.not_stored is not None:
+            self.drive(ticket, append.not_stored)
+        elif ticket.refused is not None:
             self._refuse(ticket, ticket.refused)
         elif append.then is not None:
             then = append.then

@@ -498,21 +498,6 @@ def test_a_login_that_fails_half_way_holds_no_name_for_ever(world: World) -> Non
     assert world.client().login("alice").code == Code.ACCEPTED
 
 
-def test_a_full_disk_refuses_new_guests_and_lets_in_those_who_are_known(world: World) -> None:
-    alice = world.registered("alice")
-    alice.vanish()
-    new, known = world.client(), world.client()
-    ticket = new.start(Hello(id=1, name="bob"))
-    world.fail()
-    assert ticket.replies is not None
-    assert ticket.replies[0].code == Code.NOT_STORED  # type: ignore[union-attr]
-    assert "bob" not in world.house.people.by_key
-    back = known.start(Hello(id=1, token=alice.token))
-    world.fail()
-    assert back.replies is not None
-    assert isinstance(back.replies[0], events.Welcome)
-
-
 def test_a_cursor_beyond_the_end_of_the_log_is_one_of_another_log(world: World) -> None:
     """After the server was set back to an older copy: whoever comes back is sent what they may have missed."""
     alice, bob = world.registered("alice"), world.guest("bob")
