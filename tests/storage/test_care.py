@@ -296,6 +296,13 @@ def test_people_rights_and_tokens_are_exported(path: Path, tmp_path: Path) -> No
     copy.close()
 
 
+def test_what_earlier_versions_exported_becomes_a_server_of_its_own(tmp_path: Path) -> None:
+    import_([GOOD], tmp_path / "new.db")
+    store = Store.open(tmp_path / "new.db")
+    assert store.identity
+    store.close()
+
+
 GOOD = b'{"format":"asyncchat records","version":1,"last_seq":0}'
 
 
