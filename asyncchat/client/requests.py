@@ -105,7 +105,7 @@ class Requests:
         if pending is None or pending.future.done():
             return False
         if isinstance(result, Error):
-            pending.future.set_exception(Refused(result.code, result.text, wait=result.wait))
+            pending.future.set_exception(Refused(result.code, result.text, wait=result.wait, identity=result.identity))
         else:
             pending.future.set_result(result)
         return True

@@ -137,8 +137,16 @@ class Chat:
     milliseconds.
     """
 
-    def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:
-        self.house = House(settings, epoch=epoch, new_token=new_token, no_password=no_password)
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        epoch: str,
+        identity: str,
+        new_token: Callable[[], str],
+        no_password: str = "",
+    ) -> None:
+        self.house = House(settings, epoch=epoch, identity=identity, new_token=new_token, no_password=no_password)
 
     def restore(
         self, facts: Iterable[tuple[int, records.Record]], *, seq: int, arrived: int | None = None, now: int

@@ -236,6 +236,7 @@ class _Arrival:
             server=settings.name,
             version=settings.version,
             epoch=house.epoch,
+            identity=house.identity,
             seq=seq,
             time=rfc3339(self.now),
             rooms=[room.name for room in person.rooms.values()],

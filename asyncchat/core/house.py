@@ -35,14 +35,24 @@ class House:
     used invitations, the server's name and who are ``administrators`` by the settings. What else is here belongs to
     this process: its settings, what is in flight, and what it counts by address.
 
-    ``new_token`` makes 256 random bits as text. ``no_password``: a hash that no password fits.
+    ``identity``: by which clients know this server again, also after a backup was put back. ``new_token`` makes 256
+    random bits as text. ``no_password``: a hash that no password fits.
     """
 
-    def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        epoch: str,
+        identity: str,
+        new_token: Callable[[], str],
+        no_password: str = "",
+    ) -> None:
         self.wrong_passwords = Failures(0)
         self.foundings, self.registrations = Quotas(), Quotas()
         self.settings = settings
         self.epoch = epoch
+        self.identity = identity
         self.new_token = new_token
         self.no_password = no_password
         self.seq = 0

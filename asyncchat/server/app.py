@@ -119,7 +119,11 @@ class ChatServer:
         self._passwords = Passwords(self._settings.limits.hashes)
         undo.push_async_callback(self._passwords.aclose)
         self.chat = Chat(
-            self._settings, epoch=storage.epoch, new_token=lambda: secrets.token_urlsafe(32), no_password=NO_PASSWORD
+            self._settings,
+            epoch=storage.epoch,
+            identity=storage.identity,
+            new_token=lambda: secrets.token_urlsafe(32),
+            no_password=NO_PASSWORD,
         )
         due = self.chat.restore(storage.load(), seq=storage.last_seq, arrived=storage.arrived(), now=now_ms())
         self._writers = Writers(lambda: self.chat.house.seq)

@@ -193,6 +193,10 @@ DELETE FROM reactions WHERE reaction <> normal_reaction(reaction);
 -- When the server was seen running last (Unix ms): a stop of days, or a clock that was set, shows by it.
 ALTER TABLE server ADD COLUMN alive INTEGER NOT NULL DEFAULT 0;
 
+-- By which clients know the server again, wherever it is: backups and exports keep it, as they do not keep the epoch.
+ALTER TABLE server ADD COLUMN identity TEXT NOT NULL DEFAULT '';
+UPDATE server SET identity = lower(hex(randomblob(12)));
+
 -- The times of the messages in each stretch of the log, as far as it is indexed: a clock may have been wrong.
 CREATE TABLE stretches (
     stretch INTEGER PRIMARY KEY,            -- seq / 1024

@@ -85,6 +85,11 @@ class Storage:
         return self._store.epoch
 
     @property
+    def identity(self) -> str:
+        """A random word by which clients know the server again: other than the epoch, its backups have it as well."""
+        return self._store.identity
+
+    @property
     def last_seq(self) -> int:
         """The highest seq that was given out."""
         return self._store.last_seq

@@ -49,8 +49,9 @@ class Store:
         self._late: list[Placed] = []  # in memory only: messages that the next reading or writing takes over
         self._lock = lock
         self.path = path
-        epoch, high_water = db.execute("SELECT epoch, last_seq FROM server").fetchone()
+        epoch, identity, high_water = db.execute("SELECT epoch, identity, last_seq FROM server").fetchone()
         self.epoch: str = epoch
+        self.identity: str = identity
         self.last_seq: int = max(high_water, *self._highest())
         if not is_current(db):
             with self.transaction():

@@ -2,7 +2,7 @@
 
 The first line is a `Heading`; each other one a `Line`: a record as in ``vocabulary/records.py``, and its seq. People
 and rooms keep their ids and messages their seqs. Of what was edited or deleted only what is left is exported. The new
-database has an epoch of its own: it may go another way than the old one.
+database is the same server to clients, with an epoch of its own: it may go another way than the old one.
 """
 
 import codecs
@@ -34,11 +34,12 @@ BATCH = 1000
 
 
 class Heading(Struct, frozen=True, kw_only=True):
-    """The first line: what the others are, and how far the log had come."""
+    """The first line: what the others are, how far the log had come, and whose it was (earlier exports do not say)."""
 
     format: str
     version: int
     last_seq: int
+    identity: str | None = None
 
 
 class Line(Struct, frozen=True):
@@ -58,7 +59,9 @@ def export(path: Path | str) -> Iterator[bytes]:
     try:
         with contextlib.closing(database_file.connect_inspector(path)) as db:
             db.execute("BEGIN")
-            yield msgspec.json.encode(Heading(format=FORMAT, version=FORMAT_VERSION, last_seq=_last_seq(db)))
+            (identity,) = db.execute("SELECT identity FROM server").fetchone()
+            heading = Heading(format=FORMAT, version=FORMAT_VERSION, last_seq=_last_seq(db), identity=identity)
+            yield msgspec.json.encode(heading)
             for seq, fact in _facts(db):
                 yield msgspec.json.encode(Line(seq, fact))
     except sqlite3.Error as error:
@@ -192,7 +195,7 @@ def _fill(store: Store, lines: Iterator[bytes | str]) -> int:
             batch = []
     _write(store, batch, count + 1)
     with store.transaction() as db:
-        db.execute("UPDATE server SET last_seq = ?", (highest,))
+        db.execute("UPDATE server SET last_seq = ?, identity = ifnull(?, identity)", (highest, heading.identity))
     return count
 
 

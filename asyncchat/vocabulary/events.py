@@ -227,7 +227,11 @@ KeptEvent = Said | Edited | Deleted | Reacted | TopicChanged
 
 
 class Welcome(Base, frozen=True, kw_only=True):
-    """The reply to ``hello``: who I am now, where the log stands, which rooms I am in, and the server's limits."""
+    """The reply to ``hello``: who I am now, where the log stands, which rooms I am in, and the server's limits.
+
+    ``identity``: by which a client knows the server again, at whatever address; None: an earlier server. It proves
+    nothing, since anybody can repeat it.
+    """
 
     id: Id | None = None
     code: Code
@@ -235,6 +239,7 @@ class Welcome(Base, frozen=True, kw_only=True):
     server: str
     version: str
     epoch: str
+    identity: str | None = None
     seq: int
     time: str
     rooms: list[str]
@@ -259,12 +264,16 @@ class Ok(Base, frozen=True, kw_only=True):
 
 
 class Error(Base, frozen=True, kw_only=True):
-    """A command was refused: ``text`` tells people why, ``code`` programs. ``wait``: seconds until it may succeed."""
+    """A command was refused: ``text`` tells people why, ``code`` programs. ``wait``: seconds until it may succeed.
+
+    ``identity``: that of `Welcome`, where a ``hello`` was refused.
+    """
 
     id: Id | None = None
     code: Code
     text: str
     wait: float | None = None
+    identity: str | None = None
 
 
 class Room(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):

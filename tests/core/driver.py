@@ -123,6 +123,7 @@ class World:
         return Chat(
             self.settings,
             epoch="epoch",
+            identity="identity",
             new_token=lambda: f"token-{next(self._tokens)}",
             no_password=NO_PASSWORD,
         )

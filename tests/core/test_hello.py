@@ -19,7 +19,7 @@ def test_a_guest_is_welcomed_into_the_default_room(world: World) -> None:
     welcome = alice.login("Alice", since=None)
     assert welcome == events.Welcome(
         id="hello", code=Code.ACCEPTED, name="Alice", server="asyncchat", version="", epoch="epoch",
-        seq=world.last_seq, time="2023-11-14T22:13:20.000Z", rooms=["#lobby"], token="token-1",
+        identity="identity", seq=world.last_seq, time="2023-11-14T22:13:20.000Z", rooms=["#lobby"], token="token-1",
         limits=world.house.limits_told,
     )  # fmt: skip
     assert alice.told == [events.Joined(name="Alice", room="#lobby")]

@@ -238,10 +238,11 @@ def test_a_backup_beside_a_running_server(talked: Admin, tmp_path: Path) -> None
 
 
 async def test_an_older_state_that_was_put_back_gets_another_epoch(talked: Admin) -> None:
-    before = (await talked.welcome("alice", PASSWORD)).epoch
+    before = await talked.welcome("alice", PASSWORD)
     assert "an epoch of its own" in talked("new-epoch")
     after = await talked.welcome("alice", PASSWORD)
-    assert after.epoch != before
+    assert after.epoch != before.epoch
+    assert after.identity == before.identity is not None
     assert texts(talked.database) == SAID
 
 

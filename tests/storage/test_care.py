@@ -162,6 +162,7 @@ async def test_a_backup_is_a_database_as_it_was(storage: Storage, listener: List
     assert texts(copy) == ["before"]
     assert copy.last_seq == last_seq
     assert copy.epoch != storage.epoch, "its next message has the seq of another one here"
+    assert copy.identity == storage.identity, "tokens are as good there"
     copy.close()
 
 
@@ -287,15 +288,23 @@ def test_people_rights_and_tokens_are_exported(path: Path, tmp_path: Path) -> No
     (carol,) = put(store, person("Carol", token=TOKEN))
     put(store, r.NameReleased(time=5, person=carol), *LASTING)
     (second,) = put(store, person("Carol"))
-    expected, epoch, last_seq = list(store.load()), store.epoch, store.last_seq
+    expected, epoch, identity, last_seq = list(store.load()), store.epoch, store.identity, store.last_seq
     store.close()
     import_((json.dumps(json.loads(line)) for line in export(path)), tmp_path / "two.db")
     copy = Store.open(tmp_path / "two.db")
     assert sorted(map(repr, copy.load())) == sorted(map(repr, expected))
     assert copy.ask(FindToken(TOKEN)).id == carol != second
     assert copy.epoch != epoch
+    assert copy.identity == identity
     assert put(copy, said()) == [last_seq + 1]
     copy.close()
+
+
+def test_what_earlier_versions_exported_becomes_a_server_of_its_own(tmp_path: Path) -> None:
+    import_([GOOD], tmp_path / "new.db")
+    store = Store.open(tmp_path / "new.db")
+    assert store.identity
+    store.close()
 
 
 GOOD = b'{"format":"asyncchat records","version":1,"last_seq":0}'

@@ -372,7 +372,9 @@ def test_a_step_that_fails_changes_nothing(path: Path, monkeypatch: pytest.Monke
     store.close()
 
 
-def test_reactions_of_before_are_one_however_they_were_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_of_before_gets_an_identity_and_reactions_that_are_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as before:
         before.setattr(migrations, "STEPS", migrations.STEPS[:2])
         before.setattr(migrations, "VERSION", 2)
@@ -382,6 +384,7 @@ def test_reactions_of_before_are_one_however_they_were_written(path: Path, monke
             db.execute("INSERT INTO reactions VALUES (5, ?, 1, 'Alice', 1)", (reaction,))
         db.close()
     store = Store.open(path)
+    assert len(store.identity) == 24, "a database of before gets an identity"
     found = store.connection.execute("SELECT reaction FROM reactions ORDER BY reaction").fetchall()
     store.close()
     assert found == [("\u2764",), ("\U0001f44d",)]

@@ -302,10 +302,10 @@ def test_all_of_it_outlasts_the_process(path: Path) -> None:
     store.close()
 
 
-def test_every_database_has_an_epoch_of_its_own(tmp_path: Path) -> None:
-    epochs = set()
+def test_every_database_has_an_epoch_and_an_identity_of_its_own(tmp_path: Path) -> None:
+    random = set()
     for name in (":memory:", ":memory:", tmp_path / "one", tmp_path / "two"):
         store = Store.open(name)
-        epochs.add(store.epoch)
+        random |= {store.epoch, store.identity}
         store.close()
-    assert len(epochs) == 4
+    assert len(random) == 8

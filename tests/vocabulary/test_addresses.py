@@ -64,7 +64,7 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
 
 
 def test_all_names_of_this_machine_are_one_server() -> None:
-    keys = {parse_address(text).key for text in ("localhost:7", "127.0.0.1:7", "[::1]:7", "tls://LOCALHOST:7")}
+    keys = {parse_address(text).key for text in ("localhost:7", "127.0.0.1:7", "[::1]:7", "tls://LOCALHOST.:7")}
     assert keys == {"localhost:7"}
     assert parse_address("Chat.Example.org.").key == parse_address("chat.example.org").key
     assert parse_address("localhost:8").key != parse_address("localhost:7").key
