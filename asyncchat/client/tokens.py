@@ -52,7 +52,7 @@ class TokenStore:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self.directory = (directory or config_dir()) / "tokens"
+        self.directory = (directory or config_dir()).absolute() / "tokens"
 
     def load(self, server: str, name: str) -> str | None:
         """The token for a name on a server, or None; damaged files count as none."""

@@ -72,7 +72,7 @@ class Store:
         """
         if path == opening.MEMORY:
             return cls(opening.connect(path), None, None)
-        path = Path(path)
+        path = Path(path).absolute()  # it is looked at for each commit, wherever the process is by then
         opening.prepare(path)
         opening.inspect(path)
         with opening.refusing(path), ExitStack() as undo:
