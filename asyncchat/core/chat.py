@@ -94,6 +94,8 @@ FACTS: dict[type[records.Record], Fact] = {
     records.MessagesDeleted: talking.messages_deleted,
     records.MessageReacted: talking.message_reacted,
     records.MarkerSet: talking.marker_set,
+    records.Pruned: fence,
+    records.PeopleForgotten: rooming.people_forgotten,
     records.PersonTyping: talking.person_typing,
     records.PersonCreated: naming.person_created,
     records.GuestCame: naming.guest_came,

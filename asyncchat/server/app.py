@@ -141,7 +141,7 @@ class ChatServer:
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
         undo.push_async_callback(self._end_clients, doorway)
-        caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
+        caretaker = self._caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
         caretaker.start()
         undo.push_async_callback(caretaker.aclose)
         undo.push_async_callback(self._stop_listening)

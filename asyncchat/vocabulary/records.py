@@ -260,6 +260,20 @@ class MessageReacted(Change, frozen=True, kw_only=True):
     remove: bool = False
 
 
+class Pruned(Kept, frozen=True, kw_only=True):
+    """A room keeps its messages from before a time (Unix milliseconds) no longer."""
+
+    room: int
+    before: int
+
+
+class PeopleForgotten(Kept, frozen=True, kw_only=True):
+    """Guests who left before a time (Unix milliseconds) and never wrote are known no more, nor are their tokens."""
+
+    people: list[int]
+    before: int
+
+
 class MarkerSet(Kept, frozen=True, kw_only=True):
     """A person has read a room, or the conversation with ``peer``, up to the message ``upto``."""
 
@@ -409,7 +423,7 @@ class Fence(Passing, frozen=True, kw_only=True):
 KeptRecord = (
     PersonCreated | NameTaken | NameReleased | Registered | PasswordSet | TokenGiven | AdministratorSet | Seen
     | RoomCreated | RoomDropped | RoomSet | TopicSet | RoleSet | InviteSet | BanSet | BanLifted
-    | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet
+    | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet | Pruned | PeopleForgotten
 )  # fmt: skip
 PassingRecord = (
     SettingsApplied | SessionOpened | SessionClosed | NoncesRecalled | ReadingRecalled
