@@ -55,6 +55,8 @@ class ChatClient(ClientCommands):
     A task of its own reads and never waits for the application, so methods may be called from within the
     iteration, and work without any iteration: what does not fit into the queue is fetched from the server's
     history when its turn comes.
+
+    It belongs to the event loop in which it was made: in another one its methods raise RuntimeError.
     """
 
     def __init__(
@@ -133,6 +135,7 @@ class ChatClient(ClientCommands):
         Says goodbye, so that a guest's name is free at once; with *hold* it does not, and the server holds
         name and rooms for a while.
         """
+        self._requests.require_loop()
         await self._reconnector.stop(None if hold else commands.Quit(reason=reason))
 
     async def __aenter__(self) -> Self:
@@ -233,6 +236,7 @@ class ChatClient(ClientCommands):
     async def __anext__(self) -> Event | Resumed:
         if self._iterating:
             raise RuntimeError("another task is iterating over this client")
+        self._requests.require_loop()
         self._iterating = True
         try:
             while True:

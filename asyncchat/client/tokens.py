@@ -88,7 +88,7 @@ class TokenStore:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self.directory = (directory or config_dir()) / "tokens"
+        self.directory = (directory or config_dir()).absolute() / "tokens"
 
     def find(self, name: str) -> list[KeptToken]:
         """All tokens for a name, those used last first; damaged files count as none."""

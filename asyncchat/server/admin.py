@@ -139,7 +139,8 @@ class _Desk:
         """What *work* gives, a coroutine's result included; *new*: the database may have to be made."""
         if not new:
             _check_there(self._database)
-        return asyncio.run(self._do(work))
+        with _telling_owner(self._database.parent):
+            return asyncio.run(self._do(work))
 
     async def _do(self, work: Callable[[Operator], object]) -> object:
         settings = self._config.settings
@@ -199,6 +200,19 @@ def _check_there(database: Path) -> None:
         raise Failed(f"there is no database in {database.parent}")
 
 
+@contextlib.contextmanager
+def _telling_owner(folder: Path) -> Iterator[None]:
+    """Say so if the data directory is made in this block and belongs to root, as whom few servers run."""
+    new = not folder.exists()
+    yield
+    if new and sys.platform != "win32" and folder.stat().st_uid == 0:
+        print(  # noqa: T201 - a command line program
+            f"asyncchat-server: {printable(str(folder))} is new and belongs to root: give it to the user as whom the"
+            " server runs (chown -R)",
+            file=sys.stderr,
+        )
+
+
 def _backup(said: argparse.Namespace, database: Path, config: Config) -> None:
     _check_there(database)
     database_file.inspect(database)
@@ -238,7 +252,7 @@ def _write(lines: Iterable[bytes], file: BinaryIO) -> None:
 
 
 def _import(said: argparse.Namespace, database: Path, config: Config) -> None:
-    with _lines(said.file) as lines:
+    with _lines(said.file) as lines, _telling_owner(database.parent):
         count = import_(lines, database)
     _say(f"{count} records are in {database}")
 

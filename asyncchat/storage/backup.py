@@ -19,6 +19,7 @@ def backup(db: sqlite3.Connection, path: Path) -> None:
     Raises `StorageError` 409 when there is such a file already, and `NotStored` when it cannot be written; then there
     is none.
     """
+    path = path.absolute()  # it is opened more than once
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:

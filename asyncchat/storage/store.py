@@ -72,7 +72,7 @@ class Store:
         """
         if path == database_file.MEMORY:
             return cls(database_file.connect(path), None, None)
-        path = Path(path)
+        path = Path(path).absolute()  # it is looked at for each commit, wherever the process is by then
         database_file.prepare(path)
         database_file.inspect(path)
         with database_file.refusing(path), ExitStack() as undo:

@@ -6,6 +6,7 @@ import os
 import shlex
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -60,9 +61,15 @@ class Admin:
         return result
 
 
+def empty(data: Path) -> Admin:
+    """An empty directory: of one that root makes the commands tell whose it is."""
+    data.mkdir()
+    return Admin(data)
+
+
 @pytest.fixture
 def admin(tmp_path: Path) -> Admin:
-    return Admin(tmp_path / "data")
+    return empty(tmp_path / "data")
 
 
 @pytest.fixture
@@ -189,7 +196,8 @@ def test_the_settings_of_the_server_count(talked: Admin, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("words", [["accounts", "list"], ["export"], ["check"], ["new-epoch"], ["backup", "copy.db"]])
-def test_no_database_is_made_by_looking_for_one(admin: Admin, words: list[str]) -> None:
+def test_no_database_is_made_by_looking_for_one(tmp_path: Path, words: list[str]) -> None:
+    admin = Admin(tmp_path / "none")
     assert admin.fails(*words) == f"there is no database in {admin.data}"
     assert not admin.data.exists()
 
@@ -205,6 +213,78 @@ def test_bad_usage_is_status_2(words: list[str]) -> None:
     result = run("admin", *words)
     assert result.returncode == 2
     assert result.stderr.startswith("usage: asyncchat-server admin")
+
+
+# --- what root makes ------------------------------------------------------------------------------------------------
+
+SERVICE = 64_321
+"""A user as whom a server may run, in no list of users."""
+
+needs_root = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="only root makes files for somebody else"
+)
+
+
+def owners(folder: Path) -> dict[str, int]:
+    return {file.name: file.lstat().st_uid for file in (folder, *folder.iterdir())}
+
+
+@pytest.fixture
+def of_service(admin: Admin) -> Admin:
+    """A directory of the server's user, as systemd makes it."""
+    os.chown(admin.data, SERVICE, SERVICE)
+    return admin
+
+
+@needs_root
+def test_what_root_makes_in_the_directory_of_the_servers_user_is_theirs(of_service: Admin) -> None:
+    of_service("accounts", "create", "alice", said=f"{PASSWORD}\n")
+    assert owners(of_service.data) == dict.fromkeys(("data", "asyncchat.db", "asyncchat.db-lock"), SERVICE)
+
+
+@needs_root
+def test_a_server_of_root_makes_nothing_that_the_directorys_owner_cannot_open(of_service: Admin) -> None:
+    with ServerProcess(data=of_service.data).started() as server:
+        files = ("data", "asyncchat.db", "asyncchat.db-lock", "asyncchat.db-wal", "asyncchat.db-shm")
+        assert owners(of_service.data) == dict.fromkeys(files, SERVICE)
+        assert server.stop() == 0
+
+
+@needs_root
+def test_an_import_of_root_belongs_to_the_directorys_owner(of_service: Admin, talked: Admin, tmp_path: Path) -> None:
+    exported = talked("export")
+    new = Admin(of_service.data / "deep" / "data")
+    new("import", said=exported)
+    assert new.data.parent.stat().st_uid == SERVICE
+    assert owners(new.data) == dict.fromkeys(("data", "asyncchat.db", "asyncchat.db-lock"), SERVICE)
+
+
+@needs_root
+def test_reading_as_root_leaves_nothing_of_roots(of_service: Admin, tmp_path: Path) -> None:
+    of_service("accounts", "create", "alice", said=f"{PASSWORD}\n")
+    of_service("backup", str(tmp_path / "copy.db"))
+    of_service("export")
+    of_service("check")
+    of_service("new-epoch")
+    assert set(owners(of_service.data).values()) == {SERVICE}
+
+
+@needs_root
+def test_a_link_in_the_place_of_the_lock_gives_nothing_of_roots_away(of_service: Admin, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    (of_service.data / "asyncchat.db-lock").symlink_to(target)
+    of_service("accounts", "create", "alice", said=f"{PASSWORD}\n")
+    assert target.stat().st_uid == 0
+
+
+@needs_root
+def test_of_a_directory_that_root_makes_it_is_said_whose_it_is(admin: Admin) -> None:
+    new = admin.data / "new"
+    result = run("admin", "--data", str(new), "accounts", "create", "alice", said=f"{PASSWORD}\n")
+    assert result.returncode == 0
+    assert result.stderr == (
+        f"asyncchat-server: {new} is new and belongs to root: give it to the user as whom the server runs (chown -R)\n"
+    )
 
 
 # --- copies ---------------------------------------------------------------------------------------------------------
@@ -249,7 +329,7 @@ async def test_an_older_state_that_was_put_back_gets_another_epoch(talked: Admin
 def test_an_export_and_its_import_are_the_same_chat(talked: Admin, tmp_path: Path) -> None:
     exported = talked("export")
     assert [json.loads(line)["fact"]["text"] for line in exported.splitlines() if '"text":"message' in line] == SAID
-    new = Admin(tmp_path / "new")
+    new = empty(tmp_path / "new")
     count = len(exported.splitlines()) - 1
     assert new("import", said=exported) == f"{count} records are in {new.database}\n"
     assert texts(new.database) == SAID
@@ -259,7 +339,7 @@ def test_an_export_and_its_import_are_the_same_chat(talked: Admin, tmp_path: Pat
 
 
 def test_export_to_a_file_and_import_from_one(talked: Admin, tmp_path: Path) -> None:
-    file, new = tmp_path / "chat.jsonl", Admin(tmp_path / "new")
+    file, new = tmp_path / "chat.jsonl", empty(tmp_path / "new")
     assert talked("export", str(file)) == ""
     assert file.read_text() == talked("export")
     if os.name == "posix":

@@ -382,6 +382,25 @@ async def test_a_server_that_ends_leaves_the_socket_of_the_next_one(tmp_path: Pa
         assert not path.exists()
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+@pytest.mark.parametrize("before", ["made", "started"])
+async def test_relative_paths_stay_where_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """The app may go elsewhere, as daemons do."""
+    monkeypatch.chdir(tmp_path)
+    server = ChatServer(listen=["unix:chat.sock"], data="data")
+    if before == "made":
+        monkeypatch.chdir("/")
+    async with server:
+        monkeypatch.chdir("/")
+        assert server.addresses == [f"unix:{tmp_path}/chat.sock"]
+        async with await Native.open(server, "alice") as alice:
+            await alice.say("hi")
+            await alice.get(commands.History(to="#lobby"), events.History)
+    assert os.listdir(tmp_path) == ["data"]
+
+
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6")
 async def test_all_addresses_that_are_listened_on_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
