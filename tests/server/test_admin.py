@@ -1,14 +1,11 @@
 """``asyncchat-server admin``: a database in the hands of its administrator."""
 
 import asyncio
-import io
 import json
 import os
 import shlex
 import sqlite3
 import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,28 +13,12 @@ import pytest
 
 from asyncchat import ChatServer, commands, events
 from asyncchat.client import connect
-from asyncchat.server import cli
 from tests.console.terminals import terminal
 from tests.server.peers import Native
-from tests.server.process import PROGRAM, ROOT, ServerProcess
+from tests.server.process import PROGRAM, ROOT, ServerProcess, call
 
 PASSWORD = "correct horse battery"
 OTHER = "staple correct horse"
-
-
-def run(*words: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    """What the program does with these words, in a thread with a loop of its own: a process costs ten times as much."""
-    streams = [io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8") for text in (said, "", "")]
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor() as pool:
-        for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
-            patch.setattr(sys, name, stream)
-        try:
-            status = pool.submit(cli.main, words).result()
-        except SystemExit as exit:  # by which argparse ends
-            status = int(exit.code or 0)
-        for stream in streams:
-            stream.seek(0)
-        return subprocess.CompletedProcess(words, status, streams[1].read(), streams[2].read())
 
 
 class Admin:
@@ -49,14 +30,14 @@ class Admin:
 
     def __call__(self, *words: str, said: str = "") -> str:
         """A command that succeeds; its output."""
-        result = run("admin", "--data", str(self.data), *words, said=said)
+        result = call("admin", "--data", str(self.data), *words, said=said)
         assert result.returncode == 0, result.stderr
         assert result.stderr == ""
         return result.stdout
 
     def fails(self, *words: str, said: str = "") -> str:
         """A command that fails: the one line that says why."""
-        result = run("admin", "--data", str(self.data), *words, said=said)
+        result = call("admin", "--data", str(self.data), *words, said=said)
         assert result.returncode == 1, result.stderr
         (line,) = result.stderr.splitlines()
         assert line.startswith("asyncchat-server: ")
@@ -198,10 +179,10 @@ def test_accounts_need_the_database_for_themselves(talked: Admin) -> None:
 def test_the_settings_of_the_server_count(talked: Admin, tmp_path: Path) -> None:
     config = tmp_path / "chat.toml"
     config.write_text(f"data = '{talked.data}'\nadministrators = ['alice']")
-    result = run("admin", "--config", str(config), "accounts", "list")
+    result = call("admin", "--config", str(config), "accounts", "list")
     assert (result.returncode, result.stdout) == (0, "alice  administrator, password\n")
     config.write_text("nmae = 'x'")
-    result = run("admin", "--config", str(config), "accounts", "list")
+    result = call("admin", "--config", str(config), "accounts", "list")
     assert (result.returncode, result.stderr) == (
         2, "asyncchat-server: nmae: there is no such setting; is name meant?\n"
     )  # fmt: skip
@@ -221,7 +202,7 @@ def test_a_place_that_the_system_refuses_is_told_in_a_line(tmp_path: Path, words
 
 @pytest.mark.parametrize("words", [[], ["accounts"], ["explode"], ["accounts", "create"], ["--colour", "check"]])
 def test_bad_usage_is_status_2(words: list[str]) -> None:
-    result = run("admin", *words)
+    result = call("admin", *words)
     assert result.returncode == 2
     assert result.stderr.startswith("usage: asyncchat-server admin")
 
@@ -304,7 +285,7 @@ def test_lines_that_are_no_export_make_no_database(admin: Admin) -> None:
 def test_a_newer_database_is_not_called_damaged(talked: Admin) -> None:
     with closing(sqlite3.connect(talked.database)) as db:
         db.execute("PRAGMA user_version = 9999")
-    result = run("admin", "--data", str(talked.data), "check")
+    result = call("admin", "--data", str(talked.data), "check")
     assert (result.returncode, result.stdout) == (1, "")
     assert "newer version of this program" in result.stderr
 
@@ -314,7 +295,7 @@ def test_a_damaged_database_is_told(talked: Admin) -> None:
     with closing(sqlite3.connect(talked.database)) as db:
         db.execute("DELETE FROM people")
         db.commit()
-    result = run("admin", "--data", str(talked.data), "check")
+    result = call("admin", "--data", str(talked.data), "check")
     assert result.returncode == 1
     assert "messages of nobody" in result.stdout
     assert result.stderr == f"asyncchat-server: {talked.database} is damaged\n"
