@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 DEPARTED = 10_000
 """Names that are remembered as those of guests who have left, so that a message to them is answered 410, not 404."""
 
-IN_FLIGHT = 0
-"""Stands in `Person.nonces` for the ``seq`` of a message that is still on its way through the log."""
-
 
 class Person:
     """An identity: a name now, sessions now, rooms now. Its ``id`` stays, whatever the name.
@@ -25,14 +22,15 @@ class Person:
     ``gone_at`` (Unix ms): since when there is no session; None while there is one. ``told_offline``: the rooms were
     told. ``seen``: the ``seq`` up to which they got everything when their last session ended; None while there is one.
     ``spoke_at`` (Unix ms): when they said something last. ``nonces``: the ``seq`` of the latest messages that had a
-    nonce, or None while they have not been read from storage. ``markers``: the ``seq`` up to which a room, or the
+    nonce, or None while they have not been read from storage (``unremembered``: the ``seq`` of the last one then).
+    ``markers``: the ``seq`` up to which a room, or the
     conversation with a person, is read, by the id of that room or person. ``as_guest``: the id below 0 that they had
     while the disk was full, or 0; it is their id as long as they are in `People.passing`.
     """
 
     __slots__ = (
         "administrator", "as_guest", "away", "gone_at", "id", "key", "markers", "name", "nonces", "password",
-        "registered", "rooms", "seen", "sessions", "spoke_at", "told_offline",
+        "registered", "rooms", "seen", "sessions", "spoke_at", "told_offline", "unremembered",
     )  # fmt: skip
 
     def __init__(self, id: int, name: str, key: str) -> None:
@@ -51,6 +49,7 @@ class Person:
         self.seen: int | None = None
         self.spoke_at: int | None = None
         self.nonces: dict[str, int] | None = None
+        self.unremembered = 0
         self.markers: dict[int, int] = {}
 
     @property
@@ -115,6 +114,7 @@ class People:
         self._last_passing -= 1
         person = Person(self._last_passing, name, key)
         person.as_guest = person.id
+        person.nonces = {}
         self.passing[person] = Unkept(token, seq)
         self.add(person)
         return person

@@ -135,7 +135,7 @@ class ChatServer:
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
         undo.push_async_callback(self._end_clients, doorway)
-        caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
+        caretaker = self._caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
         caretaker.start()
         undo.push_async_callback(caretaker.aclose)
         undo.push_async_callback(self._stop_listening)
@@ -153,6 +153,7 @@ class ChatServer:
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
+        self._pipeline.append_own(self.chat.settings_record(now_ms()))
         doorway.keep_alive()
 
     async def backup(self, path: str | os.PathLike[str]) -> None:

@@ -284,6 +284,7 @@ class Connection:
                 if self._pace is not None:
                     self._pace.replied(size, self._loop.time())
         elif type(outcome) is Close:
+            self.session.phase = _OVER
             self.leaving = outcome.reason
             self._send(outcome.results)
 

@@ -212,8 +212,11 @@ CREATE TABLE outdated (
     text TEXT NOT NULL
 );
 
--- Rooms that are no more, of which messages may be left: see pruning.py.
-CREATE TABLE dropped (room INTEGER PRIMARY KEY);
+-- Up to which time messages of a room are to be deleted, of one that is no more all: see pruning.py.
+CREATE TABLE expired (
+    room INTEGER PRIMARY KEY,
+    before INTEGER                          -- Unix ms; NULL: all
+);
 """
 
 STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)

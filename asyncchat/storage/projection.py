@@ -10,6 +10,7 @@ from typing import assert_never
 
 from asyncchat.storage.indexing import retire
 from asyncchat.storage.inserting import add_messages
+from asyncchat.storage.pruning import forget_people
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.records import KeptRecord, Message
 
@@ -18,7 +19,7 @@ _People = (
     | r.AdministratorSet | r.Seen
 )  # fmt: skip
 _Rooms = r.RoomCreated | r.RoomDropped | r.RoomSet | r.TopicSet | r.RoleSet | r.InviteSet | r.BanSet | r.BanLifted
-_Messages = r.MarkerSet | r.MessageEdited | r.MessagesDeleted | r.MessageReacted
+_Messages = r.MarkerSet | r.Pruned | r.PeopleForgotten | r.MessageEdited | r.MessagesDeleted | r.MessageReacted
 _Fact = _People | _Rooms | _Messages
 """All but the messages themselves."""
 
@@ -113,7 +114,7 @@ def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
             yield "DELETE FROM rooms WHERE id = ?", (room,)
             for table in ("options", "topics", "roles", "invites", "bans"):
                 yield f"DELETE FROM {table} WHERE room = ? AND room > 0", (room,)
-            yield "INSERT OR IGNORE INTO dropped (room) VALUES (?)", (room,)  # its messages go bit by bit
+            yield "INSERT OR REPLACE INTO expired VALUES (?, NULL)", (room,)  # its messages go bit by bit
         case r.RoomSet():
             yield "INSERT OR IGNORE INTO options (room, time, by) VALUES (?, 0, 0)", (record.room,)
             yield (
@@ -163,6 +164,13 @@ def _about_rooms(seq: int, record: _Rooms) -> Iterator[_Statement]:
 
 def _about_messages(seq: int, record: _Messages) -> Iterator[_Statement]:
     match record:
+        case r.Pruned(room=room, before=before):
+            yield (
+                "INSERT INTO expired VALUES (?, ?) ON CONFLICT DO UPDATE SET before = max(before, excluded.before)",
+                (room, before),
+            )
+        case r.PeopleForgotten(people=people, before=before):
+            yield from forget_people(people, before)
         case r.MarkerSet(time=time, person=person, upto=upto, room=room, peer=peer):
             yield (
                 "INSERT INTO markers (person, room, peer, time, upto) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"

@@ -17,7 +17,7 @@ from asyncchat.storage.projection import project
 from asyncchat.storage.readers import Reader
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
-from asyncchat.vocabulary.records import Message, MessageEdited, MessagesDeleted, RoomDropped
+from asyncchat.vocabulary.records import Message, MessageEdited, MessagesDeleted, Pruned, RoomDropped
 
 _NO_ROOM = frozenset(
     (
@@ -56,10 +56,10 @@ class Store:
         if not is_current(db):
             with self.transaction():
                 renew(db)
-        self._has_outdated = self._has_dropped = True  # as far as is known
-        if db.execute("SELECT 1 FROM dropped").fetchone() is not None:
+        self._has_outdated = self._has_expired = True  # as far as is known
+        if db.execute("SELECT 1 FROM expired").fetchone() is not None:
             with self.transaction():
-                pruning.forget_dropped(db)
+                pruning.forget_removed(db)
         self._files = opening.Files(path) if path is not None else opening.Files()
         self._indexed: int = db.execute("SELECT indexed FROM server").fetchone()[0]
 
@@ -136,7 +136,7 @@ class Store:
             with self.transaction() as db:
                 project(db, facts)
                 self._has_outdated = self._has_outdated or any(map(_outdates, facts))
-                self._has_dropped = self._has_dropped or any(map(_drops, facts))
+                self._has_expired = self._has_expired or any(map(_expires, facts))
                 if type(record) is not Message:  # a message's own row says how far the log has come
                     db.execute("UPDATE server SET last_seq = ?", (last,))
         self.last_seq = last
@@ -194,20 +194,14 @@ class Store:
         with self.transaction() as db:
             return purge(db, first=first)
 
-    def prune(self, room: int, before: int, limit: int) -> int:
-        """Delete messages of a room from before a time (Unix ms), *limit* at most; returns how many."""
-        with self.transaction() as db:
-            self._has_outdated = True
-            return pruning.prune(db, room, before, limit, last_seq=self.last_seq)
-
-    def clear_dropped(self) -> bool:
-        """Delete some of the messages of rooms that are gone; false when there were none."""
-        if not self._has_dropped:
+    def prune(self) -> bool:
+        """Delete some of the messages that have expired; false when there were none."""
+        if not self._has_expired:
             return False
         with self.transaction() as db:
-            self._has_dropped = pruning.clear_dropped(db, pruning.AT_ONCE, last_seq=self.last_seq)
-            self._has_outdated = self._has_outdated or self._has_dropped
-        return self._has_dropped
+            self._has_expired = pruning.prune(db, last_seq=self.last_seq)
+        self._has_outdated = self._has_outdated or self._has_expired
+        return self._has_expired
 
     def seen_alive(self, now: int) -> int | None:
         """Note the time (Unix ms); returns the one noted before, or that of the last message, if there is any."""
@@ -218,11 +212,6 @@ class Store:
                 row = db.execute("SELECT time FROM messages ORDER BY seq DESC LIMIT 1").fetchone()
                 before = row[0] if row is not None else 0
         return before or None
-
-    def remove_people(self, people: Sequence[int], before: int) -> int:
-        """Delete these guests unless they were seen since a time (Unix ms); returns how many."""
-        with self.transaction() as db:
-            return pruning.remove_people(db, people, before)
 
     def renew_epoch(self) -> None:
         """Become another database in the eyes of clients, who then forget how far they had read."""
@@ -268,8 +257,8 @@ def _outdates(fact: Placed) -> bool:
     return isinstance(fact[1], MessageEdited | MessagesDeleted)
 
 
-def _drops(fact: Placed) -> bool:
-    return isinstance(fact[1], RoomDropped)
+def _expires(fact: Placed) -> bool:
+    return isinstance(fact[1], RoomDropped | Pruned)
 
 
 def _is_message(fact: Placed) -> bool:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from asyncchat.storage import loading, opening
 from asyncchat.storage.loading import Placed
 from asyncchat.storage.projection import project
+from asyncchat.storage.pruning import removed_rooms
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.errors import StorageError
@@ -125,10 +126,10 @@ def _facts(db: sqlite3.Connection) -> Iterator[Placed]:
 
 def _messages_and_changes(db: sqlite3.Connection) -> Iterator[Placed]:
     messages = db.execute(
-        'SELECT seq, time, author, name, room, peer, "to", text,  kind, reply_to, nonce FROM messages'
-        " WHERE room NOT IN (SELECT room FROM dropped) ORDER BY seq"
+        'SELECT seq, time, author, name, room, peer, "to", text, kind, reply_to, nonce FROM messages'
+        f" WHERE room NOT IN ({removed_rooms(db)}) ORDER BY seq"
     )
-    changes = db.execute("SELECT * FROM changes WHERE room NOT IN (SELECT room FROM dropped) ORDER BY seq")
+    changes = db.execute(f"SELECT * FROM changes WHERE room NOT IN ({removed_rooms(db)}) ORDER BY seq")
     change = changes.fetchone()
     for seq, time, author, name, room, peer, to, text, kind, reply_to, nonce in messages:
         while change is not None and change[0] < seq:

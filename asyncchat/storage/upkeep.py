@@ -57,7 +57,7 @@ class Upkeep:
         if self._merging:
             self._merging = self._store.merge_index()
             return REST_SECONDS
-        if self._store.refresh_index() or self._store.clear_dropped():
+        if self._store.refresh_index() or self._store.prune():
             return REST_SECONDS
         if self._store.unindexed:
             self._merging = self._store.index_next()

@@ -139,7 +139,7 @@ def test_a_token_with_an_old_name_renames_nobody_who_is_here_or_registered(world
 def test_a_token_does_not_help_where_guests_are_kept_out_now(world: World) -> None:
     alice = world.guest("alice")
     alice.quit()
-    world.house.settings = World(guests=False).settings
+    world.set(World(guests=False).settings)
     assert world.client().login(token=alice.token).code == Code.FORBIDDEN
 
 
@@ -217,7 +217,7 @@ def test_passwords_travel_only_where_others_cannot_read_them(world: World) -> No
     assert far.code(commands.Register(id=1, password="long enough")) == Code.FORBIDDEN
     assert far.code(commands.Join(id=1, room="#new", password="word")) == Code.FORBIDDEN
     assert "#new" not in world.house.rooms.by_key
-    world.house.settings = World(insecure_passwords=True).settings
+    world.set(World(insecure_passwords=True).settings)
     assert world.client(secure=False).login("alice", password="long enough").code == Code.ACCEPTED
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from asyncchat.storage import loading
+from asyncchat.storage.checking import check
 from asyncchat.storage.pruning import AT_ONCE
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export
@@ -169,15 +170,15 @@ def test_the_messages_of_a_removed_room_go_bit_by_bit_and_never_come_back(tmp_pa
         while store.index_next():
             pass
         put(store, r.RoomDropped(time=6, room=ATTIC, by="Bob"))
-        assert store.clear_dropped()
+        assert store.prune()
         (late,) = put(store, said("on its way", room=ATTIC))
     with closing(Store.open(path)) as store:
-        while store.clear_dropped() or store.refresh_index():
+        while store.prune() or store.refresh_index():
             pass
         assert [row[0] for row in store.connection.execute("SELECT text FROM messages")] == ["kept"]
         assert store.last_seq == late, "its seq is not given again"
     with closing(Store.open(path)) as store:
-        assert store.connection.execute("SELECT count(*) FROM dropped").fetchone()[0] == 0
+        assert store.connection.execute("SELECT count(*) FROM expired").fetchone()[0] == 0
         assert store.last_seq == late
     lines = b"".join(export(path))
     assert b"kept" in lines
@@ -190,6 +191,15 @@ def test_an_export_passes_over_what_is_left_of_a_removed_room(tmp_path: Path) ->
         put(store, *FIRST)
         put(store, said("secret", room=ATTIC), r.RoomDropped(time=6, room=ATTIC, by="Bob"))
         assert b"secret" not in b"".join(export(path))
+
+
+def test_a_database_of_an_earlier_version_is_exported_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(Store.open(path)) as store:
+        put(store, *FIRST, said("kept"))
+        store.connection.execute("DROP TABLE expired")
+    assert check(path) == []
+    assert b"kept" in b"".join(export(path))
 
 
 def test_a_room_says_at_the_start_whether_anything_was_said_there(store: Store) -> None:
