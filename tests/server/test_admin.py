@@ -16,7 +16,7 @@ from asyncchat import ChatServer, commands, events
 from asyncchat.client import connect
 from tests.console.terminals import terminal
 from tests.server.peers import Native
-from tests.server.process import PROGRAM, ROOT, ServerProcess, run
+from tests.server.process import PROGRAM, ROOT, ServerProcess, call
 
 PASSWORD = "correct horse battery"
 OTHER = "staple correct horse"
@@ -31,14 +31,14 @@ class Admin:
 
     def __call__(self, *words: str, said: str = "") -> str:
         """A command that succeeds; its output."""
-        result = run("admin", "--data", str(self.data), *words, said=said)
+        result = call("admin", "--data", str(self.data), *words, said=said)
         assert result.returncode == 0, result.stderr
         assert result.stderr == ""
         return result.stdout
 
     def fails(self, *words: str, said: str = "") -> str:
         """A command that fails: the one line that says why."""
-        result = run("admin", "--data", str(self.data), *words, said=said)
+        result = call("admin", "--data", str(self.data), *words, said=said)
         assert result.returncode == 1, result.stderr
         (line,) = result.stderr.splitlines()
         assert line.startswith("asyncchat-server: ")
@@ -186,10 +186,10 @@ def test_accounts_need_the_database_for_themselves(talked: Admin) -> None:
 def test_the_settings_of_the_server_count(talked: Admin, tmp_path: Path) -> None:
     config = tmp_path / "chat.toml"
     config.write_text(f"data = '{talked.data}'\nadministrators = ['alice']")
-    result = run("admin", "--config", str(config), "accounts", "list")
+    result = call("admin", "--config", str(config), "accounts", "list")
     assert (result.returncode, result.stdout) == (0, "alice  administrator, password\n")
     config.write_text("nmae = 'x'")
-    result = run("admin", "--config", str(config), "accounts", "list")
+    result = call("admin", "--config", str(config), "accounts", "list")
     assert (result.returncode, result.stderr) == (
         2, "asyncchat-server: nmae: there is no such setting; is name meant?\n"
     )  # fmt: skip
@@ -210,7 +210,7 @@ def test_a_place_that_the_system_refuses_is_told_in_a_line(tmp_path: Path, words
 
 @pytest.mark.parametrize("words", [[], ["accounts"], ["explode"], ["accounts", "create"], ["--colour", "check"]])
 def test_bad_usage_is_status_2(words: list[str]) -> None:
-    result = run("admin", *words)
+    result = call("admin", *words)
     assert result.returncode == 2
     assert result.stderr.startswith("usage: asyncchat-server admin")
 
@@ -366,7 +366,7 @@ def test_lines_that_are_no_export_make_no_database(admin: Admin) -> None:
 def test_a_newer_database_is_not_called_damaged(talked: Admin) -> None:
     with closing(sqlite3.connect(talked.database)) as db:
         db.execute("PRAGMA user_version = 9999")
-    result = run("admin", "--data", str(talked.data), "check")
+    result = call("admin", "--data", str(talked.data), "check")
     assert (result.returncode, result.stdout) == (1, "")
     assert "newer version of this program" in result.stderr
 
@@ -376,7 +376,7 @@ def test_a_damaged_database_is_told(talked: Admin) -> None:
     with closing(sqlite3.connect(talked.database)) as db:
         db.execute("DELETE FROM people")
         db.commit()
-    result = run("admin", "--data", str(talked.data), "check")
+    result = call("admin", "--data", str(talked.data), "check")
     assert result.returncode == 1
     assert "messages of nobody" in result.stdout
     assert result.stderr == f"asyncchat-server: {talked.database} is damaged\n"

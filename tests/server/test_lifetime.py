@@ -161,10 +161,10 @@ async def test_closing_under_load_loses_nothing_that_was_acknowledged(tmp_path: 
             for number, peer in enumerate(peers):
                 commands_ = [
                     commands.Say(id=n, to="#lobby", text=f"{round} {number} {n}", nonce=f"{round} {number} {n}")
-                    for n in range(500)
+                    for n in range(150)
                 ]
                 peer.send(*commands_)
-            await peers[0].reply(round * 100)
+            await peers[0].reply(round * 50)
             closing = asyncio.create_task(server.aclose())
             acknowledged = set()
             for number, peer in enumerate(peers):
