@@ -1,7 +1,7 @@
 """Prints the oldest and the newest Python of this machine that pyproject.toml names, one a line.
 
-It looks on PATH, among the versions of pyenv, and at the one that runs this. A Python counts if it works, which a shim of
-pyenv need not, and can make environments, for which that of Debian needs python3-venv.
+It looks on PATH, among the versions of pyenv, and at the one that runs this. A Python counts if it works, which a shim
+of pyenv need not, and can make environments, for which that of Debian needs python3-venv.
 """
 
 import os

@@ -81,7 +81,7 @@ def import_(lines: Iterable[bytes | str], path: Path | str) -> int:
         _require_absent(path)  # a server may have come and gone before the lock was ours
         # Elsewhere until it is whole: an import that is killed leaves nothing that a server takes for the database.
         with tempfile.TemporaryDirectory(prefix="import-", dir=path.parent) as folder:
-            opening.hand_over(Path(folder))
+            database_file.hand_over(Path(folder))
             part = Path(folder, path.name)
             with contextlib.closing(Store.open(part)) as store:
                 count = _fill(store, _without_mark(lines))
