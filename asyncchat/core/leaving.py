@@ -33,9 +33,9 @@ def detach(
     last: Outcome = NOTHING,
 ) -> Outcome:
     """A session ends, said or not. Whoever said goodbye, or cannot come back as the same person, leaves at once."""
-    person = session.person
+    person, before = session.person, session.phase
     session.phase = Phase.OVER
-    if person is None:
+    if person is None or before is Phase.OPERATOR:  # nobody was there
         return last
 
     def detached(_: Sequence[int]) -> Outcome:

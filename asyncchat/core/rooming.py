@@ -240,7 +240,7 @@ def role_set(house: House, seq: int, record: records.RoleSet, origin: Session | 
 
 
 def _is_by_administrator(house: House, record: records.RoleSet) -> bool:
-    """Was it the operator's console (nobody), or an administrator? They may leave a room without an owner."""
+    """Was it the operator (nobody), or an administrator? They may leave a room without an owner."""
     by = house.people.by_id.get(record.by)
     return by is None or house.is_administrator(by)
 

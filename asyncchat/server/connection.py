@@ -87,7 +87,7 @@ class Connection:
     # --- the client's life ------------------------------------------------------------------------------------------
 
     async def run(self, first: bytes) -> str:
-        """Serve the client until it leaves; *first* are the bytes read already. Returns why it ended."""
+        """Serve the client until it leaves; *first* are the bytes read already, if any. Returns why it ended."""
         reason = "connection lost"
         try:
             reason = await self._serve(first)
@@ -100,7 +100,7 @@ class Connection:
         return self.leaving or reason
 
     async def _serve(self, first: bytes) -> str:
-        data = first
+        data = first or await self._read()
         while data:
             took = await self._take(self._dialect.receive(data))
             if self.session.phase is _OVER:
