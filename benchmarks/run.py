@@ -1,168 +1,110 @@
 """`make bench`: this server beside the bare asyncio loop, on this machine, in this run.
 
 What counts is the ratio to the bare loop, which does nothing but read and write: it shows a slower commit on any
-machine. It fails when a message is lost, out of order or delivered twice, and never because of a time.
+machine. It fails when a message is lost, out of order or repeated, and never because of a time.
 
-    python -m benchmarks.run [--only A,D] [--runs 3] [--fanout FILE.c]
+    python -m benchmarks.run [--only A,D] [--runs 3]
 """
 
 import argparse
-import asyncio
 import contextlib
-import os
-import secrets
 import sys
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from typing import NamedTuple
 
-from asyncchat.bench.measure import Job, measure
-from asyncchat.bench.plan import Plan, Run
-from asyncchat.bench.report import faults
-from asyncchat.bench.server import MEMORY, Server, own_server
-from asyncchat.bench.workers import BenchError
 from asyncchat.vocabulary.addresses import parse_address
-from benchmarks import fanout
-from benchmarks.scenarios import SCENARIOS, Figures, Kind, Scenario
+from asyncchat.vocabulary.errors import ProtocolError
+from benchmarks.generator import Generator, Plan, Result
+from benchmarks.load import BUSY, allow_files, pin
+from benchmarks.server import MEMORY, LoadError, chat_server, process
 
-RUNS = 3
-"""Each scenario is measured so many times, if not told, with the same clients; the figures are medians."""
-
+BARE, DURABLE = "bare asyncio", "durable"
 HEAD = f"{'':38}{'deliveries/s':>14}{'CPU µs each':>13}{'p50 ms':>9}{'p99 ms':>9}   to the bare loop"
 
 
-def main() -> int:
+class Scenario(NamedTuple):
+    """One load, and the servers that get it, the bare loop first. ``rate`` 0: as fast as possible."""
+
+    description: str
+    plan: Plan
+    seconds: float
+    rate: float = 0.0
+    servers: tuple[str, ...] = (BARE, DURABLE)
+
+
+SCENARIOS = {
+    "A": Scenario("bursts in a room of 100", Plan(clients=100, senders=4), 0.8),
+    "A1": Scenario("one message at a time, 100 clients", Plan(clients=100, window=1), 0.6, servers=(BARE, MEMORY)),
+    "B": Scenario("bursts in a room of 1,000", Plan(clients=1000, senders=4), 0.8),
+    "C": Scenario("20 messages/s to 1,000", Plan(clients=1000, senders=4), 1.5, rate=20),
+    "D": Scenario("a pair, round trips", Plan(clients=2, window=1), 0.5, servers=(BARE, DURABLE, MEMORY)),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print a line for each server; returns the exit status."""
     parser = argparse.ArgumentParser(description="Measure this server beside the bare asyncio loop.")
-    names = [scenario.name for scenario in SCENARIOS]
-    parser.add_argument("--only", metavar="NAMES", help=f"of {','.join(names)}: these")
-    parser.add_argument("--fanout", type=Path, metavar="FILE.c", help="measure with this load generator, written in C")
-    parser.add_argument(
-        "--runs", type=int, default=RUNS, metavar="N", help="the figures are medians of so many runs (3)"
-    )
-    given = parser.parse_args()
-    wanted = given.only.split(",") if given.only else names
-    if not set(wanted) <= set(names):
-        parser.error(f"--only: there are {', '.join(names)}")
-    scenarios = [scenario for scenario in SCENARIOS if scenario.name in wanted]
-    with tempfile.TemporaryDirectory(prefix="asyncchat-bench-") as folder:
-        program = None if given.fanout is None else fanout.compile_into(Path(folder), given.fanout)
-        return asyncio.run(compare(scenarios, program, max(1, given.runs)))
-
-
-async def compare(scenarios: list[Scenario], program: Path | None, runs: int) -> int:
-    """Measure, and print a line for each; the exit status."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
-    if len(cores) < 2:
-        cores = []
+    parser.add_argument("--only", metavar="NAMES", default=",".join(SCENARIOS), help=f"of {','.join(SCENARIOS)}: these")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="of each the median of so many runs (3)")
+    options = parser.parse_args(arguments)
+    names = options.only.split(",")
+    if not set(names) <= SCENARIOS.keys() or options.runs < 1:
+        parser.error(f"--only: there are {', '.join(SCENARIOS)}; --runs: 1 or more")
+    allow_files(max(SCENARIOS[name].plan.clients for name in names))
+    core = pin()
+    if core is None:
         print("there is one core only: server and generator share it")
     print(HEAD, flush=True)
     faulty = False
-    for scenario in scenarios:
-        print(f"{scenario.name:<3}{scenario.what}")
-        bare: Figures | None = None
-        for kind in scenario.kinds:
+    for name in names:
+        scenario = SCENARIOS[name]
+        by_latency = scenario.rate > 0 or scenario.plan.clients == 2
+        print(f"{name:<3}{scenario.description}")
+        bare: Result | None = None
+        for kind in scenario.servers:
             try:
-                figures = await one(scenario, kind, cores, program, runs)
-            except BenchError as error:
-                print(f"     {kind.value}: {error}")
+                runs = measure(scenario, kind, core, options.runs)
+            except (LoadError, ProtocolError) as error:
+                print(f"     {kind}: {error}")
                 return 1
-            bare = bare or figures
-            print(f"     {line(scenario, kind, figures, bare)}", flush=True)
-            faulty = faulty or bool(figures.faults)
+            runs.sort(key=lambda run: run.latency_ms["p50"] if by_latency else run.deliveries_per_s)
+            median = runs[len(runs) // 2]
+            bare = bare or median
+            print(f"     {kind:<33}{figures(median, bare, by_latency)}", flush=True)
+            for run in runs:
+                if run.faults:
+                    faulty = True
+                    print(f"     FAULTS: {run.faults} {run.details}")
     return int(faulty)
 
 
-def line(scenario: Scenario, kind: Kind, figures: Figures, bare: Figures) -> str:
-    """One server's figures."""
-    text = (
-        f"{kind.value:<33}{figures.deliveries_per_s:>14,.0f}{figures.cpu_us:>13.2f}"
-        f"{figures.p50_ms:>9.3f}{figures.p99_ms:>9.3f}   {ratio(scenario, figures, bare)}"
-    )
-    if figures.generator >= 0.9:
-        text += f"  (the generator took {figures.generator:.0%} of a core)"
-    return text + (f"  NOT FAULTLESS: {figures.faults}" if figures.faults else "")
+def measure(scenario: Scenario, kind: str, core: int | None, runs: int) -> list[Result]:
+    """Start a server, measure it with the same clients so many times, and end it. Raises `LoadError`."""
+    program = str(Path(__file__).with_name("bare_asyncio.py"))
+    data = MEMORY if kind == MEMORY else None
+    with (
+        process(core, program) if kind == BARE else chat_server(data, core) as server,
+        contextlib.closing(Generator(parse_address(server.address), scenario.plan, server.pid)) as load,
+    ):
+        load.login(lambda *_: None)
+        return [load.run(scenario.rate, scenario.seconds, lambda *_: None) for _ in range(runs)]
 
 
-def ratio(scenario: Scenario, figures: Figures, bare: Figures) -> str:
-    """What the scenario is about, as a multiple of the bare loop's."""
-    if figures is bare:
-        return "1"
-    if scenario.by_latency:
-        return f"p50 × {of(figures.p50_ms, bare.p50_ms)}, p99 × {of(figures.p99_ms, bare.p99_ms)}"
-    return f"rate × {of(figures.deliveries_per_s, bare.deliveries_per_s)}, CPU × {of(figures.cpu_us, bare.cpu_us)}"
+def figures(run: Result, bare: Result, by_latency: bool) -> str:
+    """One server's figures, and how they stand to the bare loop's."""
+    rate, cpu, p50, p99 = _values(run)
+    text = f"{rate:>14,.0f}{cpu:>13.2f}{p50:>9.3f}{p99:>9.3f}   "
+    if run is bare:
+        text += "1"
+    else:
+        ratios = [f"{one / base:.2f}" if base else "?" for one, base in zip(_values(run), _values(bare), strict=True)]
+        text += ("p50 × {2}, p99 × {3}" if by_latency else "rate × {0}, CPU × {1}").format(*ratios)
+    return text + (f"  (the generator was busy: {run.generator_busy:.0%})" if run.generator_busy >= BUSY else "")
 
 
-def of(value: float, base: float) -> str:
-    return f"{value / base:.2f}" if base else "?"
-
-
-# --- one measurement ------------------------------------------------------------------------------------------------
-
-
-async def one(scenario: Scenario, kind: Kind, cores: list[int], program: Path | None, runs: int) -> Figures:
-    """Start the server, measure it, end it."""
-    async with server_of(kind, cores[0] if cores else None) as server:
-        if program is not None:
-            assert server.pid is not None
-            return await fanout.measure(program, scenario, parse_address(server.address).port, server.pid, cores[1:])
-        return await with_our_own(scenario, server, runs)
-
-
-async def with_our_own(scenario: Scenario, server: Server, runs: int) -> Figures:
-    plan = Plan(
-        address="",
-        run=secrets.token_hex(3),
-        clients=scenario.clients,
-        senders=scenario.senders,
-        window=scenario.window,
-    )
-    measured = await measure(
-        Job(
-            plan=plan,
-            runs=[Run(rate=scenario.rate, seconds=scenario.seconds)] * runs,
-            address=parse_address(server.address),
-            pid=server.pid,
-            pin=True,
-        ),
-        lambda what, share, count: None,
-    )
-    results = measured.runs
-    return Figures(
-        deliveries_per_s=median(run.deliveries_per_s for run in results),
-        cpu_us=median(run.server_cpu_us or 0.0 for run in results),
-        p50_ms=median(run.latency_ms.p50 for run in results),
-        p99_ms=median(run.latency_ms.p99 for run in results),
-        generator=median(run.generator_cpu_share + run.generator_kept_waiting for run in results),
-        faults=", ".join(fault for run in results for fault in (*faults(run), *run.troubles)),
-    )
-
-
-@contextlib.asynccontextmanager
-async def server_of(kind: Kind, core: int | None) -> AsyncIterator[Server]:
-    match kind:
-        case Kind.BARE:
-            async with bare_loop(core) as server:
-                yield server
-        case Kind.DURABLE | Kind.MEMORY:
-            async with own_server(MEMORY if kind is Kind.MEMORY else None, core) as server:
-                yield server
-
-
-@contextlib.asynccontextmanager
-async def bare_loop(core: int | None) -> AsyncIterator[Server]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, Path(__file__).with_name("bare_asyncio.py"), stdout=asyncio.subprocess.PIPE
-    )
-    if core is not None:
-        os.sched_setaffinity(process.pid, {core})
-    assert process.stdout is not None
-    try:
-        *_, address = (await process.stdout.readline()).decode().split()
-        yield Server(address, process.pid, "the bare asyncio loop")
-    finally:
-        process.kill()
-        await process.wait()
+def _values(run: Result) -> tuple[float, float, float, float]:
+    return run.deliveries_per_s, run.server_cpu_us or 0.0, run.latency_ms["p50"], run.latency_ms["p99"]
 
 
 if __name__ == "__main__":

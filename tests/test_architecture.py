@@ -49,7 +49,6 @@ HOUSE = {
     "client": Room(frozenset({"vocabulary", "wire"})),
     # Bytes to lines, and what people type after a slash, say nothing of the protocol.
     "console": Room(frozenset({"vocabulary", "wire.lines", "wire.slash"}), public=frozenset({"", "client"})),
-    "bench": Room(frozenset({"vocabulary", "wire"}), frozenset({"matplotlib", "msgspec"})),
 }
 
 # What server and client may know of each other: the programs, and the client that lives in the server's process.
@@ -200,8 +199,6 @@ def test_a_package_loads_no_other_than_it_may(package: str) -> None:
         ("client/chat.py", "from asyncchat.core import chat"),
         ("client/chat.py", "from asyncchat.storage import store"),
         ("client/console.py", "from asyncchat import ChatServer"),
-        ("bench/load.py", "from asyncchat.server import ChatServer"),
-        ("bench/load.py", "from asyncchat.client.streams import open_streams"),
         ("console/app.py", "from asyncchat.client.chat import NONCE_BYTES"),
         ("console/app.py", "from asyncchat.client import chat"),
         ("console/app.py", "from asyncchat.wire import native"),
@@ -209,7 +206,6 @@ def test_a_package_loads_no_other_than_it_may(package: str) -> None:
         ("console/app.py", "from asyncchat import ChatServer"),
         ("console/app.py", "from asyncchat.core.limits import Limits"),
         ("client/chat.py", "from asyncchat.console.render import same"),
-        ("bench/load.py", "import numpy"),
     ],
 )
 def test_a_planted_violation_is_found(file: str, source: str) -> None:
@@ -231,7 +227,6 @@ def test_a_planted_violation_is_found(file: str, source: str) -> None:
         ("server/__main__.py", "from asyncchat.console.terminal import open_terminal"),
         ("console/app.py", "from asyncchat import connect, events, __version__\nfrom asyncchat.events import Said"),
         ("console/app.py", "from asyncchat.client import Address\nfrom asyncchat.wire import slash"),
-        ("bench/load.py", "import asyncio, socket, msgspec\nfrom asyncchat.wire import native"),
         ("beside/load.py", "import asyncchat.server, asyncchat.client"),
     ],
 )

@@ -14,7 +14,11 @@ from tests.programs import python
 from tests.test_architecture import HOUSE
 
 DESIGN = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-PROGRAMS = {"server": "asyncchat-server", "client": "asyncchat"}
+PROGRAMS = {
+    "asyncchat.server": "asyncchat-server",
+    "asyncchat.client": "asyncchat",
+    "benchmarks.load": "benchmarks.load",
+}
 
 named = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
@@ -62,9 +66,9 @@ def options(program: str) -> set[str]:
     """The options that a program's help names, and that of what it does besides."""
     helps = [["--help"], ["admin", "--help"], ["admin", "accounts", "create", "--help"]]
     output = ""
-    for words in helps if program == "server" else helps[:1]:
-        command = python("-m", f"asyncchat.{program}", *words)
-        output += subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for words in helps if program == "asyncchat.server" else helps[:1]:
+        command = python("-m", program, *words)
+        output += subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", output))
 
 
@@ -72,7 +76,7 @@ def options(program: str) -> set[str]:
 def test_options_that_are_named_exist(program: str) -> None:
     """In the commands of all documents: what stands after the program's name, up to a pipe or the line's end."""
     offered = options(program)
-    call = rf"(?:asyncchat\.{program}|(?<![\w/.-]){PROGRAMS[program]})(?= )((?:'[^'\n]*'|[^|&;`\n'])*)"
+    call = rf"(?:{re.escape(program)}|(?<![\w/.-]){PROGRAMS[program]})(?= )((?:'[^'\n]*'|[^|&;`\n'])*)"
     unknown = []
     for document in DOCUMENTS:
         for words in re.findall(call, document.read_text(encoding="utf-8")):
@@ -86,7 +90,7 @@ def test_options_that_are_named_exist(program: str) -> None:
 
 @named
 def test_long_options_that_are_named_exist_in_some_program(document: Path) -> None:
-    offered = options("server") | options("client") | options("bench")
+    offered = set[str]().union(*map(options, PROGRAMS))
     inline = set(re.findall(r"`(--[a-z][\w-]*)", document.read_text(encoding="utf-8")))
     assert inline - offered == set()
 

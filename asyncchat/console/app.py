@@ -20,7 +20,8 @@ from asyncchat.console.places import TYPING_SECONDS, Place, Places
 from asyncchat.console.render import Painter, Renderer, label_of, same
 from asyncchat.console.screen import Screen
 from asyncchat.console.status import Outbox, prompt_parts, toolbar_parts
-from asyncchat.console.terminal import open_terminal
+from asyncchat.console.terminal import open_terminal, suspending
+from asyncchat.console.wrap import INDENT, terminal_columns, wrapped
 from asyncchat.events import Event
 from asyncchat.vocabulary.printable import printable
 
@@ -28,6 +29,9 @@ logger = logging.getLogger("asyncchat.client")
 
 TYPING_AGAIN_SECONDS = 5.0
 """How often others are told that I am still typing; sooner than they would stop showing it."""
+
+NO_AUTOWRAP, AUTOWRAP = "\x1b[?7l", "\x1b[?7h"
+"""The terminal does not, or does, begin another line by itself (DECAWM, as xterm has it)."""
 
 REPLYING = "/r"
 """How a reply begins: from there on it is settled whom it answers."""
@@ -60,7 +64,8 @@ class Console:
         self.operator = operator
         self.places = Places(chat.name)
         self.outbox = Outbox()
-        self.screen = Screen(renderer, self.places, self.outbox, ignores, _write, read=read)
+        write_lines = _write if isinstance(keys, DumbTerminal) else _write_guarded
+        self.screen = Screen(renderer, self.places, self.outbox, ignores, write_lines, read=read)
         self.room_names: set[str] = set()
         self.parting: str | None = None
         self._offline = ""
@@ -146,7 +151,7 @@ class Console:
         me = f"its operator (asyncchat {printable(welcome.version)})" if self.operator else printable(self.chat.name)
         self.screen.note(f"{printable(welcome.server)}: you are {me}. /help lists the commands")
         if welcome.motd:
-            self.screen.show(*printable(welcome.motd, multiline=True).split("\n"))
+            self.screen.show(*(INDENT + line for line in printable(welcome.motd, multiline=True).split("\n")))
 
     async def show_past(self, count: int, places: Iterable[Place]) -> None:
         """Show the last messages of these places, in one order."""
@@ -280,7 +285,15 @@ class Console:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)  # looked up at each call: it is replaced while a line is edited
+    """Write whole lines, on any terminal."""
+    sys.stdout.write(wrapped(text, terminal_columns()))  # looked up at each call: it is replaced while a line is edited
+    sys.stdout.flush()
+
+
+def _write_guarded(text: str) -> None:
+    """Write whole lines; what takes more columns than were counted is cut off, and begins no line either."""
+    lines = wrapped(text.removesuffix("\n"), terminal_columns())
+    sys.stdout.write(f"{NO_AUTOWRAP}{lines}{AUTOWRAP}\n")
     sys.stdout.flush()
 
 
@@ -337,6 +350,10 @@ class _Above(logging.StreamHandler):  # type: ignore[type-arg]
         super().__init__(sys.stderr)
         self.setFormatter(logging.Formatter("-- %(message)s"))
 
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's lines, as they fit into the terminal."""
+        return wrapped(super().format(record), terminal_columns())
+
 
 async def _log_in(settings: Settings, keys: Keys, relay: _Relay) -> ChatClient:
     """Log in, and ask for a name or a password where one is missing."""
@@ -385,7 +402,7 @@ async def _ask(keys: Keys, question: str, *, default: str | None = None, secret:
 async def _answer(keys: Keys, prompt: str, *, secret: bool) -> str:
     if isinstance(keys, DumbTerminal):
         return await keys.ask(prompt, secret=secret)
-    session: PromptSession[str] = PromptSession(input=keys)
+    session: PromptSession[str] = PromptSession(input=keys, key_bindings=suspending())
     return await session.prompt_async(prompt, is_password=secret)
 
 

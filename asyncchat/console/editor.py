@@ -7,7 +7,8 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import has_completions, to_filter
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import has_completions, has_focus, to_filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import Input
@@ -16,7 +17,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
 from asyncchat.console.places import Places
-from asyncchat.console.terminal import BUNDLE_SECONDS, suspend
+from asyncchat.console.terminal import BUNDLE_SECONDS, suspending
 from asyncchat.vocabulary.names import is_room, name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.wire import slash
@@ -165,42 +166,48 @@ class LineEditor:
         return not self._on_line(buffer.text)  # False: it is in the history, and a new line begins
 
     def _bindings(self) -> KeyBindings:
-        bindings = KeyBindings()
+        bindings = suspending()
+        editing = has_focus(DEFAULT_BUFFER)  # and not searching (Ctrl+R), where keys mean what prompt_toolkit says
 
-        @bindings.add("c-c")
+        # Eager, since prompt_toolkit has longer sequences that begin so while something is selected.
+        @bindings.add("c-c", filter=editing, eager=True)
         def _(event: KeyPressEvent) -> None:
-            if event.current_buffer.text:
-                event.current_buffer.reset()
-                self._on_change("")  # a reset is no change to prompt_toolkit
-            else:
-                self._on_leave()
+            self._step_back(event.current_buffer)
 
-        @bindings.add("c-d")
+        @bindings.add("c-d", filter=editing)
         def _(event: KeyPressEvent) -> None:
             if event.current_buffer.text:
                 event.current_buffer.delete()
             else:
                 self._on_leave()
 
-        @bindings.add("tab", filter=~has_completions)
+        @bindings.add("tab", filter=editing & ~has_completions)
         def _(event: KeyPressEvent) -> None:
             self._complete(event.current_buffer)
 
-        @bindings.add("c-z")
-        def _(event: KeyPressEvent) -> None:
-            suspend()
-
-        @bindings.add("c-n", filter=~has_completions)
+        @bindings.add("c-n", filter=editing & ~has_completions)
         def _(event: KeyPressEvent) -> None:
             self._on_step(1)
 
-        @bindings.add("c-p", filter=~has_completions)
+        @bindings.add("c-p", filter=editing & ~has_completions)
         def _(event: KeyPressEvent) -> None:
             self._on_step(-1)
 
         for number in range(1, 10):
             self._bind_number(bindings, number)
         return bindings
+
+    def _step_back(self, buffer: Buffer) -> None:
+        """End what was begun last: the completion, the selection, the line, or the program."""
+        if buffer.complete_state is not None:
+            buffer.cancel_completion()
+        elif buffer.selection_state is not None:
+            buffer.exit_selection()
+        elif buffer.text:
+            buffer.reset()
+            self._on_change("")  # a reset is no change to prompt_toolkit
+        else:
+            self._on_leave()
 
     def _complete(self, buffer: Buffer) -> None:
         """Complete at once if there is one way: prompt_toolkit does it later, after the keys that came with Tab."""

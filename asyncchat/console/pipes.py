@@ -4,6 +4,7 @@ import asyncio
 import codecs
 import contextlib
 import json
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
@@ -14,7 +15,8 @@ from asyncchat import ChatClient, ChatError, Code, Refused, Resumed, TokenStore,
 from asyncchat.client import new_nonce
 from asyncchat.console.cli import Settings, default_name
 from asyncchat.console.render import Painter, Renderer, place_of, same
-from asyncchat.console.stdio import Output, Reader, complain, standard_input, standard_output
+from asyncchat.console.stdio import Output, Reader, complain, is_terminal, standard_input, standard_output
+from asyncchat.console.wrap import terminal_columns, wrapped
 from asyncchat.events import Event, Kept, KeptEvent
 from asyncchat.vocabulary.printable import printable
 from asyncchat.wire.lines import LineBuffer, TooLong
@@ -330,7 +332,9 @@ class Printer:
             return None
         when = event.when if isinstance(event, Kept) else datetime.now(UTC)
         place = None if isinstance(event, Resumed) else place_of(event, self._chat.name)
-        return self._renderer.line(event, when, place=place, multiline=False)
+        line = self._renderer.line(event, when, place=place, multiline=False)
+        # Only what is piped is one line each: a terminal would wrap it, and show what follows as a line of its own.
+        return wrapped(line, terminal_columns()) if line is not None and is_terminal(sys.stdout) else line
 
     def _is_my_coming_or_going(self, event: Event | Resumed) -> bool:
         return isinstance(event, events.Joined | events.Left) and same(event.name, self._chat.name)

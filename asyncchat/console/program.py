@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from asyncchat import ChatError
 from asyncchat._start import SIGNALLED, interruptible
 from asyncchat.console.cli import Settings, parse
-from asyncchat.console.stdio import complain
+from asyncchat.console.stdio import complain, is_terminal
 from asyncchat.vocabulary.printable import printable
 
 FAILED = 1
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
 
 def _work_for(settings: Settings) -> Callable[[Settings], Coroutine[object, object, int]]:
     """The console or the pipes, imported: each needs much that the other does not."""
-    if not settings.json and _is_terminal(sys.stdin) and _is_terminal(sys.stdout):
+    if not settings.json and is_terminal(sys.stdin) and is_terminal(sys.stdout):
         from asyncchat.console.app import run_in_terminal  # noqa: PLC0415 - pipes need no line editor
 
         return run_in_terminal
@@ -58,7 +58,3 @@ async def _until_signal(work: Coroutine[object, object, int]) -> int:
         if received:
             return SIGNALLED + received[0]
         raise
-
-
-def _is_terminal(file: object) -> bool:
-    return file is not None and bool(getattr(file, "isatty", lambda: False)())

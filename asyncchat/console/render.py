@@ -8,6 +8,7 @@ from datetime import date, datetime, tzinfo
 from typing import assert_never
 
 from asyncchat import Code, Resumed, Role, State, events
+from asyncchat.console.wrap import INDENT
 from asyncchat.events import Event, Result
 from asyncchat.vocabulary.names import is_room, name_key
 from asyncchat.vocabulary.printable import printable
@@ -29,9 +30,6 @@ _STYLES = {
 
 _PEOPLE = (31, 32, 33, 34, 35, 36, 91, 92, 94, 95, 96, 130, 136, 166, 172, 208)
 """Colours for people: the terminal's own first, then some of the 256 that read well on dark and on light."""
-
-INDENT = "      "
-"""Before the further lines of a text: they stand under its beginning, and cannot be taken for lines of their own."""
 
 
 def place_of(event: Event, me: str) -> str | None:

@@ -61,6 +61,11 @@ async def standard_input() -> AsyncIterator[Reader]:
             transport.close()
 
 
+def is_terminal(file: object) -> bool:
+    """Is this file, if there is one, a terminal?"""
+    return file is not None and bool(getattr(file, "isatty", lambda: False)())
+
+
 def complain(text: str) -> None:
     """A line on standard error, if it can be written; the text must be safe for a terminal."""
     with contextlib.suppress(OSError, AttributeError):  # the latter: there is no standard error at all

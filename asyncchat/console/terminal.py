@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from prompt_toolkit.application.run_in_terminal import run_in_terminal
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
-from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.patch_stdout import StdoutProxy
 
@@ -139,9 +139,15 @@ def shown_above() -> Iterator[None]:
             sys.stdout, sys.stderr = before
 
 
-def suspend() -> None:
-    """Ctrl+Z: give the terminal back and stop, until the shell lets us go on."""
-    run_in_terminal(_stop)
+def suspending() -> KeyBindings:
+    """Ctrl+Z, wherever something is typed: give the terminal back and stop, until the shell lets us go on."""
+    bindings = KeyBindings()
+
+    @bindings.add("c-z")
+    def _(event: KeyPressEvent) -> None:
+        run_in_terminal(_stop)
+
+    return bindings
 
 
 if sys.platform == "win32":

@@ -42,7 +42,11 @@ class _Arrival:
         command = self.command
         self._check_server_password()
         if command.token is not None:
-            return Ask(queries.FindToken(digest(command.token)), self._by_token)
+            token = digest(command.token)
+            guest = self.house.people.of_token(token)
+            if guest is not None:
+                return self._by_token(queries.Person(guest.id, guest.name, guest.key, registered=False))
+            return Ask(queries.FindToken(token), self._by_token)
         if command.name is None:
             raise Refused(Code.MALFORMED, "hello needs a name or a token")
         name = self.house.user_name(command.name)
@@ -81,11 +85,20 @@ class _Arrival:
         token = digest(self.token) if self.token is not None else None
 
         def created(seqs: Sequence[int]) -> Outcome:
-            person = self._known(seqs[0])
-            person.nonces = {}  # who is new has said nothing
-            return self._enter(person)
+            return self._enter(self._known(seqs[0]))
 
-        return Append((records.PersonCreated(time=now, name=name.text, key=name.key, token=token),), then=created)
+        def passing() -> Outcome:
+            came = records.GuestCame(time=now, name=name.text, key=name.key, token=token)
+            return Append((came,), then=lambda _: self._enter_passing(name))
+
+        new = records.PersonCreated(time=now, name=name.text, key=name.key, token=token)
+        return Append((new,), then=created, not_stored=passing)
+
+    def _enter_passing(self, name: Name) -> Outcome:
+        person = self.house.people.by_key.get(name.key)
+        if person is None:
+            raise Refused(Code.UNAVAILABLE, "your name was released just now: try again")
+        return self._enter(person)
 
     def _by_password(self, name: Name, password: str) -> Outcome:
         house = self.house
@@ -101,7 +114,12 @@ class _Arrival:
             if self.token is None:
                 return self._enter(holder)
             given = records.TokenGiven(time=self.now, person=holder.id, token=digest(self.token))
-            return Append((given,), then=lambda _: self._enter(holder))
+            return Append((given,), then=lambda _: self._enter(holder), not_stored=without_token)
+
+        def without_token() -> Outcome:
+            self.token = None
+            assert holder is not None
+            return self._enter(holder)
 
         # A name without a password costs a hash as well: the time of the answer must not tell which names are
         # registered.
@@ -125,16 +143,21 @@ class _Arrival:
         check_not_registered(house, self.session, name, person)
         check_free(house, self.session, name, person)
         taken = records.NameTaken(time=self.now, person=stored.id, name=name.text, key=name.key)
-        return Append((taken,), then=lambda _: self._remember(self._known(stored.id)))
+        came = records.GuestCame(time=self.now, person=stored.id, name=name.text, key=name.key)
+
+        def remember(_: Sequence[int]) -> Outcome:
+            return self._remember(self._known(stored.id))
+
+        return Append((taken,), then=remember, not_stored=lambda: Append((came,), then=remember))
 
     def _remember(self, person: Person) -> Outcome:
         """A guest who was gone is back: so is how far they had read, and what they have been sent."""
 
         def found(reading: queries.Reading) -> Outcome:
-            person.markers = reading.markers | person.markers
-            if person.seen is None and not person.sessions:
-                person.seen = reading.seen
-            return self._enter(person)
+            recalled = records.ReadingRecalled(
+                time=self.now, person=person.id, markers=reading.markers, seen=reading.seen
+            )
+            return Append((recalled,), then=lambda _: self._enter(person))
 
         return Ask(queries.FindReading(person.id), found)
 
@@ -155,18 +178,29 @@ class _Arrival:
 
     def _check(self, person: Person) -> None:
         """May this person come in?"""
-        check_arrival(self.house, self.session, person, self.now)
+        check_arrival(self.house, self.session.address, person, self.house.limits.sessions, self.now)
 
     def _enter(self, person: Person) -> Outcome:
         """The person holds the name: open the rooms asked for, then come in and be welcomed."""
         house, now = self.house, self.now
         self._check(person)
-        if not person.sessions:
-            house.people.wait_for(person, now)  # from now on: nothing is released on the way in, nor held if it fails
 
         def opened(room_ids: Sequence[int], problems: Sequence[str]) -> Outcome:
-            arrival: list[records.Record] = [records.Attached(time=now, person=person.id)]
-            arrival += [records.PersonJoined(time=now, person=person.id, room=room) for room in room_ids]
+            session = self.session
+            arrival: list[records.Record] = [
+                records.SessionOpened(
+                    time=now,
+                    person=person.id,
+                    session=session.key,
+                    node=session.node,
+                    address=session.address,
+                    most=house.limits.sessions,
+                )
+            ]
+            arrival += [
+                records.PersonJoined(time=now, person=person.id, room=room, address=session.address)
+                for room in room_ids
+            ]
 
             def arrived(seqs: Sequence[int]) -> Outcome:
                 def settled(_: Sequence[int]) -> Outcome:
@@ -227,23 +261,44 @@ def _rest(page: queries.Page, until: int) -> tuple[events.Gap, ...]:
     return (events.Gap(after=page.next, until=until),)
 
 
-def check_arrival(house: House, session: Session, person: Person, now: int) -> None:
-    """May this person have one more session, from there? Raises `Refused` 403 or 429."""
+def check_arrival(house: House, address: str, person: Person, most: int, now: int) -> None:
+    """May this person have one more session (of *most*), from there? Raises `Refused` 403 or 429."""
     if not house.is_administrator(person):
-        permissions.check_server(house, person.id, person.key, session.address, now)
-    limit = house.limits.sessions
-    if limit and len(person.sessions) >= limit:
-        raise Refused(Code.TOO_FAST, f"{person.name} has {limit} sessions already")
+        permissions.check_server(house, person.id, person.key, address, now)
+    if most and len(person.sessions) >= most:
+        raise Refused(Code.TOO_FAST, f"{person.name} has {most} sessions already")
 
 
-def attached(house: House, seq: int, record: records.Attached, origin: Session | None) -> Sequence[Effect]:
+def settings_applied(
+    house: House, seq: int, record: records.SettingsApplied, origin: Session | None
+) -> Sequence[Effect]:
+    """The operator has set who is an administrator, and the server's name."""
+    house.server_name = record.server
+    house.administrators = frozenset(record.administrators)
+    return ()
+
+
+def reading_recalled(
+    house: House, seq: int, record: records.ReadingRecalled, origin: Session | None
+) -> Sequence[Effect]:
+    """A guest who comes back has read so far."""
+    person = house.people.by_id.get(record.person)
+    if person is not None:
+        person.markers = record.markers | person.markers
+        if person.seen is None and not person.sessions:
+            person.seen = record.seen
+    return ()
+
+
+def session_opened(house: House, seq: int, record: records.SessionOpened, origin: Session | None) -> Sequence[Effect]:
     """A session is a person's: it hears their rooms from now on. Of many who come at once some may be too many."""
     person = house.people.by_id.get(record.person)
     if person is None:
         raise Refused(Code.UNAVAILABLE, "your name was released just now: try again")
+    check_arrival(house, record.address, person, record.most, record.time)
     if origin is None:
-        return ()
-    check_arrival(house, origin, person, record.time)
+        origin = Session(key=record.session, node=record.node, address=record.address)
+        house.elsewhere[record.node, record.session] = origin
     house.people.waiting.pop(person, None)
     if person.seen is not None:
         house.people.returned[person] = None

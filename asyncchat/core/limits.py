@@ -134,9 +134,17 @@ class TokenBucket:
 
     def take(self, count: int, now: float) -> float:
         """Take *count* tokens, on credit if need be; returns the seconds to wait until the debt is paid (0.0: none)."""
-        if self._rate <= 0:
-            return 0.0
+        wait = self.wait(count, now)
+        if self._rate > 0:
+            self._tokens = self._there(now) - count
+            self._at = now
+        return wait
+
+    def wait(self, count: int, now: float) -> float:
+        """The seconds to wait if *count* tokens were taken now."""
+        left = self._there(now) - count
+        return 0.0 if left >= 0 or self._rate <= 0 else -left / self._rate
+
+    def _there(self, now: float) -> float:
         passed = max(0.0, now - self._at)  # a clock may be set back
-        self._tokens = min(self._burst, self._tokens + passed * self._rate) - count
-        self._at = now
-        return 0.0 if self._tokens >= 0 else -self._tokens / self._rate
+        return min(self._burst, self._tokens + passed * self._rate)

@@ -222,7 +222,6 @@ def purge(house: House, session: Session, person: Person, command: commands.Purg
         gone = records.MessagesDeleted(
             time=now, by=person.id, name=person.name, to=room.name, room=room.id, targets=targets
         )
-        house.changes.note(gone)
         return Append((gone,))
 
     return Ask(query, found)

@@ -38,7 +38,7 @@ def check_free(house: House, session: Session, name: Name, person: Person | None
         return
     if parse_address(name.key) is not None:
         raise Refused(Code.MALFORMED, "an address is no name")
-    if name.key in house.administrators:
+    if name.key in house.administrators_set:
         check_administrators_name(session, name)
     elif is_reserved(name) or house.speaks_for_itself(name) or house.looks_like_an_administrator(name):
         raise Refused(Code.CONFLICT, f"{name.text} is a reserved name")
@@ -78,9 +78,31 @@ def person_created(house: House, seq: int, record: records.PersonCreated, origin
 
     Until they have logged in they are waited for, so that a login that fails half-way holds no name for ever.
     """
+    if record.was:
+        guest = house.people.by_key.get(record.key)
+        if guest is not None and guest.as_guest == record.was:
+            if guest in house.people.passing:
+                house.people.keep(guest, seq)
+            return ()
     _check_claim(house, record.name, record.key, None)
     person = Person(seq, record.name, record.key)
+    person.nonces = {}  # who is new has said nothing
     house.people.add(person)
+    house.people.wait_for(person, record.time)
+    return ()
+
+
+def guest_came(house: House, seq: int, record: records.GuestCame, origin: Session | None) -> Sequence[Effect]:
+    """A guest has a name, though nothing can be kept; as `person_created`, or as `name_taken` for one who is known."""
+    _check_claim(house, record.name, record.key, house.people.by_id.get(record.person))
+    if record.person == records.NOBODY:
+        person = house.people.add_passing(record.name, record.key, record.token, seq)
+    elif record.person in house.people.by_id:
+        return ()
+    else:
+        person = Person(record.person, record.name, record.key)
+        house.people.add(person)
+        house.people.reclaimed[person] = None
     house.people.wait_for(person, record.time)
     return ()
 

@@ -84,7 +84,7 @@ def set_administrator(
 ) -> Outcome:
     """Make a registered person an administrator, or take that back."""
     other, active = _registered(house, command.name), command.active
-    if not active and other.key in house.administrators:
+    if not active and other.key in house.administrators_set:
         raise Refused(Code.CONFLICT, f"{other.name} is an administrator by the settings")
     if other.administrator is active:
         raise Refused(Code.CONFLICT, f"{other.name} is {'an administrator already' if active else 'no administrator'}")

@@ -16,12 +16,14 @@ from asyncchat.vocabulary.terms import Code, Id
 class Append(Struct, frozen=True):
     """Put these records (at least one) into the log; when all are applied, go on with ``then`` (given their ``seq`` s).
 
-    Without a ``then`` the command is done, and `answer` is what it gets.
+    Without a ``then`` the command is done, and `answer` is what it gets. ``not_stored``: how to go on, if at all, when
+    the disk is full.
     """
 
     records: tuple[Record, ...]
     code: Code = Code.OK
     then: "Callable[[Sequence[int]], Outcome] | None" = None
+    not_stored: "Callable[[], Outcome] | None" = None
 
 
 class Ask(Struct, frozen=True):

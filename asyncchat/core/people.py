@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asyncchat.core.session import Session
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 DEPARTED = 10_000
 """Names that are remembered as those of guests who have left, so that a message to them is answered 410, not 404."""
 
-IN_FLIGHT = 0
-"""Stands in `Person.nonces` for the ``seq`` of a message that is still on its way through the log."""
-
 
 class Person:
     """An identity: a name now, sessions now, rooms now. Its ``id`` stays, whatever the name.
@@ -24,13 +22,15 @@ class Person:
     ``gone_at`` (Unix ms): since when there is no session; None while there is one. ``told_offline``: the rooms were
     told. ``seen``: the ``seq`` up to which they got everything when their last session ended; None while there is one.
     ``spoke_at`` (Unix ms): when they said something last. ``nonces``: the ``seq`` of the latest messages that had a
-    nonce, or None while they have not been read from storage. ``markers``: the ``seq`` up to which a room, or the
-    conversation with a person, is read, by the id of that room or person.
+    nonce, or None while they have not been read from storage (``unremembered``: the ``seq`` of the last one then).
+    ``markers``: the ``seq`` up to which a room, or the
+    conversation with a person, is read, by the id of that room or person. ``as_guest``: the id below 0 that they had
+    while the disk was full, or 0; it is their id as long as they are in `People.passing`.
     """
 
     __slots__ = (
-        "administrator", "away", "gone_at", "id", "key", "markers", "name", "nonces", "password", "registered", "rooms",
-        "seen", "sessions", "spoke_at", "told_offline",
+        "administrator", "as_guest", "away", "gone_at", "id", "key", "markers", "name", "nonces", "password",
+        "registered", "rooms", "seen", "sessions", "spoke_at", "told_offline", "unremembered",
     )  # fmt: skip
 
     def __init__(self, id: int, name: str, key: str) -> None:
@@ -39,6 +39,7 @@ class Person:
         self.key = key
         self.registered = False
         self.administrator = False
+        self.as_guest = 0
         self.password: str | None = None
         self.sessions: dict[Session, None] = {}
         self.rooms: dict[int, Room] = {}
@@ -48,6 +49,7 @@ class Person:
         self.seen: int | None = None
         self.spoke_at: int | None = None
         self.nonces: dict[str, int] | None = None
+        self.unremembered = 0
         self.markers: dict[int, int] = {}
 
     @property
@@ -58,12 +60,21 @@ class Person:
         return State.ONLINE if self.away is None else State.AWAY
 
 
+@dataclass(slots=True)
+class Unkept:
+    """What will be kept of a guest of `People.passing`. ``tried``: the ``seq`` that the log had at the last try."""
+
+    token: bytes | None
+    tried: int
+
+
 class People:
     """All people who are here, are waited for, or are registered; and the names that they hold.
 
     ``waiting``: those without a session whose name or rooms are held, longest first. ``returned``: those who
     came online of whom the storage does not know it yet. ``reclaimed``: guests who were back before their name was
-    released; in the storage it is free. ``longest_name``: characters of the longest name that was held.
+    released; in the storage it is free. ``longest_name``: characters of the longest name that was held. ``passing``:
+    guests who came while the disk was full, and are not kept yet.
     """
 
     def __init__(self) -> None:
@@ -73,6 +84,8 @@ class People:
         self.returned: dict[Person, None] = {}
         self.reclaimed: dict[Person, None] = {}
         self.longest_name = 0
+        self.passing: dict[Person, Unkept] = {}
+        self._last_passing = 0
         self._by_look: dict[str, Person] = {}
         self._departed: OrderedDict[str, None] = OrderedDict()
 
@@ -96,6 +109,27 @@ class People:
         self.by_id[person.id] = person
         self._hold(person)
 
+    def add_passing(self, name: str, key: str, token: bytes | None, seq: int) -> Person:
+        """Take in a guest who cannot be kept, under an id of this run."""
+        self._last_passing -= 1
+        person = Person(self._last_passing, name, key)
+        person.as_guest = person.id
+        person.nonces = {}
+        self.passing[person] = Unkept(token, seq)
+        self.add(person)
+        return person
+
+    def keep(self, person: Person, id: int) -> None:
+        """A guest of `passing` is kept from now on, under this id."""
+        del self.passing[person]
+        del self.by_id[person.id]
+        person.id = id
+        self.by_id[id] = person
+
+    def of_token(self, token: bytes) -> Person | None:
+        """The guest of `passing` whom a token (its SHA-256) proves to be."""
+        return next((person for person, unkept in self.passing.items() if unkept.token == token), None)
+
     def rename(self, person: Person, name: str, key: str) -> None:
         """Give a person another name; the old one is free."""
         self._free(person)
@@ -107,6 +141,7 @@ class People:
         self._free(person)
         self.by_id.pop(person.id, None)
         self.waiting.pop(person, None)
+        self.passing.pop(person, None)
         self._departed[person.key] = None
         if len(self._departed) > DEPARTED:
             self._departed.popitem(last=False)

@@ -248,4 +248,4 @@ def _is_by_administrator(house: House, record: records.RoleSet) -> bool:
 def _name_of(house: House, id: int) -> str:
     """Who did it; the server itself where it was nobody, or somebody who has gone."""
     person = house.people.by_id.get(id)
-    return person.name if person is not None else house.settings.name
+    return person.name if person is not None else house.server_name

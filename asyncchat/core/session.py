@@ -70,7 +70,7 @@ _NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
 
 
 class Session:
-    """A connection: whose it is, where it comes from, and what its dialect needs.
+    """A connection: whose it is, where it comes from, and what its dialect needs. ``key``: its number on its ``node``.
 
     ``echo``: its own messages are sent back to it. ``resumable``: its client can come back as the same person, so its
     name is held a while. ``inside``: it is the app's own, in the server's process, and needs no proof of who it is.
@@ -79,7 +79,9 @@ class Session:
     session; the rules never look at it.
     """
 
-    __slots__ = ("address", "echo", "inside", "key", "peer", "person", "phase", "resumable", "secure", "seen", "since")
+    __slots__ = (
+        "address", "echo", "inside", "key", "node", "peer", "person", "phase", "resumable", "secure", "seen", "since",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -92,8 +94,10 @@ class Session:
         secure: bool = True,
         peer: Any = None,
         since: int = 0,
+        node: str = "",
     ) -> None:
         self.key = key
+        self.node = node
         self.address = address
         self.echo = echo
         self.resumable = resumable

@@ -181,6 +181,7 @@ class ChatServer:
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
+        self._pipeline.append_own(self.chat.settings_record(now_ms()))
         doorway.keep_alive()
 
     async def backup(self, path: str | os.PathLike[str]) -> None:

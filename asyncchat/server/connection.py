@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, assert_never
 
@@ -13,7 +14,7 @@ from asyncchat.server.services import Services
 from asyncchat.server.transport import Reader, Transport
 from asyncchat.server.writers import HELD, ClientWriter
 from asyncchat.vocabulary import commands, events
-from asyncchat.vocabulary.errors import ChatError, Refused, StorageError
+from asyncchat.vocabulary.errors import ChatError, NotStored, Refused, StorageError
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Id
 from asyncchat.wire.dialect import Dialect, Problem
@@ -86,8 +87,8 @@ class Connection:
 
     # --- the client's life ------------------------------------------------------------------------------------------
 
-    async def run(self, first: bytes) -> str:
-        """Serve the client until it leaves; *first* are the bytes read already, if any. Returns why it ended."""
+    async def run(self, first: Iterable[bytes]) -> str:
+        """Serve the client until it leaves; *first* is what was read already, read by read. Returns why it ended."""
         reason = "connection lost"
         try:
             reason = await self._serve(first)
@@ -99,9 +100,9 @@ class Connection:
                 self._abort.cancel()
         return self.leaving or reason
 
-    async def _serve(self, first: bytes) -> str:
-        data = first or await self._read()
-        while data:
+    async def _serve(self, first: Iterable[bytes]) -> str:
+        reads = deque(first)
+        while data := reads.popleft() if reads else await self._read():
             took = await self._take(self._dialect.receive(data))
             if self.session.phase is _OVER:
                 return "quit"
@@ -109,7 +110,6 @@ class Connection:
                 self.partial_since = None
             elif took or self.partial_since is None:
                 self.partial_since = self._loop.time()
-            data = await self._read()
         await self._take(self._dialect.end())
         return "quit" if self.session.phase is _OVER else "connection closed"
 
@@ -257,7 +257,13 @@ class Connection:
                 case Append():
                     future: asyncio.Future[Sequence[int]] = self._loop.create_future()
                     self._append(outcome, id, future)
-                    seqs = await future
+                    try:
+                        seqs = await future
+                    except NotStored:
+                        if outcome.not_stored is None:
+                            raise
+                        outcome = outcome.not_stored()
+                        continue
                     if outcome.then is None:
                         self._done(id, outcome, seqs)
                         return
@@ -278,6 +284,7 @@ class Connection:
                 if self._pace is not None:
                     self._pace.replied(size, self._loop.time())
         elif type(outcome) is Close:
+            self.session.phase = _OVER
             self.leaving = outcome.reason
             self._send(outcome.results)
 

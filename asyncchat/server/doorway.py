@@ -7,7 +7,7 @@ import logging
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from asyncchat.core.failures import household
@@ -128,7 +128,7 @@ class Doorway:
         connection = Connection(self._services, session, dialect, reader, transport)
         try:
             self._services.writers.send(connection.writer, (operator_welcome(house, session, now),))
-            await self._converse(connection, b"", visit)
+            await self._converse(connection, (), visit)
         finally:
             self._operators -= 1
             log.info("Disconnected an operator: %s", visit.reason)
@@ -184,7 +184,7 @@ class Doorway:
         if not first:
             visit.reason = "said nothing"
             return
-        refusal = sniff.refusal(kind, first)
+        refusal = sniff.refusal(kind, b"".join(first))
         if refusal is not None:
             transport.write(refusal)
             visit.reason = f"speaks {kind.value}, which is not served here"
@@ -202,8 +202,8 @@ class Doorway:
         connection = Connection(self._services, session, dialect, reader, transport)
         await self._converse(connection, first, visit)
 
-    async def _converse(self, connection: Connection, first: bytes, visit: "_Visit") -> None:
-        """Serve a connection whose *first* bytes are read; *visit* tells in the end why that was, and who it was."""
+    async def _converse(self, connection: Connection, first: Iterable[bytes], visit: "_Visit") -> None:
+        """Serve a connection of which *first* was read already; *visit* tells in the end who it was, and why."""
         self.connections[connection] = None
         self._services.writers.add(connection.writer)
         try:
@@ -217,22 +217,26 @@ class Doorway:
             self._services.writers.discard(connection.writer)
             del self.connections[connection]
 
-    async def _first_bytes(self, reader: Reader, transport: Transport) -> tuple[bytes, sniff.Kind]:
-        """Read until the dialect is known. Whoever is silent for a second is greeted; the first bytes decide still."""
+    async def _first_bytes(self, reader: Reader, transport: Transport) -> tuple[list[bytes], sniff.Kind]:
+        """Read until the dialect is known. Whoever is silent for a second is greeted; the first bytes decide still.
+
+        Returns what was read, read by read: by that the dialect knows terminals that send every key.
+        """
         greet = asyncio.get_running_loop().call_later(sniff.SILENCE, self._greet, transport)
-        first = b""
+        reads: list[bytes] = []
         try:
             while True:
                 try:
-                    async with asyncio.timeout(sniff.SETTLED if first else None):
+                    async with asyncio.timeout(sniff.SETTLED if reads else None):
                         data = await reader.read(READ_SIZE)
                 except TimeoutError:
-                    return first, sniff.sniff(first, last=True)
+                    return reads, sniff.sniff(b"".join(reads), last=True)
                 greet.cancel()
-                first += data
-                kind = sniff.sniff(first, last=not data)
+                if data:
+                    reads.append(data)
+                kind = sniff.sniff(b"".join(reads), last=not data)
                 if kind is not None:
-                    return first, kind
+                    return reads, kind
         finally:
             greet.cancel()
 

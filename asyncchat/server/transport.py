@@ -5,7 +5,9 @@ through another one. Nothing else in the server touches asyncio's transports.
 """
 
 import asyncio
+import contextlib
 import os
+import socket
 import sys
 from asyncio import selector_events
 from typing import Any, Protocol
@@ -87,6 +89,7 @@ class StreamTransport:
         if type(transport) is _PLAIN and sys.platform != "win32":  # there, a socket is no file
             self._descriptor = transport.get_extra_info("socket").fileno()
         self._free = False
+        _keep_urgent_data_in_place(self.socket())
         self.address = address
         self.encrypted = stream.get_extra_info("ssl_object") is not None
 
@@ -148,3 +151,14 @@ class StreamTransport:
     def socket(self) -> Any:
         """The socket below, or None."""
         return self._stream.get_extra_info("socket")
+
+
+def _keep_urgent_data_in_place(peer: Any) -> None:
+    """Leave TCP's urgent byte in the stream; *peer*: the socket, or None.
+
+    The system takes it out otherwise. The telnet program sends the second byte of IAC DM so (Synch, RFC 854), and IAC
+    would make a command of whatever came next.
+    """
+    if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):  # the connection is over already
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -41,8 +42,9 @@ class LocalLog(ABC):
         self._pending: list[Entry] = []
         self._closed = False
         self._failing = False
+        self._told = False  # that records are not stored; a nearly full disk takes a short one now and then
         self._refused = 0  # records that were not stored, and of which the log has not told yet
-        self._reminded = 0.0  # when (monotonic) it told of them
+        self._reminded = -math.inf  # when (monotonic) it told of them
         self._applied: Applied
         self._failed: Failed
 
@@ -93,17 +95,17 @@ class LocalLog(ABC):
         full = [(len(entries), str(error)) for entries, error in done.failed if isinstance(error, NotStored)]
         if full:
             self._refused += sum(count for count, _ in full)
-            if not self._failing:
-                logger.error("Records cannot be stored: %s", full[0][1])
-            elif monotonic() - self._reminded >= REMINDER_SECONDS:
-                logger.warning("Records cannot be stored: %s; %d were refused meanwhile", full[0][1], self._refused)
-            else:
-                return
-            self._failing, self._refused, self._reminded = True, 0, monotonic()
-        elif self._failing and not full and any(isinstance(entry.record, Kept) for entry in done.applied):
+            self._failing = True
+            if monotonic() - self._reminded >= REMINDER_SECONDS:
+                level = logging.WARNING if self._told else logging.ERROR
+                logger.log(level, "Records cannot be stored: %s; refused: %d", full[0][1], self._refused)
+                self._told, self._refused, self._reminded = True, 0, monotonic()
+        elif self._failing and any(isinstance(entry.record, Kept) for entry in done.applied):
             self._failing = False
-            logger.info("Records are stored again; %d were refused meanwhile", self._refused)
-            self._refused = 0
+            if self._told:
+                self._told = False
+                logger.info("Records are stored again; %d were refused meanwhile", self._refused)
+                self._refused = 0
 
     def _deliver(self, done: Done) -> None:
         for entries, error in done.failed:

@@ -2,7 +2,7 @@
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from asyncchat.storage.indexing import author_tag, person_tag, room_tag, times_of
 from asyncchat.storage.pages import LAST, PAGE_TEXT, cut, fewer, found_in, place_of, read_messages, read_page, text_of
 from asyncchat.storage.readers import time_limit
-from asyncchat.storage.words import Finder, phrases
+from asyncchat.storage.words import Finder, literals, phrases, written
 from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
 from asyncchat.vocabulary.events import Said
 from asyncchat.vocabulary.queries import FindText, Page, Place
@@ -46,18 +46,25 @@ _TAIL = "SELECT m.* FROM messages AS m WHERE m.seq > :after AND m.seq <= :until 
 
 
 def find_text(db: sqlite3.Connection, query: FindText) -> Page:
-    """The newest messages that fit. Raises `SearchTooCostly`, or `StorageError` 503 while the index is far behind."""
+    """The newest messages that fit.
+
+    Raises `SearchTooCostly`, and `StorageError`: 400 for a text without a word, 503 while the index is far behind.
+    """
     if len(query.text) > SEARCH_CHARACTERS:
         raise SearchTooCostly(f"a search has at most {SEARCH_CHARACTERS} characters")
     wanted = phrases(query.text)
     if not wanted and query.text.strip():
-        return Page([], complete=True)  # only punctuation: no message has that as a word
+        raise StorageError("a search needs a word: punctuation alone cannot be looked for", Code.MALFORMED)
     with _deadline(db, query.seconds):
         return _find(db, query, wanted)
 
 
 def _find(db: sqlite3.Connection, query: FindText, wanted: list[str]) -> Page:
     where, values = _conditions(db, query)
+    if pieces := literals(query.text):
+        # The deadline bounds how many texts with the same words are looked at.
+        db.create_function("holds_pieces", 1, lambda text: all(map(written(text).__contains__, pieces)))
+        where += f"{_hint(pieces, values)} AND holds_pieces(m.text)"
     page = _find_in_tail(db, query, wanted, where, dict(values))
     if page.complete:
         if query.since is not None or query.until is not None:
@@ -166,7 +173,8 @@ def _find_in_tail(
     if until - after > TAIL:
         raise StorageError("the search index is being built: try again in a minute", Code.UNAVAILABLE)
     fits = _fits(query, wanted)
-    statement = found_in(_TAIL.format(where + _hint(wanted, values)))
+    words = (max(phrase.split('"')[1].split(), key=len) for phrase in wanted if phrase.isascii())
+    statement = found_in(_TAIL.format(where + _hint(words, values)))
     found: list[Said] = []
     length = TAIL_SLICE
     while until > after and len(found) <= query.limit and text_of(found) <= PAGE_TEXT:
@@ -186,16 +194,13 @@ def _fits(query: FindText, wanted: list[str]) -> Callable[[Said], bool]:
     return lambda said: (author is None or author_tag(said.sender) == author) and finder(said.text)
 
 
-def _hint(wanted: list[str], values: dict[str, Any]) -> str:
-    # SQLite tells quickly which texts in plain ASCII cannot fit; the others are looked at closely.
+def _hint(pieces: Iterable[str], values: dict[str, Any]) -> str:
+    # SQLite tells quickly which texts in plain ASCII cannot fit, without the GIL; the others are looked at closely.
     hint = ""
-    for number, phrase in enumerate(wanted):
-        words = phrase.split('"')[1].split()
-        if all(word.isascii() for word in words):
-            longest = max(words, key=len)
-            # length() counts characters, and ends at a NUL: it differs from the bytes unless all is ASCII.
-            hint += f" AND (instr(lower(m.text), :word{number}) OR length(m.text) <> length(CAST(m.text AS BLOB)))"
-            values[f"word{number}"] = longest
+    for piece in filter(str.isascii, pieces):
+        # length() counts characters, and ends at a NUL: it differs from the bytes unless all is ASCII.
+        hint += f" AND (instr(lower(m.text), :piece{len(values)}) OR length(m.text) <> length(CAST(m.text AS BLOB)))"
+        values[f"piece{len(values)}"] = piece
     return hint
 
 

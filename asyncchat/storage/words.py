@@ -4,6 +4,9 @@ FTS5 is given text in which every word stands between spaces, folded; its ``asci
 all other scripts alone. Scripts that put no spaces between words (Chinese, Japanese, Thai, Khmer, …), and Hangul, whose
 words carry endings, become overlapping pairs of characters: 日本語 is ``日本 本語 語``. To look for 日本 is to look for
 a word then, to look for 日本語 for two words in a row, and to look for 語 for words that begin with it.
+
+Punctuation is not in the index. What is typed with it (``C++``, ``.NET``, ``a/b``) is looked for by its words, and the
+texts that have these are looked at: see `literals`.
 """
 
 import re
@@ -56,6 +59,23 @@ _CHARACTERS = _Characters({ord(letter): plain for letter, plain in zip("ıłøđ
 _CHARACTERS |= {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 
 
+_APOSTROPHES = "'’‘"
+
+
+class _Written(dict[int, str]):
+    """For `str.translate`: all characters stay that `_Characters` keeps, or has as a word or as a separator."""
+
+    def __missing__(self, code: int) -> str:
+        kept = _CHARACTERS[code]
+        result = "'" if chr(code) in _APOSTROPHES else kept.strip() or (kept and chr(code))
+        if len(self) < CACHED_CHARACTERS:
+            self[code] = result
+        return result
+
+
+_WRITTEN = _Written()
+
+
 def index_text(text: str) -> str:
     """A message's text as the index gets it: words in ASCII letters and digits, or in any other characters."""
     return text.lower() if text.isascii() else _RUN.sub(_pairs, _fold(text))
@@ -88,14 +108,41 @@ def _words(folded: str) -> list[str]:
     return _WORD.findall(_RUN.sub(_pairs, folded))
 
 
+_OPENING = "\"'([{“‘„«¿¡「『"
+_CLOSING = "\"')]}”’»」』,.;:!?。、"
+"""Punctuation around a word that belongs to the sentence."""
+
+
+def literals(text: str) -> list[str]:
+    """What must stand in a message as it is typed, for `written`: the pieces that hold punctuation, but apostrophes.
+
+    What belongs to the sentence around a word is left out: ``(hello!)`` is no more than hello. Opening dots stay.
+    """
+    pieces = (written(piece).lstrip(_OPENING).rstrip(_CLOSING) for piece in text.split())
+    return list(dict.fromkeys(piece for piece in pieces if not all(map(_is_held, piece))))
+
+
+def _is_held(character: str) -> bool:
+    return character in _APOSTROPHES or not _CHARACTERS[ord(character)].isspace()
+
+
+def written(text: str) -> str:
+    """A text with its punctuation: whatever the case, width, accents, invisible characters and form of apostrophes."""
+    return text.lower() if text.isascii() else _decomposed(text).translate(_WRITTEN)
+
+
 _WORD = re.compile("[0-9a-z\u0080-\U0010ffff]+")
 """What the ``ascii`` tokenizer takes for a word, once letters are small."""
 
 
 def _fold(text: str) -> str:
+    return _decomposed(text).translate(_CHARACTERS)
+
+
+def _decomposed(text: str) -> str:
     # What compatibility makes of a character may be a capital: ℡ is TEL.
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return unicodedata.normalize("NFKC", _MARKS.sub("", decomposed)).translate(_CHARACTERS)
+    return unicodedata.normalize("NFKC", _MARKS.sub("", decomposed))
 
 
 def _pairs(run: re.Match[str]) -> str:

@@ -72,6 +72,7 @@ class FindSince(Struct, frozen=True, gc=False):
 class FindText(Struct, frozen=True, gc=False):
     """Messages that hold all words of ``text``, in these rooms and, if ``direct``, in the person's conversations.
 
+    What has punctuation in it must stand there as it is typed; `StorageError` 400 if there is nothing but punctuation.
     ``place`` narrows to one of them, ``author`` to one person's, ``since`` and ``until`` to a time (Unix milliseconds),
     ``before`` to older ones (a ``seq``). ``seconds``: how long it may take (0: as long as it takes). Answer: `Page` of
     the newest ``limit`` hits, oldest first.

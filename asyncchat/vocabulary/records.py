@@ -31,11 +31,16 @@ class Passing(Struct, frozen=True, gc=False, kw_only=True, tag_field="record", o
 
 
 class PersonCreated(Kept, frozen=True, kw_only=True):
-    """A guest came under a free name. ``token``: SHA-256 of the token that proves to be this person, if any."""
+    """A guest came under a free name. ``token``: SHA-256 of the token that proves to be this person, if any.
+
+    ``was``: the id of the `GuestCame` that let them in while the disk was full, if any; they have this record's from
+    now on.
+    """
 
     name: str
     key: str
     token: bytes | None = None
+    was: int = NOBODY
 
 
 class NameTaken(Kept, frozen=True, kw_only=True):
@@ -65,12 +70,15 @@ class Registered(Kept, frozen=True, kw_only=True):
 class PasswordSet(Kept, frozen=True, kw_only=True):
     """A registered person has another password (argon2id, PHC form). All tokens given before are void.
 
-    ``keep_sessions``: sessions that logged in with what is void now go on; else they end, but for the one that asked.
+    ``keep_sessions``: sessions that logged in with what is void now go on; else they end, but for the one that asked
+    (``session`` of ``node``).
     """
 
     person: int
     password: str
     keep_sessions: bool = False
+    session: int = NOBODY
+    node: str = ""
 
 
 class TokenGiven(Kept, frozen=True, kw_only=True):
@@ -264,42 +272,101 @@ class MarkerSet(Kept, frozen=True, kw_only=True):
 # --- passing --------------------------------------------------------------------------------------------------------
 
 
-class Attached(Passing, frozen=True, kw_only=True):
-    """One more session of a person."""
+class SettingsApplied(Passing, frozen=True, kw_only=True):
+    """What the operator set, as far as it decides what becomes of records.
+
+    ``server``: the name under which the server itself does things; ``administrators``: the keys of registered names
+    that have all rights.
+    """
+
+    server: str
+    administrators: list[str]
+
+
+class SessionOpened(Passing, frozen=True, kw_only=True):
+    """One more session of a person: number ``session`` of a ``node`` (empty: the only one), from an IP ``address``.
+
+    ``most``: sessions that a person may have, 0: any number.
+    """
 
     person: int
+    session: int
+    node: str = ""
+    address: str = ""
+    most: int = 0
 
 
-class Detached(Passing, frozen=True, kw_only=True):
+class NoncesRecalled(Passing, frozen=True, kw_only=True):
+    """The latest nonces of a person with the ``seq`` of their messages, as storage had them at ``upto``."""
+
+    person: int
+    nonces: dict[str, int]
+    upto: int
+
+
+class ReadingRecalled(Passing, frozen=True, kw_only=True):
+    """How far a guest who comes back had read (see `Person.markers`), and up to where they were sent everything."""
+
+    person: int
+    markers: dict[int, int]
+    seen: int | None = None
+
+
+class GuestCame(Passing, frozen=True, kw_only=True):
+    """A guest came while the disk was full, and nobody new could be kept.
+
+    ``person``: who it is, if they were known; else they are given an id below 0, which no kept record holds: a
+    `PersonCreated` is kept before the first one that would.
+    """
+
+    name: str
+    key: str
+    person: int = NOBODY
+    token: bytes | None = None
+
+
+class PersonGone(Passing, frozen=True, kw_only=True):
+    """A person who has no session is no longer waited for: they leave all rooms, unless they came back meanwhile.
+
+    A guest's name is free with the `NameReleased` that follows; that of a guest who was never kept is at once.
+    """
+
+    person: int
+    reason: str | None = None
+
+
+class SessionClosed(Passing, frozen=True, kw_only=True):
     """One session less of a person; ``quit``: they said goodbye, and are not waited for if it was the last.
 
     ``received``: the ``seq`` up to which that session surely got everything; None: all that it was told.
     """
 
     person: int
+    session: int
+    node: str = ""
     quit: bool = False
     reason: str | None = None
     received: int | None = None
 
 
 class PersonJoined(Passing, frozen=True, kw_only=True):
-    """A person entered a room."""
+    """A person entered a room, by a session from this IP ``address`` (empty: none)."""
 
     person: int
     room: int
+    address: str = ""
 
 
 class PersonLeft(Passing, frozen=True, kw_only=True):
     """A person left a room.
 
-    ``by``: the name of the one who put them out. ``gone``: they have no session any more, and stay if they came back.
+    ``by``: the name of the one who put them out.
     """
 
     person: int
     room: int
     reason: str | None = None
     by: str | None = None
-    gone: bool = False
 
 
 class PersonInvited(Passing, frozen=True, kw_only=True):
@@ -345,6 +412,8 @@ KeptRecord = (
     | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet
 )  # fmt: skip
 PassingRecord = (
-    Attached | Detached | PersonJoined | PersonLeft | PersonInvited | PresenceSet | PersonTyping | Announced | Fence
+    SettingsApplied | SessionOpened | SessionClosed | NoncesRecalled | ReadingRecalled
+    | GuestCame | PersonGone | PersonJoined | PersonLeft | PersonInvited | PresenceSet | PersonTyping
+    | Announced | Fence
 )  # fmt: skip
 Record = KeptRecord | PassingRecord

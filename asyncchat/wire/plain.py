@@ -19,19 +19,26 @@ from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire import plain_text, slash
 from asyncchat.wire.dialect import Problem
-from asyncchat.wire.lines import LineBuffer, TooLong
-from asyncchat.wire.plain_login import HELLO, LEAVING, PROMPT, PlainLogin
+from asyncchat.wire.editing import END, EditedLines
+from asyncchat.wire.lines import TooLong
+from asyncchat.wire.plain_login import HELLO, LEAVING, PROMPT, VISIBLE, VISIBLE_IN_TELNET, PlainLogin
 from asyncchat.wire.plain_places import Places, place_of
-from asyncchat.wire.telnet import TelnetFilter
+from asyncchat.wire.telnet import Reply, Signal, Telnet
 
 QUIET = 0.5
-"""Seconds after which first bytes without a newline are a message: the peer ends nothing with a newline."""
+"""Seconds after which first bytes without a newline are a message: the peer ends nothing with a newline.
+
+Unless they are a single character: that is somebody whose terminal sends every key, and who may think while typing.
+"""
 
 LINES_SHOWN = 10
 """Messages of the past that are shown to whoever comes in."""
 
 MEMBERS_SHOWN = 50
 """People who are listed to whoever comes in; ``/who`` lists them all."""
+
+_TELNET = "telnet"
+"""With bytes in hexadecimal, the ``id`` of a ping in whose reply's place these bytes are sent."""
 
 _numbers = count(1)
 
@@ -54,17 +61,19 @@ class PlainDialect:
     pings = False
 
     __slots__ = (
-        "_before", "_by_sends", "_ends_lines", "_here", "_joining", "_lines", "_live_from", "_login", "_name", "_own",
-        "_partner", "_places", "_rooms", "_telnet", "_welcomed", "_wishes", "variant",
+        "_before", "_by_keys", "_by_sends", "_ends_lines", "_here", "_joining", "_line_hidden", "_lines", "_live_from",
+        "_login", "_name", "_own", "_partner", "_places", "_rooms", "_telnet", "_welcomed", "_wishes", "variant",
     )  # fmt: skip
 
     def __init__(self, limit: int) -> None:
         self.variant = f"plain {next(_numbers)}"
-        self._telnet = TelnetFilter()
-        self._lines = LineBuffer(limit)
+        self._telnet = Telnet()
+        self._lines = EditedLines(limit)
         self._login = PlainLogin()
+        self._by_keys: bool | None = None  # the first text was a single character
         self._ends_lines = False
         self._by_sends = False
+        self._line_hidden = False  # the last line, whose end was not shown either
         self._welcomed = False
         self._name = ""
         self._here: str | None = None
@@ -81,12 +90,19 @@ class PlainDialect:
 
     def receive(self, data: bytes) -> Iterable[Command | Problem]:
         """What the lines that are complete ask for, each in the light of the answer to the one before."""
-        lines = list(self._lines.feed(self._telnet.text(data)))
+        items: list[bytes | TooLong | Reply | Signal] = []
+        for piece in self._telnet.receive(data):
+            if not isinstance(piece, bytes):
+                items.append(piece)
+                continue
+            if self._by_keys is None:
+                self._by_keys = len(piece.decode(errors="replace")) == 1
+            lines = self._lines.feed(piece)
+            self._ends_lines = self._ends_lines or bool(lines)
+            items += lines
         if self._by_sends:
-            lines += self._rest()
-        elif lines:
-            self._ends_lines = True
-        return self._asked(lines)
+            items += self._rest()
+        return self._asked(items)
 
     def end(self) -> Iterable[Command | Problem]:
         """What the last line asks for if it has no newline, as with ``printf hi | nc``."""
@@ -94,13 +110,13 @@ class PlainDialect:
 
     @property
     def partial(self) -> bool:
-        """There are bytes waiting for the rest of a line."""
-        return self._lines.partial
+        """There are bytes waiting for the rest of a line, or of a telnet command."""
+        return self._lines.partial or self._telnet.partial
 
     @property
     def quiet_after(self) -> float | None:
         """Only the first bytes tell whether a peer ends its lines; telnet always does."""
-        undecided = not (self._ends_lines or self._by_sends or self._telnet.seen)
+        undecided = not (self._ends_lines or self._by_sends or self._by_keys or self._telnet.seen)
         return QUIET if undecided and self._lines.partial else None
 
     def quiet(self) -> Iterable[Command | Problem]:
@@ -112,20 +128,34 @@ class PlainDialect:
         rest = self._lines.take()
         return [rest] if rest else []
 
-    def _asked(self, lines: Sequence[bytes | TooLong]) -> Iterator[Command | Problem]:
-        for line in lines:
-            if isinstance(line, TooLong):
-                yield Problem(Code.TOO_LONG, "that line is too long")
-                continue
-            try:
-                text = line.decode()
-            except UnicodeDecodeError:
-                yield Problem(Code.MALFORMED, "that line is not UTF-8")
-                continue
-            if self._welcomed:
-                yield from self._typed(text)
-            else:
-                yield from self._login.line(text)
+    def _asked(self, items: Sequence[bytes | TooLong | Reply | Signal]) -> Iterator[Command | Problem]:
+        for item in items:
+            match item:
+                case TooLong():
+                    yield Problem(Code.TOO_LONG, "that line is too long")
+                case bytes(line):
+                    yield from self._line(line) if line != END else (commands.Quit(),)
+                case Reply(sent):
+                    # As a command, so that it keeps its place, and that a flood is as slow as one of commands.
+                    yield commands.Ping(id=f"{_TELNET} {sent.hex()}")
+                case Signal.FIRST if not self._welcomed:  # the greeting goes to those who say nothing
+                    yield commands.Ping(id=PROMPT)
+                case Signal.INTERRUPTED:
+                    yield commands.Ping(id="interrupted")
+                case Signal.ARE_YOU_THERE:
+                    yield commands.Ping(id="there")
+
+    def _line(self, line: bytes) -> Iterator[Command | Problem]:
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            yield Problem(Code.MALFORMED, "that line is not UTF-8")
+            return
+        if self._welcomed:
+            yield from self._typed(text)
+        else:
+            self._line_hidden = self._telnet.hiding
+            yield from self._login.line(text)
 
     def _typed(self, line: str) -> Iterator[Command | Problem]:
         if not line.strip():
@@ -177,11 +207,21 @@ class PlainDialect:
 
     def encode(self, event: Told) -> bytes:
         """An event or result as lines of text; nothing for what people need not see."""
+        if type(event) is events.Ok and str(event.id).startswith(_TELNET):
+            return bytes.fromhex(str(event.id)[len(_TELNET) :])
+        self._login.visible = "" if self._telnet.seen else VISIBLE_IN_TELNET if self._telnet.crlf else VISIBLE
         show = _SHOWN.get(type(event))
         lines = show(self, event) if show is not None else self._happened(event)
-        if not lines:
-            return b""
-        return plain_text.safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n")
+        data = plain_text.safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n") if lines else b""
+        return self._echo() + data if type(event) in _ANSWERS else data
+
+    def _echo(self) -> bytes:
+        """What goes before an answer, so that the peer's user sees what is typed next if and only if it is no password.
+
+        Held events are written after a login's answers, though they are encoded before: so it goes before no event.
+        """
+        hidden, self._line_hidden = self._line_hidden, False
+        return (b"\r\n" if hidden else b"") + self._telnet.hide(self._login.secret)
 
     def follow_up(self) -> list[Command]:
         """Who is there and what was said, after coming into a room."""
@@ -282,6 +322,11 @@ class PlainDialect:
         match mark:
             case _ if event.id == PROMPT:
                 return self._login.asked()
+            case "interrupted":
+                # The terminal has shown ^C.
+                return ["", *([plain_text.HINT] if self._welcomed else self._login.asked())]
+            case "there":
+                return ["* yes, the server is here"]
             case "help":
                 return slash.help_lines(about)
             case "say" if event.seq is not None:
@@ -353,3 +398,6 @@ _SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
     events.Stats: lambda _, event: plain_text.stats(event),
 }
 """What is shown in another way than as one sentence."""
+
+_ANSWERS = frozenset({events.Welcome, events.Ok, events.Error, events.Bye})
+"""What answers a line, and may come with the next question."""

@@ -16,6 +16,10 @@ HELLO = "hello"
 PROMPT = "prompt"
 """The ``id`` of a ping whose reply is the question, once more."""
 
+VISIBLE = "* what you type will be visible"
+VISIBLE_IN_TELNET = "* what you type will be visible: in telnet, Ctrl+C hides it"
+"""By Ctrl+C a telnet program shows that it is one: see `asyncchat.wire.telnet`. It would end nc, which sends no CR."""
+
 LEAVING = frozenset({"exit", "quit", "/quit", "/exit"})
 """What people type who want to go."""
 
@@ -31,9 +35,11 @@ class Question(enum.Enum):
 class PlainLogin:
     """The lines and answers of one peer until it is welcomed. Passwords are kept no longer than that."""
 
-    __slots__ = ("_answered", "_name", "_offer", "_question", "_server_password")
+    __slots__ = ("_answered", "_name", "_offer", "_question", "_server_password", "visible")
 
     def __init__(self) -> None:
+        #: Said before the question for a password, where it cannot be hidden.
+        self.visible = ""
         self._question = self._answered = Question.NAME
         self._name = ""
         self._offer = ""
@@ -88,11 +94,16 @@ class PlainLogin:
             client="plain",
         )
 
+    @property
+    def secret(self) -> bool:
+        """The next line is a password."""
+        return self._question is not Question.NAME
+
     def asked(self) -> list[str]:
         """The question that is open."""
         if self._offer:
             return [f"Your name? (or Enter, to be {self._offer})"]
-        return [self._question.value]
+        return [*([self.visible] if self.secret and self.visible else []), self._question.value]
 
     def refused(self, error: Error) -> list[str]:
         """The login failed: why, and the next question."""

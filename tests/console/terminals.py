@@ -224,5 +224,5 @@ def _own_the_terminal() -> None:
 
 
 ENTER, TAB, ESCAPE, BACKSPACE = "\r", "\t", "\x1b", "\x7f"
-CTRL_C, CTRL_D, CTRL_N, CTRL_P, CTRL_Z = "\x03", "\x04", "\x0e", "\x10", "\x1a"
-UP, DOWN = "\x1b[A", "\x1b[B"
+CTRL_C, CTRL_D, CTRL_N, CTRL_P, CTRL_R, CTRL_Z = "\x03", "\x04", "\x0e", "\x10", "\x12", "\x1a"
+UP, DOWN, SHIFT_LEFT = "\x1b[A", "\x1b[B", "\x1b[1;2D"

@@ -17,8 +17,10 @@ from tests.console.terminals import (
     CTRL_D,
     CTRL_N,
     CTRL_P,
+    CTRL_R,
     ENTER,
     ESCAPE,
+    SHIFT_LEFT,
     TAB,
     UP,
     Desk,
@@ -45,6 +47,46 @@ async def test_completion(server: ChatServer, bob: ChatClient, desk: Desk) -> No
         alice.press(CTRL_C)
         alice.press("/leave #lo" + TAB)
         await alice.shows("#lobby> /leave #lobby")
+
+
+async def test_ctrl_c_ends_what_was_begun_last(server: ChatServer, bob: ChatClient, desk: Desk) -> None:
+    async with connect(server.addresses[0], name="bobby"), desk.client(server.addresses[0], "--name", "alice") as alice:
+        await joined(bob, "alice")
+        await alice.shows("#lobby>")
+        alice.type("/who")
+        await alice.shows("3 in #lobby")
+        alice.press("half a line")
+        await alice.shows_line("#lobby> half a line")
+
+        alice.press(CTRL_R)
+        await alice.shows("(reverse-i-search)")
+        alice.press("wh" + CTRL_D + TAB)
+        await alice.shows("(reverse-i-search)`wh")
+        alice.press(CTRL_C)
+        await alice.shows_line("#lobby> half a line")
+        alice.press(CTRL_R)
+        await alice.shows("(reverse-i-search)")
+        alice.press(CTRL_C)
+        await alice.shows_line("#lobby> half a line")
+
+        alice.press(" bo" + TAB)
+        await alice.until(lambda: alice.text.count("bobby") == 2, "menu")
+        alice.press(TAB)
+        await alice.shows("#lobby> half a line bob")
+        alice.press(CTRL_C)
+        await alice.until(lambda: alice.text.count("bobby") == 1, "end of the menu")
+        await alice.shows("#lobby> half a line bob")
+
+        alice.press(SHIFT_LEFT * 3)
+        await alice.until(lambda: alice.is_highlighted("bob"), "selection")
+        alice.press(CTRL_C)
+        await alice.until(lambda: not alice.is_highlighted("bob"), "end of the selection")
+        await alice.shows("#lobby> half a line bob")
+
+        alice.press(CTRL_C)
+        await alice.shows_line("#lobby>")
+        alice.press(CTRL_C)
+        assert await alice.ended() == 0
 
 
 async def test_lines_typed_before_come_back(server: ChatServer, desk: Desk) -> None:

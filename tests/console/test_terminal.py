@@ -17,6 +17,7 @@ from tests.console.terminals import (
     CLIENT,
     CTRL_C,
     CTRL_D,
+    CTRL_R,
     CTRL_Z,
     ENTER,
     Desk,
@@ -239,6 +240,28 @@ async def test_a_name_that_is_registered(server: ChatServer, desk: Desk, tmp_pat
         assert "correct horse" not in alice.text
     async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
         await alice.shows("you are alice")
+
+
+async def test_a_question_is_searched_suspended_and_left(server: ChatServer, desk: Desk) -> None:
+    async with connect(server.addresses[0], name="alice") as owner:
+        await owner.register("correct horse")
+    client = f"{' '.join(CLIENT)} {server.addresses[0]} --name alice"
+    async with terminal(["bash", "--norc", "-i"], {**desk.environment("alice"), "PS1": "shell$ "}) as shell:
+        await shell.shows("shell$")
+        shell.type(client)
+        await shell.shows("Password of alice:")
+        shell.press(CTRL_Z)
+        await shell.shows("Stopped")
+        shell.type("fg")
+        await shell.until(lambda: shell.lines[-1] == "Password of alice:", "question again")
+        shell.press(CTRL_R)
+        await shell.shows("(reverse-i-search)")
+        shell.press(CTRL_C)
+        await shell.lacks("(reverse-i-search)")
+        shell.press(CTRL_C)
+        await shell.until(lambda: shell.lines[-1] == "shell$", "prompt of the shell")
+        shell.type("exit $?")
+        assert await shell.ended() == 0
 
 
 async def test_reading_and_writing_in_two_terminals_under_one_name(

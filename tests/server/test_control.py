@@ -1,13 +1,14 @@
 """The control socket: who may use it, what it does, where it is, and that nothing else does the same."""
 
 import asyncio
+import io
 import os
 import signal
 import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 
 from asyncchat import ChatServer, ConnectionLost, Refused, Settings, commands, events
 from asyncchat.client import connect
+from asyncchat.server import admin as admin_
 from asyncchat.server import control
+from asyncchat.server.cli import load_config
 from asyncchat.server.control import ControlClient, path_of
 from asyncchat.server.countdown import schedule, spoken
 from asyncchat.server.doorway import CONTROL_CONNECTIONS
@@ -320,53 +323,54 @@ async def test_the_library_is_told_the_end(tmp_path: Path) -> None:
 
 
 class Admin:
-    """Runs ``admin`` on a data directory."""
+    """Runs ``admin`` on a data directory, within this process: to start another one for each command takes its time."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
 
     def __call__(self, *words: str, said: str = "", status: int = 0) -> str:
-        result = run("admin", "--data", str(self.data), *words, said=said)
-        assert result.returncode == status, result.stderr
-        return (result.stderr if status else result.stdout).strip()
+        """What a command that ends with this status says, on the stream that belongs to it."""
+        out, errors = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+            patch.setattr(sys, "stdin", io.StringIO(said))
+            assert admin_.main(["--data", str(self.data), *words], load_config) == status, errors.getvalue()
+        assert (out if status else errors).getvalue() == ""
+        return (errors if status else out).getvalue().strip()
 
 
 async def test_one_command_a_run(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+    data, copy = tmp_path / "data", tmp_path / "copy.db"
+    relative = os.path.relpath(copy)  # noqa: ASYNC240 - it asks for the working directory, and no file
     admin = Admin(data)
-    with ServerProcess(data=data, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}).started() as server:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # It does not stand in our folder, from which a relative path counts.
+    with ServerProcess(data=data, cwd=tmp_path, env=environment).started() as server:
         server.wait_for("Operate:")
         async with await Native.open(server.addresses[0], "alice") as alice:
-            ask = asyncio.to_thread
-            assert await ask(admin, "who") == "* online: alice"
-            assert await ask(admin, "rooms") == "#lobby  1 person"
-            assert "from 127.0.0.1" in await ask(admin, "whois", "alice")
-            assert await ask(admin, "announce", "the kettle", "is on") == ""
+            assert admin("who") == "* online: alice"
+            assert admin("rooms") == "#lobby  1 person"
+            assert "from 127.0.0.1" in admin("whois", "alice")
+            assert admin("announce", "the kettle", "is on") == ""
             assert (await alice.event(events.Notice)).text == "the kettle is on"
-            assert "people online: 1" in await ask(admin, "stats")
-            assert await ask(admin, "kick", "#lobby", "alice") == ""
+            assert "people online: 1" in admin("stats")
+            assert admin("kick", "#lobby", "alice") == ""
             assert (await alice.event(events.Kicked)).sender == "asyncchat"
-            assert await ask(admin, "accounts", "create", "bob", said=f"{PASSWORD}\n") == ""
-            assert await ask(admin, "accounts", "make-administrator", "bob") == ""
-            assert await ask(admin, "accounts", "list") == "bob  administrator, password"
-            assert await ask(admin, "log", "debug") == "* the log level is DEBUG"
-            assert "the log levels are" in await ask(admin, "log", "loud", status=1)
-            assert await ask(admin, "backup", from_the_programs_folder(tmp_path / "copy.db")) == ""
-            assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
-            assert await ask(admin, "whois", "nobody", status=1) == "asyncchat-server: no such user: nobody"
-            assert "usage: ban" in await ask(admin, "ban", status=2)
-            assert await ask(admin, "shutdown", "1h") == "* the server shuts down in 1 hour"
-            assert await ask(admin, "shutdown", "off") == "* the shutdown is called off"
-            assert await ask(admin, "shutdown") == "* the server shuts down"
+            assert admin("accounts", "create", "bob", said=f"{PASSWORD}\n") == ""
+            assert admin("accounts", "make-administrator", "bob") == ""
+            assert admin("accounts", "list") == "bob  administrator, password"
+            assert admin("log", "debug") == "* the log level is DEBUG"
+            assert "the log levels are" in admin("log", "loud", status=1)
+            assert admin("backup", relative) == ""
+            assert copy.stat().st_mode & 0o777 == 0o600
+            assert admin("whois", "nobody", status=1) == "asyncchat-server: no such user: nobody"
+            assert "usage: ban" in admin("ban", status=2)
+            assert admin("shutdown", "1h") == "* the server shuts down in 1 hour"
+            assert admin("shutdown", "off") == "* the shutdown is called off"
+            assert admin("shutdown") == "* the server shuts down"
             await alice.event(events.Bye)
             await alice.end()
         assert server.ended() == 0
         assert PASSWORD not in "".join(server.lines)
-
-
-def from_the_programs_folder(path: Path) -> str:
-    """The relative path where `run` runs a program, which is not where the server runs."""
-    return os.path.relpath(path, ROOT)
 
 
 def test_what_a_reload_makes_of_the_settings(tmp_path: Path) -> None:
@@ -486,5 +490,7 @@ async def test_the_console_is_left_and_the_server_goes_on(tmp_path: Path) -> Non
 def test_the_console_needs_a_terminal(tmp_path: Path) -> None:
     with ServerProcess(data=tmp_path).started() as server:
         server.wait_for("Operate:")
-        assert "--operator needs a terminal" in Admin(tmp_path)("console", status=2)
+        result = run("admin", "--data", str(tmp_path), "console")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "--operator needs a terminal" in result.stderr
         assert server.stop() == 0

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.storage.words import Finder, index_text, phrases
+from asyncchat.storage.words import Finder, index_text, literals, phrases, written
 
 
 def finds(query: str, text: str) -> bool:
-    return Finder(phrases(query))(text)
+    return Finder(phrases(query))(text) and all(piece in written(text) for piece in literals(query))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,16 @@ def finds(query: str, text: str) -> bool:
         ("❤️", "I ❤ it"),
         ("€", "10€"),
         ("می‌خواهم", "من میخواهم"),
+        ("C++", "learn c++ now"),
+        ("c++?", "C++17"),
+        ("c++", "Ｃ＋＋"),
+        (".net", "Asp.NET"),
+        ("naïve/café++", "NAIVE/CAFE++"),
+        ("(hello!)", "well hello there"),
+        ("“Hello”,", "hello"),
+        ("hello ???", "hello"),
+        ("l’été++", "L'ÉTÉ++"),
+        ("日本語。", "日本語を勉強する"),
     ],
 )
 def test_a_word_is_found(query: str, text: str) -> None:
@@ -73,6 +83,11 @@ def test_a_word_is_found(query: str, text: str) -> None:
         ("кот", "котик"),
         ("हिन्दी", "हिन्द"),
         ("мой", "мои"),
+        ("C++", "plan c"),
+        ("c++", "c+"),
+        (".net", "net"),
+        ("snake_case", "snake case"),
+        ("a ->", "a"),
     ],
 )
 def test_what_is_not_the_word_is_not_found(query: str, text: str) -> None:

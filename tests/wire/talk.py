@@ -42,6 +42,14 @@ class Talk:
         assert isinstance(item, Command)
         return self.reads(events.Ok(id=item.id, **{"code": Code.OK, **fields}))
 
+    def sends(self, data: bytes) -> bytes:
+        """What the peer is sent for these bytes, when the server answers each command that they give with `ok`."""
+        sent = b""
+        for item in self.dialect.receive(data):
+            assert isinstance(item, Command)
+            sent += self.dialect.encode(events.Ok(id=item.id or "", code=Code.OK))
+        return sent
+
     def enter(self, *rooms: str, name: str = "carol", motd: str | None = None) -> list[str]:
         """Log in; what the peer reads."""
         item = self.types(name)

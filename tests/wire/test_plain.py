@@ -1,5 +1,7 @@
 from collections.abc import Iterable
+from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +12,7 @@ from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Role
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.plain import QUIET, PlainDialect
+from asyncchat.wire.plain_text import CONTINUED, HINT
 from tests.wire.portions import portions
 from tests.wire.structs import structs
 from tests.wire.talk import LIMIT, Talk, said, welcome
@@ -19,7 +22,7 @@ from tests.wire.talk import LIMIT, Talk, said, welcome
 def test_lines_are_the_same_however_the_bytes_are_cut() -> None:
     data = (
         "carol\r\nhi\r\n\r\n\xff\n/me waves\n//x\n".encode("latin-1")
-        + b"\xff\xfd\x01Gr\xc3\xbc\xc3\x9fe\0\n"
+        + b"\xff\xfd\x01wrong\x15x\x08Gr\xc3\xbc\xc3\x9fe\0\n"
         + b"x" * 1001
         + b"\n"
     )
@@ -33,8 +36,10 @@ def test_lines_are_the_same_however_the_bytes_are_cut() -> None:
                     talk.reads(welcome("#lobby"))
         assert found[1:] == [
             commands.Say(id="say #lobby", to="#lobby", text="hi"),
+            Problem(Code.MALFORMED, "that line is not UTF-8"),
             commands.Say(id="say #lobby", to="#lobby", text="waves", kind="action"),
             commands.Say(id="say #lobby", to="#lobby", text="/x"),
+            commands.Ping(id="telnet fffc01"),
             commands.Say(id="say #lobby", to="#lobby", text="Grüße"),
             Problem(Code.TOO_LONG, "that line is too long"),
         ]
@@ -85,13 +90,60 @@ def test_a_peer_that_ends_a_line_is_read_by_lines() -> None:
 
 def test_telnet_is_read_by_lines_and_answered_in_its_own() -> None:
     talk = Talk()
-    list(talk.dialect.receive(b"\xff\xfb\x01\xff\xfd\x03car"))
+    assert talk.sends(b"\xff\xfb\x01\xff\xfd\x03car") == b"Your name?\n\xff\xfe\x01\xff\xfc\x03"
     assert talk.dialect.quiet_after is None
     (hello,) = talk.dialect.receive(b"ol\r\n")
     assert isinstance(hello, commands.Hello)
     assert talk.dialect.encode(events.Error(id="hello", code=Code.CONFLICT, text="taken")).startswith(
         b"! taken\r\nYour"
     )
+
+
+def test_whoever_sends_every_key_is_read_by_lines() -> None:
+    talk = Talk()
+    keys = "cx\bärol\r"
+    assert list(talk.dialect.receive(keys[0].encode())) == []
+    assert talk.dialect.quiet_after is None, "however long the next key takes"
+    found = [item for key in keys[1:] for item in talk.dialect.receive(key.encode())]
+    assert found == [commands.Hello(id="hello", name="cärol", client="plain")]
+    assert talk.dialect.encode(welcome("#lobby", name="cärol")).endswith(b"\r\n"), "in raw mode LF alone is a stair"
+    assert not talk.dialect.partial
+
+
+def test_a_line_that_is_taken_back_is_not_waited_for(talk: Talk) -> None:
+    for taken_back in (b"x\x7f", b"wrong\x15", b"wrong\xff\xf8", b"wrong\xff\xf4"):
+        talk.sends(b"wrong")
+        assert talk.dialect.partial
+        talk.sends(taken_back * 6)
+    assert not talk.dialect.partial
+
+
+def test_telnets_commands_are_answered_in_their_place(talk: Talk) -> None:
+    talk.types("/msg bob psst\r")
+    sent = talk.sends(b"hal\xff\xf4\xff\xfd\x06\xff\xf6\xff\xf5\xff\xfd\x06")
+    assert sent == (
+        b"\xff\xf2\xff\xfb\x06" + f"\r\n{HINT}\r\n* yes, the server is here\r\n".encode() + b"\xff\xf2\xff\xfb\x06"
+    )
+    assert talk.asks("talk on\r") == commands.Say(to="#lobby", text="talk on"), "what was interrupted is not said"
+
+
+def test_ctrl_d_on_an_empty_line_leaves() -> None:
+    for key in (b"\x04", b"\xff\xec"):
+        talk = Talk()
+        talk.sends(b"\xff\xf1")
+        assert list(talk.dialect.receive(b"ca" + key)) == []
+        talk.types("rol")
+        assert b"Password?" in talk.dialect.encode(
+            events.Error(id="hello", code=Code.WRONG_PASSWORD, text="registered")
+        )
+        assert list(talk.dialect.receive(key)) == [commands.Quit()]
+
+
+def test_a_parameter_that_does_not_end_is_an_unfinished_line(talk: Talk) -> None:
+    talk.sends(b"\xff\xfa\x18\0xterm")
+    assert talk.dialect.partial
+    talk.sends(b"\xff\xf0")
+    assert not talk.dialect.partial
 
 
 def test_each_line_is_a_message_to_the_room(talk: Talk) -> None:
@@ -226,7 +278,7 @@ def test_any_bytes_give_commands_or_problems(chunks: list[bytes], welcomed: bool
     found = [item for chunk in chunks for item in talk.dialect.receive(chunk)]
     found += [*talk.dialect.quiet(), *talk.dialect.end()]
     assert all(isinstance(item, Command | Problem) for item in found)
-    assert not talk.dialect.partial
+    assert not talk.dialect.partial or b"\xff" in b"".join(chunks)
 
 
 @given(st.lists(structs(Told), max_size=6))
@@ -238,3 +290,38 @@ def test_any_events_give_lines_that_are_safe_to_read(told: list[Told]) -> None:
         for line in data.decode().removesuffix("\n").split("\n"):
             assert printable(line) == line
     assert all(isinstance(wish, Command) for wish in talk.dialect.follow_up())
+
+
+FORGED = "dave: I quit"
+ENDS_OF_LINES = ("\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+TEXTS = frozenset({"text", "topic", "reason", "away", "nonce", "by", "who", "client"})
+
+
+@given(structs(Told), st.sampled_from(ENDS_OF_LINES))
+def test_no_part_of_a_text_begins_a_line(told: Told, end: str) -> None:
+    """Else it could look like a line of somebody else. The server's own words to all (its motd) may have lines."""
+    talk = Talk()
+    talk.enter("#lobby")
+    lines = talk.dialect.encode(_with_texts(told, f"{end}{FORGED}{end}{FORGED}")).decode().split("\n")
+    assert not [line for line in lines if line.startswith(FORGED)]
+
+
+def test_lines_after_the_first_of_a_message_are_indented(talk: Talk) -> None:
+    forged = f"hi\n{FORGED}\r{FORGED}\u2028{FORGED}\n\n{' ' * 500}{FORGED}"
+    first, *more = talk.reads(said(forged))
+    assert first == "bob: hi"
+    assert more == [CONTINUED + line for line in (FORGED, FORGED, FORGED, "", " " * 28 + FORGED)]
+
+
+def _with_texts(value: Any, text: str) -> Any:
+    """The same with *text* in all that people write freely."""
+    if isinstance(value, list):
+        return [_with_texts(each, text) for each in value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    return type(value)(
+        **{
+            name: text if name in TEXTS and isinstance(field, str) else _with_texts(field, text)
+            for name, field in msgspec.structs.asdict(value).items()
+        }
+    )

@@ -4,7 +4,7 @@ from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code, State
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.plain import LINES_SHOWN, greeting
-from asyncchat.wire.plain_login import another_name
+from asyncchat.wire.plain_login import VISIBLE, VISIBLE_IN_TELNET, another_name
 from asyncchat.wire.plain_text import HINT
 from tests.wire.talk import Talk, said, welcome
 
@@ -72,9 +72,9 @@ def test_a_registered_name_asks_for_its_password() -> None:
     talk = Talk()
     talk.types("carol")
     refused = events.Error(id="hello", code=Code.WRONG_PASSWORD, text="carol is registered")
-    assert talk.reads(refused) == ["! carol is registered", "Password? (or Enter, to take another name)"]
+    assert talk.reads(refused) == ["! carol is registered", VISIBLE, "Password? (or Enter, to take another name)"]
     assert talk.asks(" pass word ") == commands.Hello(name="carol", password=" pass word ", client="plain")
-    assert talk.reads(refused)[1].startswith("Password?")
+    assert talk.reads(refused)[-1].startswith("Password?")
     assert isinstance(talk.types(""), commands.Ping)
     assert talk.reads(events.Ok(id="prompt", code=Code.OK)) == ["Your name?"]
     assert talk.asks("dave") == commands.Hello(name="dave", client="plain")
@@ -84,10 +84,67 @@ def test_a_server_with_a_password_asks_for_it() -> None:
     talk = Talk()
     talk.types("carol")
     refused = events.Error(id="hello", code=Code.LOGIN_FIRST, text="this server has a password")
-    assert talk.reads(refused) == ["! this server has a password", "The password of this server?"]
+    assert talk.reads(refused) == ["! this server has a password", VISIBLE, "The password of this server?"]
     assert talk.asks("sesame") == commands.Hello(name="carol", server_password="sesame", client="plain")
     talk.reads(events.Error(id="hello", code=Code.WRONG_PASSWORD, text="carol is registered"))
     assert talk.asks("mine") == commands.Hello(name="carol", password="mine", server_password="sesame", client="plain")
+
+
+IAC_WILL_ECHO, IAC_WONT_ECHO, IAC_DO_ECHO, IAC_DONT_ECHO = b"\xff\xfb\1", b"\xff\xfc\1", b"\xff\xfd\1", b"\xff\xfe\1"
+REGISTERED = events.Error(id="hello", code=Code.WRONG_PASSWORD, text="carol is registered")
+PASSWORD = b"Password? (or Enter, to take another name)\r\n"
+
+
+def test_a_telnet_client_is_asked_to_hide_a_password() -> None:
+    talk = Talk()
+    assert talk.sends(b"\xff\xf1") == b"Your name?\n"
+    talk.types("carol\r")
+    assert talk.dialect.encode(REGISTERED) == IAC_WILL_ECHO + b"! carol is registered\r\n" + PASSWORD
+    assert talk.sends(IAC_DO_ECHO) == b""
+    talk.types("wrong\r")
+    # The user's Enter was not shown either. The next line is a password again, and stays hidden.
+    assert talk.dialect.encode(REGISTERED) == b"\r\n! carol is registered\r\n" + PASSWORD
+    talk.types("right\r")
+    assert talk.dialect.encode(welcome("#lobby")).startswith(b"\r\n" + IAC_WONT_ECHO + b"* you are carol")
+    assert talk.sends(IAC_DONT_ECHO) == b""
+    assert talk.dialect.encode(said()) == b"bob: hi\r\n"
+
+
+def test_a_telnet_client_that_takes_another_name_shows_it() -> None:
+    talk = Talk()
+    talk.sends(b"\xff\xf1")
+    talk.types("carol\r")
+    talk.dialect.encode(REGISTERED)
+    talk.sends(IAC_DO_ECHO)
+    assert talk.sends(b"\r\n") == b"\r\n" + IAC_WONT_ECHO + b"Your name?\r\n"
+
+
+def test_a_telnet_client_that_refuses_to_hide_shows_its_own_newline() -> None:
+    talk = Talk()
+    talk.sends(b"\xff\xf1")
+    talk.types("carol\r")
+    talk.dialect.encode(REGISTERED)
+    assert talk.sends(IAC_DONT_ECHO) == b""
+    talk.types("right\r")
+    assert talk.dialect.encode(welcome("#lobby")).startswith(b"* you are carol")
+
+
+def test_nobody_else_is_sent_a_telnet_command() -> None:
+    """A peer that ends its lines with CR LF may be telnet, or nc -C."""
+    talk = Talk()
+    talk.types("carol\r")
+    assert talk.dialect.encode(REGISTERED) == f"! carol is registered\r\n{VISIBLE_IN_TELNET}\r\n".encode() + PASSWORD
+
+
+def test_ctrl_c_at_the_question_hides_what_is_typed_then() -> None:
+    """The telnet program shows nothing of what comes before the answer to its TIMING-MARK, but obeys commands there."""
+    talk = Talk()
+    talk.types("carol\r")
+    talk.dialect.encode(REGISTERED)
+    shown, _, after = talk.sends(b"rig\xff\xf4\xff\xfd\x06").partition(b"\xff\xfb\x06")
+    assert shown == IAC_WILL_ECHO + PASSWORD + b"\xff\xf2"
+    assert after == b"\r\n" + PASSWORD
+    assert talk.asks("right\r") == commands.Hello(name="carol", password="right", client="plain")
 
 
 def test_after_too_many_wrong_passwords_the_password_is_asked_for_again() -> None:
@@ -97,11 +154,11 @@ def test_after_too_many_wrong_passwords_the_password_is_asked_for_again() -> Non
     too_fast = events.Error(id="hello", code=Code.TOO_FAST, text="too many wrong passwords", wait=1.0)
     talk.reads(events.Error(id="hello", code=Code.LOGIN_FIRST, text="this server has a password"))
     talk.types("sesam")
-    assert talk.reads(too_fast) == ["! too many wrong passwords", "The password of this server?"]
+    assert talk.reads(too_fast) == ["! too many wrong passwords", VISIBLE, "The password of this server?"]
     assert talk.asks("sesame") == commands.Hello(name="carol", server_password="sesame", client="plain")
     talk.reads(events.Error(id="hello", code=Code.WRONG_PASSWORD, text="carol is registered"))
     talk.types("mnie")
-    assert talk.reads(too_fast)[1].startswith("Password?")
+    assert talk.reads(too_fast)[-1].startswith("Password?")
     assert talk.asks("mine") == commands.Hello(name="carol", password="mine", server_password="sesame", client="plain")
 
 

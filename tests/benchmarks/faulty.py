@@ -22,31 +22,6 @@ Fault = Callable[[int, int, bytes], list[bytes]]
 """Given a client's number, a message's number and its line: the lines that the client is sent instead."""
 
 
-def faultless(client: int, message: int, line: bytes) -> list[bytes]:
-    return [line]
-
-
-def drop(client: int, message: int, line: bytes) -> list[bytes]:
-    return [] if (client, message) == (3, 7) else [line]
-
-
-def duplicate(client: int, message: int, line: bytes) -> list[bytes]:
-    return [line, line] if (client, message) == (3, 7) else [line]
-
-
-def swap() -> Fault:
-    """The eighth message comes to the fourth client after the ninth."""
-    kept: list[bytes] = []
-
-    def fault(client: int, message: int, line: bytes) -> list[bytes]:
-        if (client, message) == (3, 7):
-            kept.append(line)
-            return []
-        return [line, *kept] if (client, message) == (3, 8) else [line]
-
-    return fault
-
-
 class Server:
     """All clients are in one room.
 
@@ -54,7 +29,14 @@ class Server:
     are pinged and told of a gap; ``pongs`` counts the answers.
     """
 
-    def __init__(self, fault: Fault = faultless, *, refuse: int = -1, hang_up: int = -1, ask: int = -1) -> None:
+    def __init__(
+        self,
+        fault: Fault = lambda client, message, line: [line],
+        *,
+        refuse: int = -1,
+        hang_up: int = -1,
+        ask: int = -1,
+    ) -> None:
         self.pongs = 0
         self._ask = ask
         self._fault = fault
@@ -62,7 +44,6 @@ class Server:
         self._hang_up = hang_up
         self._writers: list[asyncio.StreamWriter] = []
         self._messages = 0
-        self._seq = 0
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -94,10 +75,10 @@ class Server:
             self._writers.remove(victim)
             victim.transport.abort()
             return
-        self._seq += 1
-        line = json.dumps({"type": "said", "seq": self._seq, "to": command["to"], "text": command["text"]}).encode()
+        said = {"type": "said", "seq": message, "to": command["to"], "text": command["text"]}
+        line = json.dumps(said, separators=(",", ":")).encode() + b"\n"
         for client, writer in enumerate(self._writers):
-            writer.writelines(self._fault(client, message, line + b"\n"))
+            writer.writelines(self._fault(client, message, line))
 
 
 @asynccontextmanager
@@ -113,7 +94,7 @@ async def serve(server: Server) -> AsyncIterator[str]:
 
     listening = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
-        yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        yield f"tcp://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     finally:
         listening.close()
         await asyncio.gather(*handlers)

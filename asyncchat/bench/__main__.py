@@ -1,8 +1,0 @@
-"""``python -m asyncchat.bench``."""
-
-import sys
-
-from asyncchat.bench.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())
