@@ -276,7 +276,7 @@ class Console:
 
     def state_changed(self, state: ConnectionState, text: str) -> None:
         """The connection's state changed, or there is news of it."""
-        if state is ConnectionState.OFFLINE and not self._offline:
+        if state is ConnectionState.OFFLINE and not self._offline and not self.operator:  # whose console ends then
             self.screen.note(
                 f"the connection is lost: {printable(text)}. What you type is sent when it is back", "error"
             )

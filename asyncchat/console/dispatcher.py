@@ -142,6 +142,9 @@ class Dispatcher:
             if isinstance(result, events.Ok) and result.seq is not None:
                 seq = result.seq
                 self._console.places.kept(seq)
+                if self._console.operator:  # to whom it does not come back
+                    self._console.outbox.done(say.nonce)
+                    self._console.screen.note(f"said to {label_of(say.to)} as ^{seq}")
                 if result.code is Code.ACCEPTED:
                     self._console.screen.note(f"{printable(say.to)} is not here, and will get it later")
         kept.set_result(seq)

@@ -122,7 +122,7 @@ def help_lines(word: str | None = None, *, client: bool = False, operator: bool 
             return [_unknown(name, client=client, operator=operator)]
         others = ", ".join(f"/{other}" for other in entry.names[1:])
         return [entry.line, f"    {entry.help}", *([f"    also: {others}"] if others else [])]
-    return [*(line for entry in _TABLES[client, operator] for line in _in_columns(entry)), *NOTES]
+    return [*(line for entry in _TABLES[client, operator] for line in _in_columns(entry)), *NOTES[operator]]
 
 
 def _in_columns(entry: SlashCommand) -> list[str]:
@@ -135,10 +135,12 @@ COLUMN = 30
 """Characters of the help's first column: the second then fits beside it on a terminal."""
 
 
-NOTES = (
-    "What does not begin with a slash is said; //text says /text.",
-    "^N is a message's number, as /history and /search show it. 10m, 2h, 7d are durations.",
-)
+_SIGNS = "^N is a message's number, as /history and /search show it. 10m, 2h, 7d are durations."
+NOTES = {
+    False: ("What does not begin with a slash is said; //text says /text.", _SIGNS),
+    True: ("The slash may be left out, until /msg has opened a place where lines are said.", _SIGNS),
+}
+"""What stands below the help of people, and of the operator (True)."""
 
 
 def _unknown(name: str, *, client: bool, operator: bool) -> str:

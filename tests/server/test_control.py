@@ -459,20 +459,25 @@ async def test_the_console(tmp_path: Path) -> None:
             screen.press(CTRL_C)
             screen.type("help shutdown")
             await screen.shows("end the server, after a countdown")
-            screen.type("kick #lobby alice")
-            await screen.shows("-- done")
-            await alice.event(events.Kicked)
             screen.type("accounts")
             await screen.shows("0 registered")
+            screen.type("/msg #lobby closing time")
+            assert (await alice.event(events.Said)).text == "closing time"
+            await screen.shows("-- said to #lobby as ^")
+            await screen.lacks("(sending)")
             screen.type("nick bob")
             await screen.shows("unknown command: /nick")
             screen.type(f"backup {tmp_path / 'copy.db'}")
             await screen.shows("the database is copied to")
+            screen.type("kick #lobby alice")
+            await screen.shows("-- done")
+            await alice.event(events.Kicked)
             screen.type("shutdown")
             await alice.event(events.Bye)
             await alice.end()
             assert await screen.ended() == 1
-            await screen.shows("the server is shutting down")
+            await screen.shows("asyncchat: the server is shutting down")
+            assert "is sent when it is back" not in screen.text
         assert server.ended() == 0
 
 
