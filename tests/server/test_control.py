@@ -388,7 +388,7 @@ def test_what_a_reload_makes_of_the_settings(tmp_path: Path) -> None:
 
 
 def test_without_a_server_the_files_are_used_where_that_makes_sense(tmp_path: Path) -> None:
-    admin = Admin(tmp_path / "data")
+    admin = Admin(tmp_path)
     assert "there is no database in" in admin("ban", "mallory", status=1)
     admin("accounts", "create", "alice", "--generate")
     admin("ban", "mallory", "1h", "spam")
