@@ -420,6 +420,15 @@ def test_a_server_that_was_killed_is_none_and_its_socket_is_replaced(tmp_path: P
     assert not (tmp_path / control.NAME).exists()
 
 
+async def test_a_socket_in_the_way_is_replaced_without_being_asked(tmp_path: Path) -> None:
+    """It may be another user's, whom the server cannot ask; the database's lock says that no server has it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(str(tmp_path / control.NAME))
+        other.listen()
+        async with controlled(tmp_path) as server, await operator(tmp_path):
+            assert server.is_controlled
+
+
 def test_the_first_lines_say_what_runs_and_how_to_use_it(tmp_path: Path) -> None:
     config = tmp_path / "chat.toml"
     config.write_text("name = 'x'")
