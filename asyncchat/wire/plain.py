@@ -395,6 +395,7 @@ _SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
     events.RoomList: lambda _, event: plain_text.rooms(event),
     events.User: lambda _, event: plain_text.user(event),
     events.BanList: lambda _, event: plain_text.bans(event),
+    events.Stats: lambda _, event: plain_text.stats(event),
 }
 """What is shown in another way than as one sentence."""
 

@@ -176,10 +176,10 @@ def test_a_name_that_is_reserved_can_be_given_away(admin: Admin) -> None:
     assert admin("accounts", "list") == "admin  password\n"
 
 
-def test_accounts_need_the_database_for_themselves(talked: Admin) -> None:
+def test_a_new_epoch_needs_the_database_for_itself(talked: Admin) -> None:
     with ServerProcess(data=talked.data).started() as server:
-        problem = talked.fails("accounts", "list")
-        assert problem.startswith(f"another process uses the database {talked.database}: end the server first")
+        problem = talked.fails("new-epoch")
+        assert problem == f"another process uses the database {talked.database}: end it first"
         assert server.stop() == 0
 
 
