@@ -64,6 +64,7 @@ class Operator:
 
     def stats(self) -> events.Stats:
         """The server in numbers."""
+        require(self._loop, "this server")
         return self._measure()
 
     async def _settle(self, outcome: Outcome) -> Sequence[Result | Event]:
