@@ -28,17 +28,17 @@ def rooms(house: House, session: Session, person: Person, command: commands.Room
         for room in house.rooms
         if permissions.sees(house, person, room)
     ]
-    return Reply((events.RoomList(id=command.id, rooms=listed),))
+    return Reply((events.RoomList(rooms=listed),))
 
 
 def who(house: House, session: Session, person: Person, command: commands.Who, now: int) -> Outcome:
     """The members of a room, or everybody who is online."""
     if command.room is None:
         everyone = [_member(other, None) for other in house.people if other.sessions]
-        return Reply((events.Members(id=command.id, members=everyone),))
+        return Reply((events.Members(members=everyone),))
     room = permissions.readable_room(house, person, command.room)
     members = [_member(other, room) for other in room.members]
-    return Reply((events.Members(id=command.id, room=room.name, topic=room.topic, members=members),))
+    return Reply((events.Members(room=room.name, topic=room.topic, members=members),))
 
 
 def _member(person: Person, room: Room | None) -> events.Member:
@@ -67,7 +67,6 @@ def whois(house: House, session: Session, person: Person, command: commands.Whoi
     first = next(iter(other.sessions), None)
     full = other is person or house.is_administrator(person)
     user = events.User(
-        id=command.id,
         name=other.name,
         state=other.state,
         registered=other.registered,
@@ -92,7 +91,7 @@ def history(house: House, session: Session, person: Person, command: commands.Hi
     place, name = _place(house, person, command.to)
     limit = _page(command.limit, house.limits.page)
     query = queries.FindPage(place, limit, before=command.before, after=command.after)
-    return Ask(query, lambda page: _reply(command.id, page, name))
+    return Ask(query, lambda page: _reply(page, name))
 
 
 def sync(house: House, session: Session, person: Person, command: commands.Sync, now: int) -> Outcome:
@@ -104,7 +103,7 @@ def sync(house: House, session: Session, person: Person, command: commands.Sync,
         until=min(command.until, house.seq) if command.until is not None else house.seq,
         limit=_page(command.limit, house.limits.sync),
     )
-    return Ask(query, lambda page: _reply(command.id, page, None))
+    return Ask(query, lambda page: _reply(page, None))
 
 
 def search(house: House, session: Session, person: Person, command: commands.Search, now: int) -> Outcome:
@@ -133,7 +132,7 @@ def search(house: House, session: Session, person: Person, command: commands.Sea
         before=command.before,
         seconds=house.limits.search_seconds,
     )
-    return Ask(query, lambda page: _reply(command.id, page, name))
+    return Ask(query, lambda page: _reply(page, name))
 
 
 def _place(house: House, person: Person, to: str) -> tuple[queries.Place, str]:
@@ -169,5 +168,5 @@ def _time(text: str | None) -> int | None:
     return int(moment.timestamp() * 1000)
 
 
-def _reply(id: int | str | None, page: queries.Page, to: str | None) -> Reply:
-    return Reply((events.History(id=id, to=to, events=page.events, complete=page.complete, next=page.next),))
+def _reply(page: queries.Page, to: str | None) -> Reply:
+    return Reply((events.History(to=to, events=page.events, complete=page.complete, next=page.next),))

@@ -223,7 +223,6 @@ class _Arrival:
     def _greeting(self, person: Person, seq: int) -> events.Welcome:
         house, settings = self.house, self.house.settings
         return events.Welcome(
-            id=self.command.id,
             code=Code.ACCEPTED,
             name=person.name,
             server=settings.name,

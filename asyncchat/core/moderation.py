@@ -187,7 +187,7 @@ def bans(house: House, session: Session, person: Person, command: commands.Bans,
         )
         for ban in active.active(now)
     ]
-    return Reply((events.BanList(id=command.id, room=room.name if room is not None else None, bans=lines),))
+    return Reply((events.BanList(room=room.name if room is not None else None, bans=lines),))
 
 
 def mute(house: House, session: Session, person: Person, command: commands.Mute, now: int) -> Outcome:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from asyncchat.core.operator import announce, create_account, operator_session, reset_password, set_administrator
-from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Reply, answer
+from asyncchat.core.outcomes import Append, Ask, Close, Done, Outcome, Reply, answer
 from asyncchat.server.pipeline import Ticket
 from asyncchat.server.services import Services
 from asyncchat.vocabulary.commands import Command
@@ -110,13 +110,15 @@ class Operator:
                     outcome = then(await self._services.answer(query, self.session.address))
                 case Append():
                     future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
-                    self._services.pipeline.append(Ticket(self, outcome, len(outcome.records), None, future))
+                    self._services.pipeline.append(Ticket(self, outcome, len(outcome.records), future=future))
                     seqs = await future
                     if outcome.then is None:
-                        return (answer(outcome, None, seqs),)
+                        return (answer(outcome, seqs),)
                     outcome = outcome.then(seqs)
                 case Reply(results) | Close(results):
                     return results
+                case Done():
+                    return ()
                 case _:
                     assert_never(outcome)
 

@@ -102,10 +102,10 @@ REFUSALS: dict[Kind, bytes] = {
 """What a client of a kind that is not served is sent before it is closed."""
 
 
-def refusal(kind: Kind, first: bytes) -> bytes | None:
-    """What a client is sent before it is closed that spoke so; None: its kind is served."""
-    answer = REFUSALS.get(kind)
-    if answer is not None and first.lstrip(b"\r\n").startswith(b"HEAD "):
+def refusal(kind: Kind, first: bytes) -> bytes:
+    """What a client of a kind that is not served is sent before it is closed, when it spoke so."""
+    answer = REFUSALS[kind]
+    if first.lstrip(b"\r\n").startswith(b"HEAD "):
         head, blank, _ = answer.partition(b"\r\n\r\n")
         return head + blank  # such an answer has no body (RFC 9110, 9.3.2)
     return answer

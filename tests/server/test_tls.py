@@ -96,7 +96,7 @@ async def test_no_tls_older_than_1_2(authority: Authority, caplog: pytest.LogCap
 
 async def test_passwords_may_travel_through_tls(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     # Everything in a test comes from loopback, where passwords may travel anyway.
-    monkeypatch.setattr("asyncchat.server.doorway.is_loopback", lambda address: False)
+    monkeypatch.setattr("asyncchat.server.acceptor.is_loopback", lambda address: False)
     context = server_context(*authority.issue())
     listen = ["tls://127.0.0.1:0", "tcp://127.0.0.1:0"]
     async with ChatServer(listen=listen, tls=context) as server:
