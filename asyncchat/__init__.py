@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from asyncchat.vocabulary.errors import ProtocolError as ProtocolError
     from asyncchat.vocabulary.errors import Refused as Refused
     from asyncchat.vocabulary.errors import StorageError as StorageError
+    from asyncchat.vocabulary.mentions import mention_spans as mention_spans
+    from asyncchat.vocabulary.mentions import mentions as mentions
     from asyncchat.vocabulary.terms import Code as Code
     from asyncchat.vocabulary.terms import Kind as Kind
     from asyncchat.vocabulary.terms import Role as Role
@@ -51,6 +53,7 @@ else:
             "asyncchat.events": "events",
             "asyncchat.server": "Account ChatServer Operator Stats serve",
             "asyncchat.vocabulary.errors": "ChatError ConnectionLost DatabaseInUse ProtocolError Refused StorageError",
+            "asyncchat.vocabulary.mentions": "mention_spans mentions",
             "asyncchat.vocabulary.terms": "Code Kind Role State",
         },
     )

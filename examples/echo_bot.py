@@ -6,10 +6,9 @@ python examples/echo_bot.py tcp://127.0.0.1:7777 --name echo --room '#lobby'
 import argparse
 import asyncio
 import contextlib
-import re
 import sys
 
-from asyncchat import ChatClient, ChatError, Resumed, connect, events
+from asyncchat import ChatClient, ChatError, Resumed, connect, events, mentions
 
 
 async def main(address: str, name: str, rooms: list[str] | None) -> None:
@@ -43,11 +42,6 @@ async def answer(chat: ChatClient, said: events.Said) -> None:
     except ChatError as error:
         # Whoever asked has gone, or the room is moderated: that is no reason to stop.
         print(f"cannot answer {said.sender}: {error}", file=sys.stderr)
-
-
-def mentions(text: str, name: str) -> bool:
-    """Does the name stand in the text as a word of its own?"""
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def arguments() -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """The handshake: a hello made of what is known of oneself, what belongs to its answer, and rooms with passwords."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from asyncchat._version import __version__
@@ -36,6 +36,8 @@ class Login:
     password: str | None = field(default=None, repr=False)
     server_password: str | None = field(default=None, repr=False)
     rooms: dict[str, None] | None = None
+    #: For the first login: which tokens to try, in order, at a server that says that it has this identity.
+    choose_tokens: Callable[[str | None], list[str]] | None = None
 
     _room_passwords: dict[str, str] = field(default_factory=dict, repr=False)
     _is_known: bool = False
@@ -123,14 +125,16 @@ class Handshake:
         """Say hello, and enter the rooms that need a password. Raises `ChatError`."""
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
-                try:
-                    await self._say_hello(connection)
-                except Refused as error:
-                    if error.code != Code.WRONG_PASSWORD or self._login.token is None:
-                        raise
-                    # Tokens are void after a change of password, and unknown to another database.
-                    self._login.token = None
-                    await self._say_hello(connection)
+                spare = await self._choose_token(connection)
+                while True:
+                    try:
+                        await self._say_hello(connection)
+                        break
+                    except Refused as error:
+                        if error.code != Code.WRONG_PASSWORD or self._login.token is None:
+                            raise
+                        # Tokens are void after a change of password, and unknown to another database.
+                        self._login.token = next(spare, None)
                 self._settle()
                 await self._enter_again(connection)
         except TimeoutError:
@@ -162,6 +166,26 @@ class Handshake:
         return hello is not None and self._requests.resolve(events.Error(id=hello.command.id, code=code, text=text))
 
     # --- steps ------------------------------------------------------------------------------------------------------
+
+    async def _choose_token(self, connection: Connection) -> Iterator[str]:
+        """Set the token to log in with, if there is a choice; returns those to try if it is refused."""
+        choose, self._login.choose_tokens = self._login.choose_tokens, None
+        if choose is None:
+            return iter(())
+        spare = iter(choose(await self._identity(connection)))
+        self._login.token = next(spare, None)
+        return spare
+
+    async def _identity(self, connection: Connection) -> str | None:
+        """The identity that the server claims, by the refusal of a hello that says nothing."""
+        hello = self._requests.add(commands.Hello(client=CLIENT), bound=True)
+        try:
+            await _asked(connection, hello)
+        except Refused as error:
+            return error.identity
+        finally:
+            self._requests.discard(hello)
+        return None
 
     async def _say_hello(self, connection: Connection) -> None:
         hello = self._login.hello(epoch=self._inbox.epoch, since=self._inbox.seen)

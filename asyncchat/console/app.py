@@ -360,6 +360,7 @@ async def _log_in(settings: Settings, keys: Keys, relay: _Relay) -> ChatClient:
                 server_password=server_password,
                 rooms=settings.rooms,
                 token_store=TokenStore(settings.config_dir),
+                trust_address=settings.trust_address,
                 ca=settings.ca,
                 fingerprint=settings.fingerprint,
                 on_state=relay,

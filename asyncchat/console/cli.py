@@ -73,6 +73,7 @@ class Settings:
     server_password: str | None
     ca: Path | None
     fingerprint: str | None
+    trust_address: bool
     config_dir: Path
     timeout: float
 
@@ -97,6 +98,7 @@ def parse(arguments: list[str]) -> Settings:
             server_password=_secret(given.server_password_file, SERVER_PASSWORD_VARIABLE),
             ca=given.ca,
             fingerprint=given.fingerprint,
+            trust_address=given.trust_address,
             config_dir=given.config_dir or config_dir(),
             timeout=given.timeout,
         )
@@ -182,6 +184,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_fingerprint,
         metavar="SHA256",
         help="trust only the certificate with this SHA-256 fingerprint for tls://",
+    )
+    how.add_argument(
+        "--trust-address",
+        action="store_true",
+        help="if the server says that it is one that knows you, believe it, though you met that at other addresses",
     )
     how.add_argument("--config-dir", type=Path, metavar="DIR", help="where tokens are kept")
     return parser

@@ -230,8 +230,10 @@ class Dispatcher:
         if isinstance(command, commands.Topic) and isinstance(result, events.Ok) and not result.text:
             self._console.screen.note(f"{printable(command.room)} has no topic")
             return
-        if isinstance(result, events.RoomList):
-            self._console.room_names = {room.name for room in result.rooms}
+        if isinstance(command, commands.Rooms) and isinstance(result, events.RoomList):
+            if command.after is None:
+                self._console.room_names.clear()
+            self._console.room_names.update(room.name for room in result.rooms)
         self._show(result)
 
     def _show(self, result: Result) -> None:

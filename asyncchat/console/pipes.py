@@ -122,6 +122,7 @@ async def _connect(settings: Settings, name: str) -> ChatClient:
         server_password=settings.server_password,
         rooms=settings.rooms,
         token_store=TokenStore(settings.config_dir),
+        trust_address=settings.trust_address,
         ca=settings.ca,
         fingerprint=settings.fingerprint,
     )

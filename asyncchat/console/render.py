@@ -1,8 +1,6 @@
 """Events and results as safe lines of text: for the terminal, in colour, and for pipes, one line each."""
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import date, datetime, tzinfo
 from typing import assert_never
@@ -10,6 +8,7 @@ from typing import assert_never
 from asyncchat import Code, Resumed, Role, State, events
 from asyncchat.console.wrap import INDENT
 from asyncchat.events import Event, Result
+from asyncchat.vocabulary.mentions import mention_spans
 from asyncchat.vocabulary.names import is_room, name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import from_rfc3339
@@ -96,25 +95,6 @@ def _code(colour: int) -> str:
     return str(colour) if colour < 100 else f"38;5;{colour}"
 
 
-class Mentions:
-    """Finds a person's name in texts, as a word of its own in any case, composed in any way."""
-
-    def __init__(self, name: str) -> None:
-        self._pattern = re.compile(rf"(?<!\w){re.escape(_composed(name))}(?!\w)", re.IGNORECASE)
-
-    def __call__(self, text: str) -> bool:
-        """Does the name stand in the text?"""
-        return self._pattern.search(_composed(text)) is not None
-
-    def marked(self, text: str, painter: Painter) -> str:
-        """The text with the name highlighted, and composed."""
-        return self._pattern.sub(lambda found: painter.style("mention", found[0]), _composed(text))
-
-
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
 class Renderer:
     """Makes lines of events, for one reader. ``me`` is the reader's name, and may change.
 
@@ -126,16 +106,6 @@ class Renderer:
         self._zone = zone
         self._full_time = full_time
         self.me = me
-
-    @property
-    def me(self) -> str:
-        """The reader's name."""
-        return self._me
-
-    @me.setter
-    def me(self, name: str) -> None:
-        self._me = name
-        self.mentions = Mentions(printable(name))
 
     def line(
         self,
@@ -207,7 +177,7 @@ class Renderer:
                 text = f"set the topic: {printable(event.text)}" if event.text else "cleared the topic"
                 return self._news(event.sender, text)
             case events.Invited():
-                whom = "you" if same(event.name, self._me) else printable(event.name)
+                whom = "you" if same(event.name, self.me) else printable(event.name)
                 return self._news(event.sender, f"invited {whom} to {printable(event.room)}")
             case events.Kicked():
                 text = f"put {printable(event.name)} out of {printable(event.room)}"
@@ -233,8 +203,8 @@ class Renderer:
 
     def _said(self, said: events.Said, multiline: bool) -> str:
         text = self._dim("(deleted)") if said.deleted else self._body(said.text, multiline)
-        if not same(said.sender, self._me):
-            text = self.mentions.marked(text, self.painter)
+        if not same(said.sender, self.me):
+            text = self._highlighted(text)
         if said.edited is not None:
             text += self._dim(" (changed)")
         if said.reply_to is not None:
@@ -288,6 +258,14 @@ class Renderer:
             return printable(text)
         return printable(text.rstrip("\n"), multiline=True).replace("\n", "\n" + INDENT)
 
+    def _highlighted(self, text: str) -> str:
+        """The text with all mentions of the reader marked."""
+        parts, done = list[str](), 0
+        for start, end in mention_spans(text, self.me):
+            parts += text[done:start], self.painter.style("mention", text[start:end])
+            done = end
+        return "".join(parts) + text[done:]
+
     def _news(self, name: str, text: str, reason: str | None = None) -> str:
         because = f" ({printable(reason)})" if reason else ""
         return f"{self._dim('*')} {self._name(name)} {self._dim(text + because)}"
@@ -338,6 +316,12 @@ def _done(ok: events.Ok) -> str:
     return "kept: they are not here now, and will get it" if ok.code is Code.ACCEPTED else "done"
 
 
+def _more(result: events.RoomList | events.Members | events.BanList, command: str, renderer: Renderer) -> Iterator[str]:
+    """How to go on, if there is more of a list."""
+    if not result.complete:
+        yield _note(renderer, f"there is more: {command} after {result.next}")
+
+
 def _rooms(result: events.RoomList, renderer: Renderer) -> Iterator[str]:
     yield _note(renderer, f"{len(result.rooms)} {'room' if len(result.rooms) == 1 else 'rooms'}")
     width = max((len(printable(room.name)) for room in result.rooms), default=0)
@@ -346,6 +330,7 @@ def _rooms(result: events.RoomList, renderer: Renderer) -> Iterator[str]:
         marks = [mark for mark in ("private", "moderated", "password") if getattr(room, mark)]
         kind = f" [{', '.join(marks)}]" if marks else ""
         yield f"   {name} {room.members:>4}{kind}  {printable(room.topic)}".rstrip()
+    yield from _more(result, "/rooms", renderer)
 
 
 def _members(result: events.Members, renderer: Renderer) -> Iterator[str]:
@@ -356,6 +341,7 @@ def _members(result: events.Members, renderer: Renderer) -> Iterator[str]:
     people = [_member(member, renderer) for member in result.members]
     if people:
         yield "   " + ", ".join(people)
+    yield from _more(result, f"/who {printable(result.room or '*')}", renderer)
 
 
 def _member(member: events.Member, renderer: Renderer) -> str:
@@ -410,6 +396,7 @@ def _bans(bans: events.BanList, renderer: Renderer) -> Iterator[str]:
         reason = f" ({printable(ban.reason)})" if ban.reason else ""
         by = f" by {printable(ban.by)}" if ban.by else ""
         yield f"   {printable(ban.who)} {'muted' if ban.mute else 'banned'} {until}{by}{reason}"
+    yield from _more(bans, f"/bans {printable(bans.room or '*')}", renderer)
 
 
 def _duration(seconds: int) -> str:

@@ -10,6 +10,7 @@ from asyncchat.console.places import Place, Places
 from asyncchat.console.render import Renderer, place_of, same
 from asyncchat.console.status import Outbox
 from asyncchat.events import Event, Kept
+from asyncchat.vocabulary.mentions import mentions
 from asyncchat.vocabulary.names import is_room
 
 BELL = "\a"
@@ -88,7 +89,7 @@ class Screen:
         self.places.follow(said, time.monotonic())
         if said.sender in self.ignores or not (self.read or arrived):
             return place
-        called = not mine and (not place.is_room or self.renderer.mentions(said.text))
+        called = not mine and (not place.is_room or mentions(said.text, self.places.me))
         if not mine:
             self.places.unread(place, mentioned=called)
         self._show(said, place, bell=called and said.kind != "notice")

@@ -42,7 +42,7 @@ def announce(text: str, now: int) -> Outcome:
 def set_administrator(house: House, name: str, active: bool, now: int) -> Outcome:
     """Make a registered person an administrator, or take that back; raises `Refused`."""
     person = _registered(house, name)
-    if not active and person.key in house.administrators:
+    if not active and person.key in house.administrators_set:
         raise Refused(Code.CONFLICT, f"{person.name} is an administrator by the settings")
     if person.administrator is active:
         raise Refused(Code.CONFLICT, f"{person.name} is {'an administrator already' if active else 'no administrator'}")

@@ -71,7 +71,7 @@ def readable_room(house: House, person: Person, name: str) -> Room:
 
 def check_message(house: House, person: Person, message: StoredMessage | None, seq: int) -> StoredMessage:
     """The message if this person may read it; raises `Refused` 404."""
-    if message is not None and not house.changes.is_deleted(message):
+    if message is not None and not house.in_flight.changes.is_deleted(message):
         if message.room:
             room = house.rooms.by_id.get(message.room)
             if room is not None and reads(house, person, room):

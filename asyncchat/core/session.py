@@ -59,16 +59,18 @@ _NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
 
 
 class Session:
-    """A connection: whose it is, where it comes from, and what its dialect needs.
+    """A connection: whose it is, where it comes from, and what its dialect needs. ``key``: its number on its ``node``.
 
-    ``resumable``: its client can come back as the same person, so its
-    name is held a while. ``inside``: it is the app's own, in the server's process, and needs no proof of who it is.
+    ``resumable``: its client can come back as the same person, so its name is held a while. ``inside``: it is the app's
+    own, in the server's process, and needs no proof of who it is.
     ``secure``: passwords may travel on it. ``seen``: the ``seq`` up to which its person had been sent everything when
     it came; None if another session was there. ``since``: when it began (Unix ms). ``peer`` belongs to whoever made the
     session; the rules never look at it.
     """
 
-    __slots__ = ("address", "inside", "key", "peer", "person", "phase", "resumable", "secure", "seen", "since")
+    __slots__ = (
+        "address", "inside", "key", "node", "peer", "person", "phase", "resumable", "secure", "seen", "since",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -80,8 +82,10 @@ class Session:
         secure: bool = True,
         peer: Any = None,
         since: int = 0,
+        node: str = "",
     ) -> None:
         self.key = key
+        self.node = node
         self.address = address
         self.resumable = resumable
         self.inside = inside

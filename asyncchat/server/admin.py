@@ -19,9 +19,9 @@ from typing import BinaryIO
 from asyncchat.server.app import DATABASE, MEMORY, ChatServer
 from asyncchat.server.config import Config, ConfigError
 from asyncchat.server.operator import Operator, account_lines
-from asyncchat.storage import opening
+from asyncchat.storage import database_file
 from asyncchat.storage.backup import backup
-from asyncchat.storage.checking import check
+from asyncchat.storage.integrity import check
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export, import_
 from asyncchat.vocabulary.errors import DatabaseInUse, Refused, StorageError
@@ -139,7 +139,8 @@ class _Desk:
         """What *work* gives, a coroutine's result included; *new*: the database may have to be made."""
         if not new:
             _check_there(self._database)
-        return asyncio.run(self._do(work))
+        with _telling_owner(self._database.parent):
+            return asyncio.run(self._do(work))
 
     async def _do(self, work: Callable[[Operator], object]) -> object:
         settings = self._config.settings
@@ -199,11 +200,24 @@ def _check_there(database: Path) -> None:
         raise Failed(f"there is no database in {database.parent}")
 
 
+@contextlib.contextmanager
+def _telling_owner(folder: Path) -> Iterator[None]:
+    """Say so if the data directory is made in this block and belongs to root, as whom few servers run."""
+    new = not folder.exists()
+    yield
+    if new and sys.platform != "win32" and folder.stat().st_uid == 0:
+        print(  # noqa: T201 - a command line program
+            f"asyncchat-server: {printable(str(folder))} is new and belongs to root: give it to the user as whom the"
+            " server runs (chown -R)",
+            file=sys.stderr,
+        )
+
+
 def _backup(said: argparse.Namespace, database: Path, config: Config) -> None:
     _check_there(database)
-    opening.inspect(database)
+    database_file.inspect(database)
     try:
-        with contextlib.closing(opening.connect_reader(database)) as db:
+        with contextlib.closing(database_file.connect_reader(database)) as db:
             backup(db, Path(said.file))
     except sqlite3.Error as error:
         raise Failed(f"{database} cannot be read: {error}") from error
@@ -238,7 +252,7 @@ def _write(lines: Iterable[bytes], file: BinaryIO) -> None:
 
 
 def _import(said: argparse.Namespace, database: Path, config: Config) -> None:
-    with _lines(said.file) as lines:
+    with _lines(said.file) as lines, _telling_owner(database.parent):
         count = import_(lines, database)
     _say(f"{count} records are in {database}")
 

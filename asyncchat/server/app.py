@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec import structs
 
+from asyncchat._loops import require
 from asyncchat._version import __version__
 from asyncchat.core.chat import Chat
 from asyncchat.core.failures import household
@@ -58,7 +59,11 @@ RECONNECT_SPREAD = 5.0
 class ChatServer:
     """A chat server in the running loop. It touches nothing of the app around it: no signals, no logging, no policy.
 
-    Use it with ``async with``, or `start` and `aclose`. Options are keyword-only:
+    Once started it belongs to that loop: called from another one, or from a thread without, its methods raise
+    RuntimeError.
+
+    Use it with ``async with``, or `start` and `aclose`. Relative paths count from the directory in which it is made,
+    and ValueError is raised at once for an address that is none. Options are keyword-only:
 
     listen: addresses, ``tcp://HOST:PORT`` (port 0: any free one), ``tls://HOST:PORT``, ``unix:PATH``; none for no
         listener of its own.
@@ -77,9 +82,9 @@ class ChatServer:
     ) -> None:
         if isinstance(listen, str):
             raise TypeError("listen is a list of addresses, not one address")
-        self._listen = tuple(listen)
+        self._listen = [parse_address(text, listening=True) for text in listen]
         self._tls = tls
-        self._storage = Storage(MEMORY if data == MEMORY else Path(data) / DATABASE)
+        self._storage = Storage(MEMORY if data == MEMORY else Path(data).absolute() / DATABASE)
         self._settings = structs.replace(settings or Settings(), version=__version__)
         self._listeners: list[Listener] = []
         self._handlers: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
@@ -98,10 +103,11 @@ class ChatServer:
         """Open the database and listen.
 
         Raises `StorageError` for a database that cannot be used, OSError for an address that cannot be listened on, and
-        ValueError for one that is none. Nothing is left open then.
+        ValueError for one of TLS without a certificate. Nothing is left open then.
         """
         if self._undo is not None:
             raise RuntimeError("this server was started before: make a new one")
+        self._loop = asyncio.get_running_loop()
         self._undo = contextlib.AsyncExitStack()
         skeleton("")  # reads its table now, so that the first login does not wait for it
         try:
@@ -119,7 +125,11 @@ class ChatServer:
         self._passwords = Passwords(self._settings.limits.hashes)
         undo.push_async_callback(self._passwords.aclose)
         self.chat = Chat(
-            self._settings, epoch=storage.epoch, new_token=lambda: secrets.token_urlsafe(32), no_password=NO_PASSWORD
+            self._settings,
+            epoch=storage.epoch,
+            identity=storage.identity,
+            new_token=lambda: secrets.token_urlsafe(32),
+            no_password=NO_PASSWORD,
         )
         due = self.chat.restore(storage.load(), seq=storage.last_seq, arrived=storage.arrived(), now=now_ms())
         self._writers = Writers(lambda: self.chat.house.seq)
@@ -135,12 +145,11 @@ class ChatServer:
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
         undo.push_async_callback(self._end_clients, acceptor)
-        caretaker = Caretaker(self.chat, storage, self._pipeline, acceptor, services.clock)
+        caretaker = self._caretaker = Caretaker(self.chat, storage, self._pipeline, acceptor, services.clock)
         caretaker.start()
         undo.push_async_callback(caretaker.aclose)
         undo.push_async_callback(self._stop_listening)
-        for text in self._listen:
-            address = parse_address(text, listening=True)
+        for address in self._listen:
             self._listeners.append(await listen(address, self._handler(address)))
             log.info("Listening on %s", self._listeners[-1].name)
 
@@ -150,9 +159,11 @@ class ChatServer:
         The default room stays, and so does the limit ``hashes``: these only a restart changes.
         """
         acceptor = self._running()
+        self._require_loop()
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
+        self._pipeline.append_own(self.chat.settings_record(now_ms()))
         acceptor.keep_alive()
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
@@ -160,11 +171,14 @@ class ChatServer:
 
         Raises `StorageError` when there is such a file, or when it cannot be written.
         """
+        self._running()
+        self._require_loop()
         await self._storage.backup(Path(path))
 
     def hurry(self) -> None:
         """Wait no more, while closing, for clients that do not read."""
         if self._acceptor is not None:
+            self._require_loop()
             self._acceptor.abort()
 
     async def aclose(self) -> None:
@@ -176,6 +190,7 @@ class ChatServer:
         """
         if self._undo is None:
             return
+        self._require_loop()
         if self._closing is None:
             self._closing = asyncio.create_task(self._undo.aclose(), name="asyncchat shutdown")
         self._closers.add(asyncio.current_task())
@@ -249,6 +264,9 @@ class ChatServer:
             raise RuntimeError("this server is not started: await start(), or use it with async with")
         return self._acceptor
 
+    def _require_loop(self) -> None:
+        require(self._loop, "this server")
+
     async def handle_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client of whatever dialect: the callback for an ``asyncio.start_server`` of the app's own."""
         await self._handle(reader, writer)
@@ -269,6 +287,7 @@ class ChatServer:
         plain: bool = False,
     ) -> None:
         acceptor, task = self._running(), asyncio.current_task()
+        self._require_loop()
         assert task is not None
         ended = self._handlers[task] = asyncio.get_running_loop().create_future()
         try:
@@ -295,7 +314,7 @@ class ChatServer:
         from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415
 
         self._running()
-        return connect_inside(partial(self._handle, inside=True, plain=True), name, **options)
+        return connect_inside(self._loop, partial(self._handle, inside=True, plain=True), name, **options)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

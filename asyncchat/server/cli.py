@@ -54,9 +54,10 @@ def main(arguments: Sequence[str] | None = None, terminal: "Terminal | None" = N
     flags = {option.name: getattr(said, option.name, None) for option in OPTIONS}
 
     inherited = handed_over(os.environ, os.getpid())
+    here = _working_directory()
 
     def load() -> Config:
-        return load_config(said.config, flags, inherited)
+        return load_config(said.config, flags, inherited, here)
 
     try:
         config = load()
@@ -84,6 +85,14 @@ def main(arguments: Sequence[str] | None = None, terminal: "Terminal | None" = N
     return 0
 
 
+def _working_directory() -> Path:
+    """Where the program was started, for later: paths count from there, wherever the process is by then."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was removed, and whoever names absolute paths needs none
+        return Path()
+
+
 def _screen() -> TextIO | None:
     """Where an operator reads what was typed: None when nobody sits at standard input, or no line can be edited."""
     if not _is_terminal(sys.stdin) or not _in_foreground() or os.environ.get("TERM", "").lower() in DUMB:
@@ -105,12 +114,18 @@ def _in_foreground() -> bool:
         return True  # not the terminal that we were started from: it stops nobody
 
 
-def load_config(file: str | None, flags: Mapping[str, Any], inherited: Sequence[str] = ()) -> Config:
-    """The settings of a file (None: of no file) and of flags, as they are now; raises `ConfigError`."""
+def load_config(
+    file: str | None, flags: Mapping[str, Any], inherited: Sequence[str] = (), here: Path = Path()
+) -> Config:
+    """The settings of a file (None: of no file) and of flags, as they are now; raises `ConfigError`.
+
+    ``here``: from where relative paths of the command line count, by default the working directory.
+    """
     return configure(
-        read_config(file) if file is not None else {},
+        read_config(here / file) if file is not None else {},
         flags,
-        folder=Path(file).parent if file is not None else Path(),
+        folder=(here / file).parent if file is not None else here,
+        here=here,
         data=_users_data(),
         read=lambda path: path.read_text(encoding=WRITTEN),
         inherited=inherited,
@@ -125,10 +140,10 @@ def _users_data() -> Path | None:
         return None
 
 
-def read_config(file: str) -> dict[str, object]:
+def read_config(file: Path) -> dict[str, object]:
     """What a configuration file says; raises `ConfigError`."""
     try:
-        return tomllib.loads(Path(file).read_text(encoding=WRITTEN))
+        return tomllib.loads(file.read_text(encoding=WRITTEN))
     except OSError as error:
         raise ConfigError("config", f"cannot read {file}: {error.strerror or os.strerror(error.errno or 0)}") from None
     except ValueError as error:  # a number of thousands of digits is none that tomllib itself refuses

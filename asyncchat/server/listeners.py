@@ -97,8 +97,8 @@ async def _listen(address: Address, handler: Handler) -> Listener:
         case "unix":
             if sys.platform == "win32":
                 raise OSError(errno.EAFNOSUPPORT, "no unix sockets")
-            _remove_stale(address.path)
-            server = await asyncio.start_unix_server(handler, address.path, backlog=ACCEPTED_AT_ONCE)
+            _remove_stale(address.socket_path)
+            server = await asyncio.start_unix_server(handler, address.socket_path, backlog=ACCEPTED_AT_ONCE)
             return Listener(server, str(address), path=address.path)
         case "fd" | "tls+fd":
             inherited = _inherited(address.port)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from asyncchat._loops import require
 from asyncchat.core.operator import announce, create_account, operator_session, reset_password, set_administrator
 from asyncchat.core.outcomes import Append, Ask, Close, Done, Outcome, Reply, answer
 from asyncchat.server.pipeline import Ticket
@@ -50,9 +51,16 @@ class Operator:
     """Acts on a running server, of which it shares the services. Every method raises `Refused` and `StorageError`."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        self._given = services
+        self._loop = asyncio.get_running_loop()
         self._since = time.monotonic()
         self.session = operator_session(services.chat.house)
+
+    @property
+    def _services(self) -> Services:
+        """All that a method uses: it is called in the server's loop, or nothing has happened yet."""
+        require(self._loop, "this server")
+        return self._given
 
     async def do(self, command: Command) -> Sequence[Result | Event]:
         """Do what a client could ask for, as an administrator would; returns the results.

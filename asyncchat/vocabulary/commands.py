@@ -127,13 +127,21 @@ class Leave(Base, frozen=True):
 
 
 class Rooms(Base, frozen=True):
-    """Which rooms are there? Private ones are listed only to those who may know of them."""
+    """A page of the rooms, in the order in which they were made; private ones for those who may know of them.
+
+    ``after``: the ``next`` of the page before; of `Who` and `Bans` too.
+    """
+
+    after: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Who(Base, frozen=True):
-    """Who is in a room, or, without one, on the server?"""
+    """Who is in a room, or, without one, on the server? A page of them, in the order in which they came."""
 
     room: str | None = None
+    after: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Whois(Base, frozen=True):
@@ -256,9 +264,11 @@ class Unban(Base, frozen=True):
 
 
 class Bans(Base, frozen=True):
-    """The bans and mutes of a room (operators) or of the server (administrators)."""
+    """A page of the bans and mutes of a room (operators) or of the server (administrators), as they were set."""
 
     room: str | None = None
+    after: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Mute(Base, frozen=True):

@@ -37,7 +37,7 @@ LINES_SHOWN = 10
 """Messages of the past that are shown to whoever comes in."""
 
 MEMBERS_SHOWN = 50
-"""People who are listed to whoever comes in; ``/who`` lists them all."""
+"""People who are listed to whoever comes in; ``/who`` lists more."""
 
 _SETTLED: Request = (None, None)
 """Nothing to say: what comes next has to know the answers to all before it."""

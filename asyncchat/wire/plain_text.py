@@ -163,11 +163,16 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
 
 
 def rooms(result: events.RoomList) -> list[str]:
-    """The list of rooms, a line each."""
-    if not result.rooms:
+    """A page of the list of rooms, a line each."""
+    if not result.rooms and result.complete:
         return ["* there are no rooms"]
-    width = max(len(room.name) for room in result.rooms)
-    return [_room(room, width) for room in result.rooms]
+    width = max((len(room.name) for room in result.rooms), default=0)
+    return [*(_room(room, width) for room in result.rooms), *_more(result, "/rooms")]
+
+
+def _more(result: events.RoomList | events.Members | events.BanList, command: str) -> list[str]:
+    """How to go on, if there is more of a list."""
+    return [] if result.complete else [f"* there is more: {command} after {result.next}"]
 
 
 def _room(room: events.Room, width: int) -> str:
@@ -184,9 +189,11 @@ def members(result: events.Members, most: int | None = None) -> list[str]:
     """Who is there, in one line; of more than ``most`` the rest is counted."""
     shown = result.members[:most]
     listed = ", ".join(map(_member, shown))
-    more = f" and {len(result.members) - len(shown)} more" if len(result.members) > len(shown) else ""
+    rest = len(result.members) - len(shown)
+    more = f" and {'' if result.complete else 'at least '}{rest} more" if rest else ""
     topic = [f"* topic of {result.room}: {result.topic}"] if result.topic else []
-    return [*topic, f"* in {result.room}: {listed}{more}" if result.room else f"* online: {listed}{more}"]
+    people = f"* in {result.room}: {listed}{more}" if result.room else f"* online: {listed}{more}"
+    return [*topic, people, *(_more(result, f"/who {result.room or '*'}") if not rest else [])]
 
 
 def _member(member: events.Member) -> str:
@@ -227,10 +234,10 @@ def _ago(seconds: int) -> str:
 
 
 def bans(result: events.BanList) -> list[str]:
-    """The bans and mutes, a line each."""
-    if not result.bans:
+    """A page of the bans and mutes, a line each."""
+    if not result.bans and result.complete:
         return [f"* nobody is banned from {result.room or 'this server'}"]
-    return [_ban(ban) for ban in result.bans]
+    return [*map(_ban, result.bans), *_more(result, f"/bans {result.room or '*'}")]
 
 
 def _ban(ban: events.Ban) -> str:

@@ -133,6 +133,7 @@ COLUMN = 30
 
 NOTES = (
     "What does not begin with a slash is said; //text says /text.",
+    "after N: where a list that has more goes on; it says so.",
     "^N is a message's number, as /history and /search show it. 10m, 2h, 7d are durations.",
 )
 
@@ -183,8 +184,8 @@ COMMANDS = (
     SlashCommand(("reply", "r"), "[^N] TEXT", "answer who wrote to you last, or a message", parsers.reply),
     SlashCommand(("me",), "TEXT", "say what you do: * bob waves", parsers.me),
     SlashCommand(("nick", "name"), "NAME", "take another name", parsers.nick),
-    SlashCommand(("who", "members"), "[#ROOM|*]", "who is in a room, or on the whole server", parsers.who),
-    SlashCommand(("rooms", "list"), "", "which rooms are there", parsers.rooms),
+    SlashCommand(("who", "members"), "[#ROOM|*] [after N]", "who is in a room, or on the whole server", parsers.who),
+    SlashCommand(("rooms", "list"), "[after N]", "which rooms are there", parsers.rooms),
     SlashCommand(("whois",), "NAME", "what is known of a person", parsers.whois),
     SlashCommand(("topic",), "[#ROOM] [TEXT|-]", "show the topic, set it, or clear it with -", parsers.topic),
     SlashCommand(("away",), "[TEXT]", "tell that you are away", parsers.away),
@@ -212,7 +213,7 @@ COMMANDS = (
     SlashCommand(("kick",), "[#ROOM] NAME [REASON]", "put a person out of a room", parsers.kick),
     SlashCommand(("ban",), "[#ROOM|*] NAME|ADDRESS [DURATION] [REASON]", "keep somebody out", parsers.ban),
     SlashCommand(("unban",), "[#ROOM|*] NAME|ADDRESS", "lift a ban", parsers.unban),
-    SlashCommand(("bans",), "[#ROOM|*]", "who is banned or muted", parsers.bans),
+    SlashCommand(("bans",), "[#ROOM|*] [after N]", "who is banned or muted", parsers.bans),
     SlashCommand(("mute",), "[#ROOM] NAME [DURATION] [REASON]", "let a person listen but not speak", parsers.mute),
     SlashCommand(("unmute",), "[#ROOM] NAME", "let a person speak again", parsers.unmute),
     SlashCommand(("role",), "[#ROOM] NAME member|voice|operator|owner", "give a person a role in a room", parsers.role),

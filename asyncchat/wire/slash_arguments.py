@@ -14,6 +14,7 @@ LONGEST = 10 * 366 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
 _PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _SEQ = re.compile(r"\^?(\d{1,18})", re.ASCII)
 
 
@@ -118,6 +119,16 @@ class Words:
             self.take()
             return None
         return self.room()
+
+    def after(self) -> int | None:
+        """The number after which a list goes on, if ``after N`` comes next; raises `BadUsage` if N is no number."""
+        if self.peek().lower() != "after":
+            return None
+        self.take()
+        word = self.need()
+        if _NUMBER.fullmatch(word) is None:
+            raise BadUsage(f"{word} is no number")
+        return int(word)
 
     def message(self, default: int | None) -> int:
         """The message named next (``^1042``), else *default*; raises `BadUsage` if that is None."""

@@ -100,12 +100,12 @@ def leave(words: Words) -> Command | Action:
 
 def rooms(words: Words) -> Command:
     """``/rooms``."""
-    return commands.Rooms()
+    return commands.Rooms(after=words.after())
 
 
 def who(words: Words) -> Command:
     """``/who``."""
-    return commands.Who(room=words.room_or_server())
+    return commands.Who(room=words.room_or_server(), after=words.after())
 
 
 def whois(words: Words) -> Command:
@@ -267,7 +267,7 @@ def unban(words: Words) -> Command:
 
 def bans(words: Words) -> Command:
     """``/bans``."""
-    return commands.Bans(room=words.room_or_server())
+    return commands.Bans(room=words.room_or_server(), after=words.after())
 
 
 def mute(words: Words) -> Command:

@@ -87,6 +87,14 @@ def test_bans() -> None:
     ]
 
 
+def test_a_list_that_has_more_says_how_to_go_on() -> None:
+    assert lines(events.RoomList(rooms=[], complete=False, next=7))[-1] == "-- there is more: /rooms after 7"
+    page = events.Members(room="#lobby\x1b", members=[], complete=False, next=7)
+    assert lines(page)[-1] == "-- there is more: /who #lobby␛ after 7"
+    assert lines(events.Members(members=[], complete=False, next=7))[-1] == "-- there is more: /who * after 7"
+    assert lines(events.BanList(bans=[], complete=False, next=7))[-1] == "-- there is more: /bans * after 7"
+
+
 @pytest.mark.parametrize(
     ("result", "line"),
     [

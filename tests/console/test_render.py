@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncchat.client import Resumed
-from asyncchat.console.render import Mentions, Painter, Renderer, label_of, person_colour, place_of, same
+from asyncchat.console.render import Painter, Renderer, label_of, person_colour, place_of, same
 from asyncchat.vocabulary import events
 from asyncchat.vocabulary.events import Event
 from asyncchat.vocabulary.terms import Code, Role, State
@@ -122,36 +122,15 @@ def test_where_an_event_belongs(event: Event, place: str | None) -> None:
     assert place_of(event, "alice") == place
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "found"),
-    [
-        ("alice", "Alice: hi", True),
-        ("alice", "hi @alice!", True),
-        ("alice", "malice", False),
-        ("alice", "alices", False),
-        ("жук", "это Жук.", True),
-        ("a.b", "axb", False),
-        ("李", "叫 李 来", True),
-    ],
-)
-def test_mentions_are_words(name: str, text: str, found: bool) -> None:
-    assert Mentions(name)(text) is found
-
-
-@pytest.mark.parametrize("name", ["andré", "andre\u0301"])
-@pytest.mark.parametrize("text", ["hi André!", "hi Andre\u0301!"])
-def test_mentions_are_found_however_they_are_composed(name: str, text: str) -> None:
-    mentions = Mentions(name)
-    assert mentions(text)
-    assert mentions.marked(text, Painter(colour=True)) == "hi \x1b[1;7mAndré\x1b[0m!"
-
-
 def test_a_mention_of_me_is_marked_unless_i_say_it() -> None:
     renderer = Renderer("alice", Painter(colour=True), zone=UTC)
     assert "\x1b[1;7mAlice\x1b[0m" in (renderer.line(said("ask Alice"), WHEN) or "")
     assert "\x1b[1;7m" not in (renderer.line(said("I am alice", sender="alice"), WHEN) or "")
     renderer.me = "rob"
     assert "\x1b[1;7mrob\x1b[0m" in (renderer.line(said("ask rob"), WHEN) or "")
+    renderer.me = "Straße"
+    line = renderer.line(said("ßß! STRASSE or straße\nStraße?"), WHEN) or ""
+    assert line.endswith("ßß! \x1b[1;7mSTRASSE\x1b[0m or \x1b[1;7mstraße\x1b[0m\n      \x1b[1;7mStraße\x1b[0m?")
 
 
 def test_a_persons_colour_is_always_the_same_and_most_differ() -> None:

@@ -292,7 +292,7 @@ def test_to_log_in_into_it_tells_no_more(options: dict[str, Any], outsider: Call
 def restricted(secret: bool, **options: Any) -> Scene:
     """As before, and from now on only administrators open rooms."""
     scene = Scene(secret, **options)
-    scene.world.house.settings = structs.replace(scene.world.settings, founding="administrators")
+    scene.world.set(structs.replace(scene.world.settings, founding="administrators"))
     return scene
 
 

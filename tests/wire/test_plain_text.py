@@ -1,9 +1,11 @@
 import pytest
+from msgspec import structs
 
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.events import KeptEvent, Told
 from asyncchat.vocabulary.terms import Code, Role, State
 from asyncchat.wire.dialect import Context, Problem
+from asyncchat.wire.plain import MEMBERS_SHOWN
 from asyncchat.wire.plain_places import PLACES_KEPT
 from asyncchat.wire.slash import help_lines
 from tests.wire.talk import TIME, Talk, lines, said
@@ -179,6 +181,32 @@ def test_results_are_readable(talk: Talk) -> None:
     ]
     assert talk.reads(events.BanList(room="#lobby", bans=[])) == ["* nobody is banned from #lobby"]
     assert talk.reads(events.RoomList(rooms=[])) == ["* there are no rooms"]
+
+
+def test_a_list_that_has_more_says_how_to_go_on(talk: Talk) -> None:
+    rooms = [events.Room(name="#lobby", members=1)]
+    more = "* there is more: /rooms after 7"
+    assert talk.reads(events.RoomList(rooms=rooms, complete=False, next=7)) == ["  #lobby  1 person", more]
+    assert talk.reads(events.RoomList(rooms=[], complete=False, next=7)) == [more]
+    people = [events.Member(name="alice", state=State.ONLINE)]
+    page = events.Members(room="#lobby", members=people, complete=False, next=7)
+    assert talk.reads(page) == ["* in #lobby: alice", "* there is more: /who #lobby after 7"]
+    page = events.Members(members=people, complete=False, next=7)
+    assert talk.reads(page) == ["* online: alice", "* there is more: /who * after 7"]
+    bans = [events.Ban(who="dave")]
+    page_of_bans = events.BanList(room="#lobby", bans=bans, complete=False, next=7)
+    assert talk.reads(page_of_bans) == ["  dave: banned", "* there is more: /bans #lobby after 7"]
+    page_of_bans = events.BanList(bans=[], complete=False, next=7)
+    assert talk.reads(page_of_bans) == ["* there is more: /bans * after 7"]
+
+
+def test_who_is_there_already_is_counted_as_far_as_it_is_known(talk: Talk) -> None:
+    people = [events.Member(name=f"p{n}", state=State.ONLINE) for n in range(MEMBERS_SHOWN + 10)]
+    page = events.Members(room="#lobby", members=people)
+    (line,) = talk.reads(page)
+    assert line.endswith("p49 and 10 more")
+    (line,) = talk.reads(structs.replace(page, complete=False, next=7))
+    assert line.endswith("p49 and at least 10 more")
 
 
 def test_a_topic_that_is_asked_for_is_told(talk: Talk) -> None:

@@ -42,7 +42,11 @@ LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("/who", commands.Who(room="#ops")),
     ("/who #b", commands.Who(room="#b")),
     ("/members *", commands.Who()),
+    ("/who after 42", commands.Who(room="#ops", after=42)),
+    ("/who #b AFTER 42", commands.Who(room="#b", after=42)),
+    ("/who * after 42", commands.Who(after=42)),
     ("/rooms", commands.Rooms()),
+    ("/list after 0", commands.Rooms(after=0)),
     ("/whois bob", commands.Whois(name="bob")),
     ("/topic", commands.Topic(room="#ops")),
     ("/topic -", commands.Topic(room="#ops", text="")),
@@ -94,6 +98,8 @@ LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("/unban * carol", commands.Unban(who="carol")),
     ("/bans", commands.Bans(room="#ops")),
     ("/bans *", commands.Bans()),
+    ("/bans after 42", commands.Bans(room="#ops", after=42)),
+    ("/bans * after 42", commands.Bans(after=42)),
     ("/mute carol", commands.Mute(room="#ops", name="carol")),
     ("/mute carol 10m noise", commands.Mute(room="#ops", name="carol", seconds=600, reason="noise")),
     ("/unmute carol", commands.Mute(room="#ops", name="carol", seconds=0)),
@@ -234,6 +240,12 @@ def test_what_needs_a_place_says_so_outside_of_all_rooms(line: str) -> None:
 def test_what_needs_a_room_is_not_guessed_in_a_conversation() -> None:
     found = parse("/kick carol", Context(here="bob"))
     assert found == Usage("which room?; usage: /kick [#ROOM] NAME [REASON]")
+
+
+def test_a_list_goes_on_after_a_number() -> None:
+    assert parse("/rooms after #b", HERE) == Usage("#b is no number; usage: /rooms [after N]")
+    assert parse("/rooms after", HERE) == Usage("usage: /rooms [after N]")
+    assert parse("/who 42", HERE) == Usage("usage: /who [#ROOM|*] [after N]")
 
 
 def test_commands_of_the_client_are_not_in_the_plain_dialect() -> None:
