@@ -280,7 +280,7 @@ def test_a_link_in_the_place_of_the_lock_gives_nothing_of_roots_away(of_service:
 @needs_root
 def test_of_a_directory_that_root_makes_it_is_said_whose_it_is(admin: Admin) -> None:
     new = admin.data / "new"
-    result = run("admin", "--data", str(new), "accounts", "create", "alice", said=f"{PASSWORD}\n")
+    result = call("admin", "--data", str(new), "accounts", "create", "alice", said=f"{PASSWORD}\n")
     assert result.returncode == 0
     assert result.stderr == (
         f"asyncchat-server: {new} is new and belongs to root: give it to the user as whom the server runs (chown -R)\n"
