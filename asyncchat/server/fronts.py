@@ -75,7 +75,7 @@ class Sessions:
 
 
 class SessionFront:
-    """The front of a dialect. ``new`` makes one for a connection, from the limit ``line``."""
+    """The front of a dialect, which ``new`` makes for a connection; see `DIALECTS`."""
 
     def __init__(self, new: Callable[[int], Dialect], sessions: Sessions) -> None:
         self._new = new
@@ -99,9 +99,11 @@ class RefusingFront:
         ending.reason = f"speaks {self._kind.value}, which is not served here"
 
 
+DIALECTS: dict[Kind, Callable[[int], Dialect]] = {Kind.NATIVE: NativeDialect, Kind.PLAIN: PlainDialect}
+"""What makes the dialect of each kind for a connection, from the limit ``line``."""
+
 FRONTS: dict[Kind, Callable[[Sessions], Front]] = {
-    Kind.NATIVE: partial(SessionFront, NativeDialect),
-    Kind.PLAIN: partial(SessionFront, PlainDialect),
+    **{kind: partial(SessionFront, new) for kind, new in DIALECTS.items()},
     **{kind: partial(RefusingFront, kind) for kind in sniff.REFUSALS},
 }
 """What serves each kind of client; each server has one front of a kind."""

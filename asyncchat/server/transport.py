@@ -150,8 +150,10 @@ class StreamTransport:
         self._stream.close()
 
     def abort(self) -> None:
-        """Close at once."""
-        self._transport.abort()
+        """Close at once; nothing if it is closed already."""
+        transport = self._transport
+        if transport.get_write_buffer_size() or not transport.is_closing():
+            transport.abort()  # on one that closed when it had sent what waited, asyncio's own fails (3.11 to 3.13)
 
     async def closed(self) -> None:
         """Wait until it is closed."""

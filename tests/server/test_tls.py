@@ -107,6 +107,26 @@ async def test_passwords_may_travel_through_tls(authority: Authority, monkeypatc
             assert await bob.refusal(commands.Register(password=PASSWORD)) == 403
 
 
+async def test_one_address_for_clients_with_and_without_tls(authority: Authority) -> None:
+    context = server_context(*authority.issue())
+    async with (
+        ChatServer(listen=["tcp://127.0.0.1:0"], tls=context) as server,
+        await shake(server, authority.trusting()) as alice,
+        await Native.open(server, "bob") as bob,
+    ):
+        await alice.ask(commands.Hello(name="alice"))
+        await bob.say("hi")
+        assert (await alice.event(events.Said)).text == "hi"
+        assert isinstance(writer_to(server, "alice").transport, TLSTransport)
+        assert not isinstance(writer_to(server, "bob").transport, TLSTransport)
+
+
+async def test_no_tls_within_tls(authority: Authority) -> None:
+    async with secured(authority) as server, await shake(server, authority.trusting()) as peer:
+        peer.raw.send(b"\x16\x03\x01")
+        assert "without TLS" in await peer.raw.end()
+
+
 # --- those who do not get in ----------------------------------------------------------------------------------------
 
 

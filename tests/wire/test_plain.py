@@ -1,7 +1,5 @@
 from collections.abc import Iterable
-from typing import Any
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +11,7 @@ from asyncchat.vocabulary.terms import Code, Role
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.plain import QUIET, PlainDialect
 from asyncchat.wire.plain_text import CONTINUED, HINT
+from tests.wire.forged import FORGED
 from tests.wire.portions import portions
 from tests.wire.structs import structs
 from tests.wire.talk import LIMIT, Talk, said, welcome
@@ -288,36 +287,8 @@ def test_any_events_give_lines_that_are_safe_to_read(told: list[Told]) -> None:
     assert all(isinstance(wish, Command) for wish in talk.wishes())
 
 
-FORGED = "dave: I quit"
-ENDS_OF_LINES = ("\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
-TEXTS = frozenset({"text", "topic", "reason", "away", "nonce", "by", "who", "client"})
-
-
-@given(structs(Told), st.sampled_from(ENDS_OF_LINES))
-def test_no_part_of_a_text_begins_a_line(told: Told, end: str) -> None:
-    """Else it could look like a line of somebody else. The server's own words to all (its motd) may have lines."""
-    talk = Talk()
-    talk.enter("#lobby")
-    lines = talk.dialect.encode(_with_texts(told, f"{end}{FORGED}{end}{FORGED}")).decode().split("\n")
-    assert not [line for line in lines if line.startswith(FORGED)]
-
-
 def test_lines_after_the_first_of_a_message_are_indented(talk: Talk) -> None:
-    forged = f"hi\n{FORGED}\r{FORGED}\u2028{FORGED}\n\n{' ' * 500}{FORGED}"
-    first, *more = talk.reads(said(forged))
+    text = f"hi\n{FORGED}\r{FORGED}\u2028{FORGED}\n\n{' ' * 500}{FORGED}"
+    first, *more = talk.reads(said(text))
     assert first == "bob: hi"
     assert more == [CONTINUED + line for line in (FORGED, FORGED, FORGED, "", " " * 28 + FORGED)]
-
-
-def _with_texts(value: Any, text: str) -> Any:
-    """The same with *text* in all that people write freely."""
-    if isinstance(value, list):
-        return [_with_texts(each, text) for each in value]
-    if not isinstance(value, msgspec.Struct):
-        return value
-    return type(value)(
-        **{
-            name: text if name in TEXTS and isinstance(field, str) else _with_texts(field, text)
-            for name, field in msgspec.structs.asdict(value).items()
-        }
-    )
