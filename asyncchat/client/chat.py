@@ -299,7 +299,7 @@ class ChatClient(ClientCommands):
                 pass
             case (
                 events.Ok() | events.Error() | events.RoomList() | events.Members() | events.User()
-                | events.History() | events.BanList()
+                | events.History() | events.BanList() | events.AccountList() | events.Stats()
             ):  # fmt: skip
                 if not self._requests.resolve(told) and isinstance(told, events.Error) and told.id is None:
                     logger.warning("the server reports: %s (%d)", printable(told.text[:LOGGED]), told.code)
@@ -401,6 +401,7 @@ def connect(
     fingerprint: str | None = None,
     queue: int = QUEUE,
     on_state: OnState | None = None,
+    operator: bool = False,
 ) -> Connecting:
     """Connect to a server and log in.
 
@@ -423,6 +424,8 @@ def connect(
         queue: events kept for an application that does not take them now; beyond it they are fetched again in
             time.
         on_state: called with each change of `ChatClient.state` and a text for people.
+        operator: the address is a server's control socket. Nobody logs in there: whoever may use it is the server's
+            operator, is in no room, and hears nothing. It does not come back after the connection is lost.
 
     Raises (when awaited): `ConnectionLost` if there is no way to the server, `Refused` if it does not let us
     in, `ProtocolError` if it is no chat server. ValueError (at once) for an address or fingerprint that is
@@ -433,6 +436,7 @@ def connect(
 
     async def start() -> ChatClient:
         login = _login(name, token, password, rooms, server_password)
+        login.operator = operator
 
         async def keep(known_as: str, its_token: str) -> None:
             if token_store is not None:
@@ -441,7 +445,7 @@ def connect(
         client = ChatClient(
             lambda: open_streams(where, tls),
             login,
-            backoff=_backoff(reconnect),
+            backoff=None if operator else _backoff(reconnect),
             queue=queue,
             cursor=cursor,
             on_state=on_state,

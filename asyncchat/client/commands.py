@@ -225,6 +225,14 @@ class ClientCommands(ABC):
         """Remove a room with all that was said in it, for good; for its owners, and administrators."""
         return await self._ask(commands.Destroy(room=room, confirm=room, reason=reason), events.Ok)
 
+    async def announce(self, text: str) -> events.Ok:
+        """Tell everyone who is connected; for administrators."""
+        return await self._ask(commands.Announce(text=text), events.Ok)
+
+    async def stats(self) -> events.Stats:
+        """The server in numbers; for administrators."""
+        return await self._ask(commands.Stats(), events.Stats)
+
     async def set_room(
         self,
         room: str,

@@ -9,7 +9,7 @@ from asyncchat.client.connection import Connection
 from asyncchat.client.inbox import Inbox
 from asyncchat.client.requests import Pending, Requests
 from asyncchat.vocabulary import commands, events
-from asyncchat.vocabulary.errors import ConnectionLost, Refused
+from asyncchat.vocabulary.errors import ConnectionLost, ProtocolError, Refused
 from asyncchat.vocabulary.events import Event, Gap, Kept, Result
 from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.terms import Code
@@ -27,8 +27,8 @@ NOT_LET_IN = "you are not let in"
 class Login:
     """A person as the server knows them, and the rooms they are in; kept up to date from what the server tells.
 
-    ``rooms``: those to be in, in order; None, before the first login: the server's default. The secrets stay out of its
-    repr.
+    ``rooms``: those to be in, in order; None, before the first login: the server's default. ``operator``: it is nobody
+    but the operator, on the server's control socket. The secrets stay out of its repr.
     """
 
     name: str | None = None
@@ -38,6 +38,7 @@ class Login:
     rooms: dict[str, None] | None = None
     #: For the first login: which tokens to try, in order, at a server that says that it has this identity.
     choose_tokens: Callable[[str | None], list[str]] | None = None
+    operator: bool = False
 
     _room_passwords: dict[str, str] = field(default_factory=dict, repr=False)
     _is_known: bool = False
@@ -125,6 +126,9 @@ class Handshake:
         """Say hello, and enter the rooms that need a password. Raises `ChatError`."""
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
+                if self._login.operator:
+                    await self._be_greeted(connection)
+                    return
                 spare = await self._choose_token(connection)
                 while True:
                     try:
@@ -200,6 +204,17 @@ class Handshake:
             self._requests.discard(self._hello)
             self._requests.discard(behind)
             self._hello = None
+
+    async def _be_greeted(self, connection: Connection) -> None:
+        """A control socket says its welcome unasked: it comes before the answer to anything."""
+        self._hello = self._requests.add(commands.Ping(), bound=True)
+        try:
+            await _asked(connection, self._hello)
+        finally:
+            self._requests.discard(self._hello)
+            self._hello = None
+        if self.welcome is None:
+            raise ProtocolError("this is no control socket of a server")
 
     def _settle(self) -> None:
         """From here on events take their place as they come."""

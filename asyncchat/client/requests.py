@@ -26,6 +26,7 @@ SENT_AGAIN = (
     commands.Sync,
     commands.Search,
     commands.Bans,
+    commands.Stats,
 )
 """Commands that do no harm when they are done twice, so that a cut before their reply need not concern the caller."""
 

@@ -60,6 +60,7 @@ class Settings:
     """What the command line asks for. ``history`` None: as many as suit where they are shown."""
 
     address: Address
+    operator: bool
     name: str | None
     any_name: bool
     rooms: list[str] | None
@@ -85,6 +86,7 @@ def parse(arguments: list[str]) -> Settings:
     try:
         return Settings(
             address=_address(given.address, proof=given.ca or given.fingerprint),
+            operator=given.operator,
             name=given.name,
             any_name=given.any_name,
             rooms=_rooms(given.room, given.to),
@@ -142,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     who.add_argument(
         "--any-name", action="store_true", help="in a pipe: if the name is taken, one with a number behind it"
     )
+    who.add_argument("--operator", action="store_true", help="the server's operator: ADDRESS is its control socket")
     who.add_argument("--password-file", type=Path, metavar="FILE", help="a file with your name's password")
     who.add_argument("--server-password-file", type=Path, metavar="FILE", help="a file with the server's password")
     where = parser.add_argument_group("where")

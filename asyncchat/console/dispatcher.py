@@ -1,6 +1,7 @@
 """What a person types in the terminal, done: messages, commands to the server, and what the program does by itself."""
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
@@ -25,9 +26,9 @@ SHOWN_ON_ENTERING = 20
 
 _SEEN_BY_ALL = (
     commands.Edit | commands.Delete | commands.React | commands.Purge | commands.Kick
-    | commands.Mute | commands.SetRole | commands.SetRoom | commands.Destroy
+    | commands.Mute | commands.SetRole | commands.SetRoom | commands.Destroy | commands.Announce
 )  # fmt: skip
-"""What is done by these is told to everybody, so that it needs no word of its own."""
+"""What is done by these is told to everybody (but the operator), so that it needs no word of its own."""
 
 Work = Coroutine[object, object, None]
 
@@ -41,7 +42,12 @@ class Dispatcher:
         self._saying: tuple[commands.Say, asyncio.Future[int | None]] | None = None
 
     def line(self, text: str) -> bool:
-        """A line was typed; False: it has nowhere to go until the person is somewhere."""
+        """A line was typed; False: it has nowhere to go until the person is somewhere.
+
+        What an operator types who is nowhere is a command, with or without its slash.
+        """
+        if self._console.operator and self._console.places.here is None and not slash.is_command(text):
+            text = f"/{text.lstrip()}"
         if self._saying is not None and slash.recalls(text):
             number = self._console.outbox.add_command(text)
             self._console.spawn(self._answered(number, self._recall(text, self._context(), *self._saying)))
@@ -49,7 +55,7 @@ class Dispatcher:
         if self._console.places.here is None and not slash.is_command(text):
             self._console.screen.note(self._nowhere(), "error")
             return False
-        match slash.parse(text, self._context(), client=True):
+        match slash.parse(text, self._context(), client=True, operator=self._console.operator):
             case slash.Usage(text=why):
                 self._console.screen.note(printable(why, multiline=True), "error")
             case slash.Action() as action:
@@ -73,6 +79,7 @@ class Dispatcher:
             last=here.last if here is not None else None,
             places=self._found,
             find=self._find,
+            everywhere=self._console.operator,
         )
 
     def _find(self, word: str) -> str | None:
@@ -116,6 +123,8 @@ class Dispatcher:
                 return self._nick(name)
             case (commands.History() as before, commands.History() as after):
                 return self._around(before, after)
+            case (commands.Backup(path=path),):  # the server stands in another directory
+                return self._ask(commands.Backup(path=os.path.abspath(os.path.expanduser(path))))
             case (command,):
                 return self._ask(command)
             case _:
@@ -133,6 +142,9 @@ class Dispatcher:
             if isinstance(result, events.Ok) and result.seq is not None:
                 seq = result.seq
                 self._console.places.kept(seq)
+                if self._console.operator:  # to whom it does not come back
+                    self._console.outbox.done(say.nonce)
+                    self._console.screen.note(f"said to {label_of(say.to)} as ^{seq}")
                 if result.code is Code.ACCEPTED:
                     self._console.screen.note(f"{printable(say.to)} is not here, and will get it later")
         kept.set_result(seq)
@@ -149,7 +161,7 @@ class Dispatcher:
             self._complain(f"not done: {printable(text)}", "your last message was not sent")
             return
         last = seq if context.here is not None and same(say.to, context.here) else context.last
-        match slash.parse(text, replace(context, own=seq, last=last), client=True):
+        match slash.parse(text, replace(context, own=seq, last=last), client=True, operator=self._console.operator):
             case slash.Usage(text=why):
                 self._console.screen.note(printable(why, multiline=True), "error")
             case slash.Action(name=name):
@@ -225,9 +237,15 @@ class Dispatcher:
 
     async def _ask(self, command: Command) -> None:
         result = await self._console.chat.request(command)
-        if isinstance(command, _SEEN_BY_ALL) or (isinstance(command, commands.Topic) and command.text is not None):
+        seen = isinstance(command, _SEEN_BY_ALL) or (isinstance(command, commands.Topic) and command.text is not None)
+        if seen and not self._console.operator:
             return
-        if isinstance(command, commands.Topic) and isinstance(result, events.Ok) and not result.text:
+        if (
+            isinstance(command, commands.Topic)
+            and command.text is None
+            and isinstance(result, events.Ok)
+            and not result.text
+        ):
             self._console.screen.note(f"{printable(command.room)} has no topic")
             return
         if isinstance(command, commands.Rooms) and isinstance(result, events.RoomList):
@@ -251,7 +269,7 @@ class Dispatcher:
         console, name = self._console, action.argument
         match action.name:
             case "help":
-                console.screen.show(*slash.help_lines(name, client=True))
+                console.screen.show(*slash.help_lines(name, client=True, operator=console.operator))
             case "switch" if name is not None:
                 self._switch(name)
             case "close" if name is not None:

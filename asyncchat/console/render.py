@@ -298,6 +298,11 @@ def answer_lines(result: Result, renderer: Renderer) -> Iterator[str]:
             yield from _history(result, renderer)
         case events.BanList():
             yield from _bans(result, renderer)
+        case events.AccountList():
+            yield _note(renderer, f"{len(result.accounts)} registered")
+            yield from (f"   {_account(account, renderer)}" for account in result.accounts)
+        case events.Stats():
+            yield from _stats(result, renderer)
         case events.Ok():
             yield _note(renderer, _done(result))
         case events.Welcome():
@@ -397,6 +402,20 @@ def _bans(bans: events.BanList, renderer: Renderer) -> Iterator[str]:
         by = f" by {printable(ban.by)}" if ban.by else ""
         yield f"   {printable(ban.who)} {'muted' if ban.mute else 'banned'} {until}{by}{reason}"
     yield from _more(bans, f"/bans {printable(bans.room or '*')}", renderer)
+
+
+def _account(account: events.Account, renderer: Renderer) -> str:
+    marks = ["administrator"] if account.administrator else []
+    marks.append("password" if account.password else "token only")
+    return f"{renderer.painter.person(account.name, printable(account.name))} ({', '.join(marks)})"
+
+
+def _stats(stats: events.Stats, renderer: Renderer) -> Iterator[str]:
+    memory = f", {stats.memory / 1e6:.1f} MB of memory" if stats.memory is not None else ""
+    yield _note(renderer, f"asyncchat {printable(stats.version)}, up for {_duration(stats.uptime)}{memory}")
+    yield f"   {stats.connections} connections, {stats.sessions} sessions, {stats.people} people online"
+    yield f"   {stats.registered} registered, {stats.rooms} rooms, {stats.seq} records"
+    yield f"   listening on {', '.join(map(printable, stats.listening))}"
 
 
 def _duration(seconds: int) -> str:

@@ -17,6 +17,7 @@ from asyncchat.core import (
     leaving,
     moderation,
     naming,
+    operator,
     passing,
     presence,
     rooming,
@@ -85,6 +86,16 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.Bans: moderation.bans,
     commands.Mute: moderation.mute,
     commands.Purge: moderation.purge,
+    commands.Announce: operator.announce,
+    commands.Stats: operator.stats,
+    commands.Accounts: operator.accounts,
+    commands.CreateAccount: operator.create_account,
+    commands.ResetPassword: operator.reset_password,
+    commands.SetAdministrator: operator.set_administrator,
+    commands.Log: operator.log,
+    commands.Reload: operator.reload,
+    commands.Backup: operator.backup,
+    commands.Shutdown: operator.shutdown,
 }
 """What answers each command."""
 

@@ -218,7 +218,7 @@ class _Arrival:
 
     def _welcome(self, person: Person, seq: int, problems: Sequence[str]) -> Outcome:
         command, seen = self.command, self.session.seen
-        words: list[events.Told] = [self._greeting(person, seq)]
+        words: list[events.Told] = [greeting(self.house, person, self.now, seq=seq, token=self.token)]
         words += [events.Notice(text=problem) for problem in problems]
         # A place beyond the end of the log is one in another log: this one was set back, to an older copy for example.
         has_cursor = command.since is not None and command.since <= seq and command.epoch in (None, self.house.epoch)
@@ -227,24 +227,26 @@ class _Arrival:
         missed = queries.FindSince(person.id, (), after=seen, until=seq, limit=self.house.limits.page or PAGE)
         return Ask(missed, lambda page: Reply((*words, *page.events, *_rest(page, seq))))
 
-    def _greeting(self, person: Person, seq: int) -> events.Welcome:
-        house, settings = self.house, self.house.settings
-        return events.Welcome(
-            code=Code.ACCEPTED,
-            name=person.name,
-            server=settings.name,
-            version=settings.version,
-            epoch=house.epoch,
-            identity=house.identity,
-            seq=seq,
-            time=rfc3339(self.now),
-            rooms=[room.name for room in person.rooms.values()],
-            registered=person.registered,
-            administrator=house.is_administrator(person),
-            token=self.token,
-            motd=settings.motd,
-            limits=house.limits_told,
-        )
+
+def greeting(house: House, person: Person, now: int, *, seq: int, token: str | None = None) -> events.Welcome:
+    """The welcome of a person, who hears all that comes after *seq*."""
+    settings = house.settings
+    return events.Welcome(
+        code=Code.ACCEPTED,
+        name=person.name,
+        server=settings.name,
+        version=settings.version,
+        epoch=house.epoch,
+        identity=house.identity,
+        seq=seq,
+        time=rfc3339(now),
+        rooms=[room.name for room in person.rooms.values()],
+        registered=person.registered,
+        administrator=house.is_administrator(person),
+        token=token,
+        motd=settings.motd,
+        limits=house.limits_told,
+    )
 
 
 PAGE = 1_000

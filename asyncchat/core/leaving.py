@@ -34,7 +34,7 @@ def detach(
 ) -> Outcome:
     """A session ends, said or not. Whoever said goodbye, or cannot come back as the same person, leaves at once."""
     person = session.person
-    if person is None:
+    if person is None or person.id == records.NOBODY:  # nobody was there, or the operator
         return last
 
     def detached(_: Sequence[int]) -> Outcome:

@@ -14,7 +14,7 @@ LIST_BYTES = 65_536
 """Bytes (JSON) of the entries of one reply to ``rooms``, ``who`` or ``bans``: what the loop makes in a fraction of a
 millisecond, and what a client that does not read holds beyond ``buffer``. A single entry has a few thousand."""
 
-LIST_LOOKED_AT = 1_000
+LIST_LOOKED_AT = 400
 """Entries of a list that are looked at for one reply: those that the asker must not know of cost time, too."""
 
 

@@ -255,7 +255,7 @@ def people_forgotten(
 
 
 def _is_by_administrator(house: House, record: records.RoleSet) -> bool:
-    """Was it the operator's console (nobody), or an administrator? They may leave a room without an owner."""
+    """Was it the operator (nobody), or an administrator? They may leave a room without an owner."""
     by = house.people.by_id.get(record.by)
     return by is None or house.is_administrator(by)
 

@@ -1,7 +1,7 @@
 """One connection as the rules see it, and which command is allowed in which phase of it."""
 
 import enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.addresses import is_loopback
@@ -20,8 +20,8 @@ class Phase(enum.Enum):
      │             └── banned ──► PARTED ──────────┤
      └───────────── connection lost ───────────────┘
 
-    What a PARTED session has sent before it was put off the server counts no more. OPERATOR is that of the console and
-    of the app itself, in which nobody logs in: see `operator.py`.
+    What a PARTED session has sent before it was put off the server counts no more. OPERATOR is that of the
+    control socket and of the app itself, in which nobody logs in: see `operator.py`.
     """
 
     NEW = "new"
@@ -32,6 +32,15 @@ class Phase(enum.Enum):
 
 
 _IN = Phase.IN  # this is asked for each command, and a member of an Enum costs as much as two dict look-ups
+
+_CONTROL = frozenset(command for command in get_args(commands.Command) if command.control)
+_CONTROL_ONLY = (Code.FORBIDDEN, "only the server's control socket takes that")
+
+_REFUSED_IN: dict[type, tuple[Code, str]] = {
+    commands.Hello: (Code.CONFLICT, "you are logged in already"),
+    **dict.fromkeys(_CONTROL, _CONTROL_ONLY),
+}
+"""The commands that the phase IN does not allow, and what is answered to them."""
 
 _NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
     Phase.NEW: (
@@ -44,15 +53,17 @@ _NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
     Phase.OPERATOR: (
         frozenset(
             {
-                *(commands.Say, commands.Edit, commands.Delete, commands.Ping),
+                *(commands.Say, commands.Edit, commands.Delete, commands.Quit, commands.Ping, commands.Pong),
                 *(commands.Rooms, commands.Who, commands.Whois, commands.Topic, commands.Invite),
                 *(commands.History, commands.Search),
                 *(commands.Kick, commands.Ban, commands.Unban, commands.Bans, commands.Mute),
                 *(commands.SetRole, commands.SetRoom, commands.Destroy, commands.Purge),
+                *(commands.Announce, commands.Stats),
+                *_CONTROL,
             }
         ),
         Code.FORBIDDEN,
-        "the console is no person: log in for that",
+        "the operator is no person: log in for that",
     ),
 }
 """For each phase but IN: the commands that it allows, and what is answered to the others."""
@@ -104,9 +115,9 @@ class Session:
     def require(self, command: type) -> None:
         """Raise `Refused` if this phase does not allow the command."""
         if self.phase is _IN:
-            if command is commands.Hello:
-                raise Refused(Code.CONFLICT, "you are logged in already")
+            if command in _REFUSED_IN:
+                raise Refused(*_REFUSED_IN[command])
             return
         allowed, code, why = _NOT_IN[self.phase]
         if command not in allowed:
-            raise Refused(code, why)
+            raise Refused(*(_CONTROL_ONLY if command in _CONTROL else (code, why)))

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from asyncchat.core.failures import household
-from asyncchat.server.connection import READ_SIZE
+from asyncchat.core.operator import operator_session, operator_welcome
+from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.deadlines import overdue
 from asyncchat.server.fronts import FRONTS, Ending, Sessions
 from asyncchat.server.keepalive import keep_alive
@@ -20,6 +21,7 @@ from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire import sniff
+from asyncchat.wire.native import NativeDialect, encode_event
 from asyncchat.wire.plain import farewell, greeting
 from asyncchat.wire.sniff import Kind
 
@@ -28,6 +30,10 @@ log = logging.getLogger("asyncchat.server")
 FULL = "too many connections"
 CLOSING = "the server is shutting down"
 """Why a client is turned away."""
+
+CONTROL_CONNECTIONS = 8
+"""Connections of the control socket: an operator or two, and their scripts. Those of the others do not count with them,
+so that no crowd keeps an operator out."""
 
 TLS_HANDSHAKE = b"\x16"
 """The first byte of TLS (RFC 8446, 5.1)."""
@@ -53,6 +59,7 @@ class Acceptor:
         self._sessions = Sessions(services)
         self._fronts = {kind: front(self._sessions) for kind, front in FRONTS.items()}
         self._count = 0
+        self._operators = 0
         self._by_address: Counter[str] = Counter()
         self._unknown: dict[Transport, bool] = {}  # whose first bytes are awaited: were they asked for a name?
         self.connections = self._sessions.connections
@@ -104,6 +111,30 @@ class Acceptor:
             if not self._by_address[counted]:
                 del self._by_address[counted]
             log.info("Disconnected %s%s: %s", name, ending.person and f" ({ending.person})", ending.reason)
+
+    async def handle_control(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter) -> None:
+        """Serve a connection of the control socket: it is the operator's, and is greeted as such."""
+        transport = StreamTransport(stream, "", local=True, plain=True)
+        hindrance = CLOSING if not self.open else FULL if self._operators >= CONTROL_CONNECTIONS else None
+        if hindrance is not None:
+            log.info("Turned away an operator: %s", hindrance)
+            transport.write(encode_event(Bye(reason=hindrance)))
+            await self._close(transport)
+            return
+        self._operators += 1
+        log.info("Connected an operator")
+        ending = Ending()
+        house, now = self._services.chat.house, self._services.clock.now()
+        session = operator_session(house)
+        dialect = NativeDialect(self._services.limits_in_force.line)
+        connection = Connection(self._services, session, dialect, reader, transport)
+        try:
+            self._services.writers.send(connection.writer, (operator_welcome(house, session, now),))
+            await self._sessions.run(connection, (), ending)
+        finally:
+            self._operators -= 1
+            log.info("Disconnected an operator: %s", ending.reason)
+            await self._close(transport)
 
     def _hindrance(self, counted: str) -> str | None:
         """Why one more client cannot be let in, if it cannot."""

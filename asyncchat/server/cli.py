@@ -10,9 +10,8 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
 from platformdirs import user_data_path
 
@@ -26,9 +25,6 @@ from asyncchat.server.systemd import handed_over
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.printable import printable
 
-if TYPE_CHECKING:
-    from asyncchat.server.prompt import Terminal
-
 log = logging.getLogger("asyncchat.server")
 
 WRITTEN = "utf-8-sig"
@@ -37,16 +33,9 @@ WRITTEN = "utf-8-sig"
 FAILED = 1
 MISUSED = 2
 
-DUMB = ("dumb", "unknown")
-"""Terminals (``TERM``) that cannot move their cursor: the log and a line that is typed cannot share them. They are the
-ones of prompt_toolkit's `is_dumb_terminal`, which is not imported where there is no console."""
 
-
-def main(arguments: Sequence[str] | None = None, terminal: "Terminal | None" = None) -> int:
-    """Run the program; *arguments* are the command line's. Returns the exit status.
-
-    ``terminal`` is called when somebody can type there.
-    """
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; *arguments* are the command line's. Returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["admin"]:
         return admin.main(words[1:], load_config)
@@ -61,18 +50,13 @@ def main(arguments: Sequence[str] | None = None, terminal: "Terminal | None" = N
 
     try:
         config = load()
-        running = Running(config, load)
+        running = Running(config, load, said.config)
     except ConfigError as error:
         print(f"asyncchat-server: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - a command line program
         return MISUSED
     writer = logs.start(config.log_level)
     try:
         raise_descriptor_limit()
-        screen = _screen()
-        if terminal is not None and screen is not None:
-            from asyncchat.server.prompt import operated  # noqa: PLC0415 - a service needs nothing of it
-
-            running.attended = partial(operated, running, terminal, screen, writer)
         asyncio.run(running.run())
     except StorageError as error:
         log.error("%s", error)
@@ -91,27 +75,6 @@ def _working_directory() -> Path:
         return Path.cwd()
     except FileNotFoundError:  # it was removed, and whoever names absolute paths needs none
         return Path()
-
-
-def _screen() -> TextIO | None:
-    """Where an operator reads what was typed: None when nobody sits at standard input, or no line can be edited."""
-    if not _is_terminal(sys.stdin) or not _in_foreground() or os.environ.get("TERM", "").lower() in DUMB:
-        return None
-    return next((stream for stream in (sys.stdout, sys.stderr) if _is_terminal(stream)), None)
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and not stream.closed and stream.isatty()
-
-
-def _in_foreground() -> bool:
-    """Who reads from a terminal in the background is stopped by the system."""
-    if sys.platform == "win32":
-        return True
-    try:
-        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except OSError:
-        return True  # not the terminal that we were started from: it stops nobody
 
 
 def load_config(

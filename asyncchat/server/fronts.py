@@ -60,7 +60,10 @@ class Sessions:
             secure=transport.local or transport.encrypted,
             since=self.services.clock.now(),
         )
-        connection = Connection(self.services, session, dialect, reader, transport)
+        await self.run(Connection(self.services, session, dialect, reader, transport), first, ending)
+
+    async def run(self, connection: Connection, first: Sequence[bytes], ending: Ending) -> None:
+        """Serve a connection to its end; see `Front.serve`."""
         self.connections[connection] = None
         self.services.writers.add(connection.writer)
         try:
@@ -68,7 +71,8 @@ class Sessions:
         finally:
             # Also for those that are cut off, as they did not read the goodbye.
             ending.reason = connection.leaving or ending.reason
-            ending.person = session.person.name if session.person is not None else ""
+            person = connection.session.person
+            ending.person = person.name if person is not None else ""
             self.services.writers.flush_replies()
             self.services.writers.discard(connection.writer)
             del self.connections[connection]

@@ -97,7 +97,7 @@ async def _listen(address: Address, handler: Handler) -> Listener:
         case "unix":
             if sys.platform == "win32":
                 raise OSError(errno.EAFNOSUPPORT, "no unix sockets")
-            _remove_stale(address.socket_path)
+            remove_stale(address.socket_path)
             server = await asyncio.start_unix_server(handler, address.socket_path, backlog=ACCEPTED_AT_ONCE)
             return Listener(server, str(address), path=address.path)
         case "fd" | "tls+fd":
@@ -143,12 +143,15 @@ def _bound(address: Address, server: asyncio.Server) -> list[str]:
     return [str(Address(address.scheme, host=host, port=port)) for host, port in names]
 
 
-def _remove_stale(path: str) -> None:
-    """Remove the socket file of a server that died; one that answers is in use."""
+def remove_stale(path: str, *, dead: bool = False) -> None:
+    """Remove the socket file of a server that died; one that answers is in use, unless it is known to be *dead*."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise FileExistsError(errno.EEXIST, "exists")
     except FileNotFoundError:
+        return
+    if dead:
+        os.unlink(path)
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:

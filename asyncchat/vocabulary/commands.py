@@ -3,7 +3,7 @@
 ``docs/protocol.md`` specifies each with an example that a test reads. Names are raw text here; the rules parse them.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct, field
 
@@ -15,6 +15,9 @@ Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 """A duration; ten years are as good as for ever."""
 
+MAX_COUNTDOWN = 86_400
+"""Seconds of the longest countdown before a shutdown: a day."""
+
 CommandId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[str, Meta(max_length=MAX_ID)]
 
 
@@ -23,6 +26,9 @@ class Base(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_
 
     Without an ``id``, what succeeds with nothing to tell is not answered; data and errors always are.
     """
+
+    #: Only the server's control socket accepts it: it is for the machine's owner, not for people of the chat.
+    control: ClassVar[bool] = False
 
     id: CommandId | None = None
 
@@ -321,6 +327,73 @@ class Purge(Base, frozen=True):
     seconds: Seconds
 
 
+# --- operating the server -------------------------------------------------------------------------------------------
+
+
+class Announce(Base, frozen=True):
+    """Tell everyone who is connected; for administrators."""
+
+    text: str
+
+
+class Stats(Base, frozen=True):
+    """The server in numbers; for administrators."""
+
+
+class ControlCommand(Base, frozen=True):
+    """What all commands share that only the control socket accepts."""
+
+    control: ClassVar[bool] = True
+
+
+class Accounts(ControlCommand, frozen=True):
+    """All registered names."""
+
+
+class CreateAccount(ControlCommand, frozen=True, tag="create_account"):
+    """Register a name that nobody holds."""
+
+    name: str
+    password: str
+
+
+class ResetPassword(ControlCommand, frozen=True, tag="reset_password"):
+    """Give a registered person another password; all their tokens are void with it."""
+
+    name: str
+    password: str
+
+
+class SetAdministrator(ControlCommand, frozen=True, tag="administrator"):
+    """Make a registered person an administrator, or take that back."""
+
+    name: str
+    active: bool = True
+
+
+class Log(ControlCommand, frozen=True):
+    """Set the level from which on the server logs or, without one, ask for it."""
+
+    level: str | None = None
+
+
+class Reload(ControlCommand, frozen=True):
+    """Read the settings and the certificates anew."""
+
+
+class Backup(ControlCommand, frozen=True):
+    """Copy the database as it is now to a new file, whose absolute ``path`` is the server's."""
+
+    path: Annotated[str, Meta(max_length=4096)]
+
+
+class Shutdown(ControlCommand, frozen=True):
+    """End the server: at once, or after a countdown of ``seconds`` that everyone sees; ``cancel`` calls it off."""
+
+    seconds: Annotated[int, Meta(ge=0, le=MAX_COUNTDOWN)] = 0
+    cancel: bool = False
+
+
 Talk = Say | Edit | Delete | React | Typing | Read
 """The pipelined commands: the next is handled while the last is on its way through the log."""
 
@@ -331,4 +404,6 @@ Command = (
     | History | Sync | Search
     | Nick | Away | Register | Passwd
     | Kick | Ban | Unban | Bans | Mute | SetRole | SetRoom | Destroy | Purge
+    | Announce | Stats
+    | Accounts | CreateAccount | ResetPassword | SetAdministrator | Log | Reload | Backup | Shutdown
 )  # fmt: skip

@@ -371,6 +371,40 @@ class BanList(Base, frozen=True, kw_only=True, tag="bans"):
     next: int | None = None
 
 
-Result = Welcome | Ok | Error | RoomList | Members | User | History | BanList
+class Account(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A line of the list of accounts. ``password``: there is one, and not only a token."""
+
+    name: str
+    password: bool = False
+    administrator: bool = False
+
+
+class AccountList(Base, frozen=True, kw_only=True, tag="accounts"):
+    """The reply to ``accounts``, by name."""
+
+    id: Id | None = None
+    accounts: list[Account]
+
+
+class Stats(Base, frozen=True, kw_only=True):
+    """The reply to ``stats``. ``uptime``: seconds; ``memory``: bytes, where that is known; ``seq``: the log's end.
+
+    ``people`` are online, ``registered`` have an account; ``listening``: the server's addresses.
+    """
+
+    id: Id | None = None
+    version: str
+    uptime: int
+    memory: int | None = None
+    connections: int
+    sessions: int
+    people: int
+    registered: int
+    rooms: int
+    seq: int
+    listening: list[str]
+
+
+Result = Welcome | Ok | Error | RoomList | Members | User | History | BanList | AccountList | Stats
 Told = Event | Result
 """Everything that a server sends."""

@@ -427,6 +427,7 @@ _RESULTS: dict[type, Callable[[PlainDialect, Any, Context], list[str]]] = {
     events.RoomList: lambda _, event, __: plain_text.rooms(event),
     events.User: lambda _, event, __: plain_text.user(event),
     events.BanList: lambda _, event, __: plain_text.bans(event),
+    events.Stats: lambda _, event, __: plain_text.stats(event),
 }
 
 _ANSWERS = frozenset({events.Welcome, events.Ok, events.Error, events.Bye})

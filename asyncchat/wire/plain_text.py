@@ -246,6 +246,27 @@ def _ban(ban: events.Ban) -> str:
     return f"  {ban.who}: {'muted' if ban.mute else 'banned'}{until}{by}{_because(ban.reason)}"
 
 
+def accounts(result: events.AccountList) -> list[str]:
+    """The accounts, a line each."""
+    width = max((len(account.name) for account in result.accounts), default=0)
+    return [f"{account.name:<{width}}  {', '.join(_rights(account))}" for account in result.accounts]
+
+
+def _rights(account: events.Account) -> list[str]:
+    return [*(["administrator"] if account.administrator else []), "password" if account.password else "token only"]
+
+
+def stats(result: events.Stats) -> list[str]:
+    """The server in numbers."""
+    memory = f", {result.memory / 1e6:.1f} MB of memory" if result.memory is not None else ""
+    return [
+        f"* asyncchat {result.version}, up for {_ago(result.uptime)}{memory}",
+        f"* connections: {result.connections}, sessions: {result.sessions}, people online: {result.people},"
+        f" registered: {result.registered}, rooms: {result.rooms}, records: {result.seq}",
+        f"* listening on {', '.join(result.listening)}",
+    ]
+
+
 def page(kept: Sequence[events.KeptEvent], own: str, here: str | None, *, numbered: bool) -> list[str]:
     """A page of the past with its times, and a line wherever a new day begins; *numbered* with each ``seq``."""
     lines: list[str] = []

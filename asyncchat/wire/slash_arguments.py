@@ -25,6 +25,7 @@ class Context:
     ``here``: the room or person that lines go to. ``partner``: who wrote directly last. ``own``, ``last``: the last
     message of one's own, and the last in ``here``. ``places``: the room or person of messages found by a search.
     ``find``: the room or conversation that a word names, with or without its sign, if the program has it open.
+    ``everywhere``: what names no room means the whole server, as the operator is in none.
     """
 
     here: str | None = None
@@ -33,6 +34,7 @@ class Context:
     last: int | None = None
     places: Mapping[int, str] = field(default_factory=dict)
     find: Callable[[str], str | None] = lambda _: None
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class Words:
         """As `room`; ``*`` is the whole server."""
         if self.peek() == "*":
             self.take()
+            return None
+        if self.context.everywhere and not is_room(self.peek()):
             return None
         return self.room()
 

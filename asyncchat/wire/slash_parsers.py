@@ -336,3 +336,59 @@ def _must_last(words: Words) -> int:
     if seconds is None:
         raise BadUsage("how long back? 10m, 2h, 7d")
     return seconds
+
+
+# --- operating the server ---------------------------------------------------------------------------------------
+
+
+def announce(words: Words) -> Command:
+    """``/announce``."""
+    return commands.Announce(text=words.need_rest())
+
+
+def stats(words: Words) -> Command:
+    """``/stats``."""
+    return commands.Stats()
+
+
+def accounts(words: Words) -> Command:
+    """``/accounts``."""
+    return commands.Accounts()
+
+
+def administrator(words: Words) -> Command:
+    """``/administrator``: on, unless off is said."""
+    name, change = words.person(), words.take() or "on"
+    if change not in ("on", "off"):
+        raise BadUsage
+    return commands.SetAdministrator(name=name, active=change == "on")
+
+
+def log(words: Words) -> Command:
+    """``/log``."""
+    return commands.Log(level=words.take())
+
+
+def reload(words: Words) -> Command:
+    """``/reload``."""
+    return commands.Reload()
+
+
+def backup(words: Words) -> Command:
+    """``/backup``."""
+    return commands.Backup(path=words.need_rest())
+
+
+def shutdown(words: Words) -> Command:
+    """``/shutdown``: at once, after so many seconds or a duration, or not after all."""
+    word = words.take() or "0"
+    if word == "off":
+        return commands.Shutdown(cancel=True)
+    seconds = int(word) if word.isascii() and word.isdigit() and len(word) < _LONGEST_NUMBER else duration(word)
+    if seconds is None:
+        raise BadUsage
+    return commands.Shutdown(seconds=seconds)
+
+
+_LONGEST_NUMBER = 9
+"""Digits of seconds that are read at all; the longest countdown has five."""

@@ -61,6 +61,9 @@ async def test_the_log_tells_who_came_and_went() -> None:
         where = f"{peer[0]}:{peer[1]}"
         assert told == [
             f"Listening on {server.addresses[0]}",
+            "No control socket: the database is in memory",
+            f"asyncchat {__version__}, data in memory, configuration by flags alone",
+            f"Connect: {sys.executable} -m asyncchat.client {server.addresses[0]}",
             f"Connected {where}",
             "alice logged in from 127.0.0.1",
             "alice joined #lobby",

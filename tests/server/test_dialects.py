@@ -57,6 +57,16 @@ EXAMPLES: tuple[Command, ...] = (
     commands.SetRoom(room="#lobby", private=True),
     commands.Destroy(room="#tea", confirm="#tea"),
     commands.Purge(room="#lobby", name="bob", seconds=60),
+    commands.Announce(text="tea is ready"),
+    commands.Stats(),
+    commands.Accounts(),
+    commands.CreateAccount(name="dave", password="correct horse"),
+    commands.ResetPassword(name="dave", password="correct horse"),
+    commands.SetAdministrator(name="dave"),
+    commands.Log(level="DEBUG"),
+    commands.Reload(),
+    commands.Backup(path="/copy"),
+    commands.Shutdown(seconds=60),
 )
 """One of each command."""
 
@@ -89,6 +99,8 @@ PLAIN = {
     commands.SetRoom: "/set private on",
     commands.Destroy: "/destroy #tea #tea",
     commands.Purge: "/purge bob 1m",
+    commands.Announce: "/announce tea is ready",
+    commands.Stats: "/stats",
 }
 
 

@@ -150,7 +150,7 @@ def test_the_first_bytes_are_described(opening: bytes) -> None:
         sniff.Kind.HTTP: "HTTP",
         sniff.Kind.REFUSED_HTTP: "405",
         sniff.Kind.IRC: "IRC",
-        sniff.Kind.TLS: "a hint",
+        sniff.Kind.TLS: "TLS",
     }[kind]
     (first,) = [row[0] for row in rows(CHAPTERS["What the port speaks"]) if row[1].startswith(described_as)]
     match kind:

@@ -124,6 +124,8 @@ LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("/ignore", Action("ignore")),
     ("/ignore carol", Action("ignore", "carol")),
     ("/unignore carol", Action("unignore", "carol")),
+    ("/announce tea is ready", commands.Announce(text="tea is ready")),
+    ("/stats", commands.Stats()),
     ("/quit", commands.Quit()),
     ("/exit see you", commands.Quit(reason="see you")),
 ]
@@ -188,7 +190,59 @@ def test_every_command_is_in_the_table_above() -> None:
     typed = {
         entry for line, _ in LINES if line.startswith("/") and (entry := slash.find(line[1:].split()[0], client=True))
     }
-    assert typed == set(COMMANDS)
+    assert typed == {entry for entry in COMMANDS if not entry.operator_only}
+
+
+OPERATORS_LINES: list[tuple[str, Command | Action | Usage]] = [
+    ("/who", commands.Who()),
+    ("/who #b", commands.Who(room="#b")),
+    ("/ban carol 1h spam", commands.Ban(who="carol", seconds=3600, reason="spam")),
+    ("/ban #b carol", commands.Ban(room="#b", who="carol")),
+    ("/bans", commands.Bans()),
+    ("/unban carol", commands.Unban(who="carol")),
+    ("/kick carol", Usage("which room?; usage: /kick [#ROOM] NAME [REASON]")),
+    ("/accounts", commands.Accounts()),
+    ("/administrator @carol", commands.SetAdministrator(name="carol")),
+    ("/administrator carol off", commands.SetAdministrator(name="carol", active=False)),
+    ("/administrator carol maybe", Usage("usage: /administrator NAME [on|off]")),
+    ("/log", commands.Log()),
+    ("/log debug", commands.Log(level="debug")),
+    ("/reload", commands.Reload()),
+    ("/backup my copy.db", commands.Backup(path="my copy.db")),
+    ("/backup", Usage("usage: /backup FILE")),
+    ("/shutdown", commands.Shutdown()),
+    ("/shutdown 90", commands.Shutdown(seconds=90)),
+    ("/shutdown 5m", commands.Shutdown(seconds=300)),
+    ("/shutdown off", commands.Shutdown(cancel=True)),
+    ("/shutdown soon", Usage("usage: /shutdown [SECONDS|DURATION|off]")),
+    ("/shutdown ²", Usage("usage: /shutdown [SECONDS|DURATION|off]")),
+    ("/nick carol", Usage("unknown command: /nick; did you mean /kick?")),
+    ("/join #b", Usage("unknown command: /join; /help lists the commands")),
+    ("/help", Action("help")),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), OPERATORS_LINES)
+@pytest.mark.parametrize("client", [True, False])
+def test_what_the_operator_types(line: str, wanted: Command | Action | Usage, client: bool) -> None:
+    found = parse(line, Context(everywhere=True), client=client, operator=True)
+    assert found == (wanted if isinstance(wanted, Action | Usage) else (wanted,))
+
+
+def test_a_countdown_is_bounded() -> None:
+    found = parse("/shutdown 2d", Context(), operator=True)
+    assert isinstance(found, Usage)
+    assert "86400" in found.text
+
+
+@pytest.mark.parametrize("client", [True, False])
+def test_what_is_the_operators_is_nobody_elses(client: bool) -> None:
+    own = {f"/{name}" for entry in COMMANDS if entry.operator_only for name in entry.names}
+    assert own <= set(slash.names(operator=True, client=client))
+    assert not own & set(slash.names(client=client))
+    assert parse("/shutdown", HERE, client=client) == Usage("unknown command: /shutdown; /help lists the commands")
+    assert "/shutdown" in "\n".join(help_lines(operator=True))
+    assert "/shutdown" not in "\n".join(help_lines(client=client))
 
 
 @pytest.mark.parametrize(
@@ -307,12 +361,13 @@ def test_which_lines_hold_a_password(line: str, holds: bool) -> None:
 
 
 def test_every_command_is_in_the_help_and_has_help_of_its_own() -> None:
-    whole = help_lines(client=True)
     for entry in COMMANDS:
+        operator = entry.operator_only
+        whole = help_lines(client=True, operator=operator)
         (line,) = [line for line in whole if re.match(rf"/{re.escape(entry.names[0])}( |$)", line)]
         assert entry.help in whole[whole.index(line)] + whole[whole.index(line) + 1]
         for name in entry.names:
-            own = help_lines(f"/{name}", client=True)
+            own = help_lines(f"/{name}", client=True, operator=operator)
             assert own[0] == entry.line
             assert all(f"/{other}" in "\n".join(own) for other in entry.names)
     assert max(map(len, help_lines())) <= 120
