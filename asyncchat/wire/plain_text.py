@@ -13,7 +13,7 @@ CONTINUED = "    "
 
 HINT = "* /help lists the commands, exit leaves"
 
-DONE = {
+DONE: dict[type, str] = {
     commands.Ban: "banned",
     commands.Unban: "the ban is lifted",
     commands.Invite: "invited",

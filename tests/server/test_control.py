@@ -21,10 +21,10 @@ from asyncchat import ChatServer, ConnectionLost, Refused, Settings, commands, e
 from asyncchat.client import connect
 from asyncchat.server import admin as admin_
 from asyncchat.server import control
+from asyncchat.server.acceptor import CONTROL_CONNECTIONS
 from asyncchat.server.cli import load_config
 from asyncchat.server.control import ControlClient, path_of
 from asyncchat.server.countdown import schedule, spoken
-from asyncchat.server.doorway import CONTROL_CONNECTIONS
 from asyncchat.vocabulary.terms import Code
 from tests.console.terminals import CTRL_C, TAB, UP, terminal
 from tests.server.peers import Native, Raw, limited

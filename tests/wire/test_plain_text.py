@@ -3,12 +3,12 @@ from msgspec import structs
 
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.events import KeptEvent, Told
-from asyncchat.vocabulary.terms import Code, Id, Role, State
-from asyncchat.wire.dialect import Problem
+from asyncchat.vocabulary.terms import Code, Role, State
+from asyncchat.wire.dialect import Context, Problem
 from asyncchat.wire.plain import MEMBERS_SHOWN
 from asyncchat.wire.plain_places import PLACES_KEPT
 from asyncchat.wire.slash import help_lines
-from tests.wire.talk import TIME, Talk, said
+from tests.wire.talk import TIME, Talk, lines, said
 
 
 # --- what is told -----------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def test_what_happens_is_told_in_a_line(talk: Talk, event: Told, line: str) -> N
         events.ReadMarker(sender="bob", to="#lobby", seq=3),
         events.Ping(),
         events.Ok(id="say", code=Code.OK, seq=4),
-        events.Ok(id="asked", code=Code.OK),
+        events.Ok(code=Code.OK),
     ],
 )
 def test_what_is_for_programs_is_not_told(talk: Talk, event: Told) -> None:
@@ -140,7 +140,7 @@ def test_results_are_readable(talk: Talk) -> None:
         events.Room(name="#lobby", members=1, topic="tea"),
         events.Room(name="#x", members=2, private=True, moderated=True, password=True),
     ]
-    assert talk.reads(events.RoomList(id="asked", rooms=rooms)) == [
+    assert talk.reads(events.RoomList(rooms=rooms)) == [
         "  #lobby  1 person, tea",
         "  #x      2 people, private, moderated, password",
     ]
@@ -149,13 +149,13 @@ def test_results_are_readable(talk: Talk) -> None:
         events.Member(name="bob", state=State.AWAY, role=Role.MEMBER, away="lunch"),
         events.Member(name="carol", state=State.OFFLINE),
     ]
-    assert talk.reads(events.Members(id="asked", room="#lobby", topic="tea", members=members)) == [
+    talk.types("/who")
+    assert talk.answer(events.Members(room="#lobby", topic="tea", members=members)) == [
         "* topic of #lobby: tea",
         "* in #lobby: alice (owner), bob (away: lunch), carol (offline)",
     ]
-    assert talk.reads(events.Members(id="asked", members=members[:1])) == ["* online: alice (owner)"]
+    assert talk.reads(events.Members(members=members[:1])) == ["* online: alice (owner)"]
     user = events.User(
-        id="asked",
         name="bob",
         state=State.AWAY,
         away="lunch",
@@ -175,34 +175,34 @@ def test_results_are_readable(talk: Talk) -> None:
         events.Ban(who="192.0.2.0/24", by="bob", until=TIME, reason="spam"),
         events.Ban(who="dave", mute=True),
     ]
-    assert talk.reads(events.BanList(id="asked", room="#lobby", bans=bans)) == [
+    assert talk.reads(events.BanList(room="#lobby", bans=bans)) == [
         "  192.0.2.0/24: banned until 2026-01-02 12:34 UTC, by bob: spam",
         "  dave: muted",
     ]
-    assert talk.reads(events.BanList(id="asked", room="#lobby", bans=[])) == ["* nobody is banned from #lobby"]
-    assert talk.reads(events.RoomList(id="asked", rooms=[])) == ["* there are no rooms"]
+    assert talk.reads(events.BanList(room="#lobby", bans=[])) == ["* nobody is banned from #lobby"]
+    assert talk.reads(events.RoomList(rooms=[])) == ["* there are no rooms"]
 
 
 def test_a_list_that_has_more_says_how_to_go_on(talk: Talk) -> None:
     rooms = [events.Room(name="#lobby", members=1)]
     more = "* there is more: /rooms after 7"
-    assert talk.reads(events.RoomList(id="asked", rooms=rooms, complete=False, next=7)) == ["  #lobby  1 person", more]
-    assert talk.reads(events.RoomList(id="asked", rooms=[], complete=False, next=7)) == [more]
+    assert talk.reads(events.RoomList(rooms=rooms, complete=False, next=7)) == ["  #lobby  1 person", more]
+    assert talk.reads(events.RoomList(rooms=[], complete=False, next=7)) == [more]
     people = [events.Member(name="alice", state=State.ONLINE)]
-    page = events.Members(id="asked", room="#lobby", members=people, complete=False, next=7)
+    page = events.Members(room="#lobby", members=people, complete=False, next=7)
     assert talk.reads(page) == ["* in #lobby: alice", "* there is more: /who #lobby after 7"]
-    page = events.Members(id="asked", members=people, complete=False, next=7)
+    page = events.Members(members=people, complete=False, next=7)
     assert talk.reads(page) == ["* online: alice", "* there is more: /who * after 7"]
     bans = [events.Ban(who="dave")]
-    page_of_bans = events.BanList(id="asked", room="#lobby", bans=bans, complete=False, next=7)
+    page_of_bans = events.BanList(room="#lobby", bans=bans, complete=False, next=7)
     assert talk.reads(page_of_bans) == ["  dave: banned", "* there is more: /bans #lobby after 7"]
-    page_of_bans = events.BanList(id="asked", bans=[], complete=False, next=7)
+    page_of_bans = events.BanList(bans=[], complete=False, next=7)
     assert talk.reads(page_of_bans) == ["* there is more: /bans * after 7"]
 
 
 def test_who_is_there_already_is_counted_as_far_as_it_is_known(talk: Talk) -> None:
     people = [events.Member(name=f"p{n}", state=State.ONLINE) for n in range(MEMBERS_SHOWN + 10)]
-    page = events.Members(id="join", room="#lobby", members=people)
+    page = events.Members(room="#lobby", members=people)
     (line,) = talk.reads(page)
     assert line.endswith("p49 and 10 more")
     (line,) = talk.reads(structs.replace(page, complete=False, next=7))
@@ -223,7 +223,7 @@ def test_the_past_is_numbered_when_asked_for(talk: Talk) -> None:
         said("", seq=4, deleted=True),
         events.TopicChanged(seq=5, time="2026-01-03T00:00:00.000Z", sender="bob", room="#lobby", text="tea"),
     ]
-    assert talk.reads(events.History(id=item.id, to="#lobby", events=page, complete=False, next=3)) == [
+    assert talk.answer(events.History(to="#lobby", events=page, complete=False, next=3)) == [
         "--- 2026-01-02 (times are UTC) ---",
         "[12:34] ^3 bob: hi (edited) [👍 2]",
         "[12:34] ^4 bob: (deleted)",
@@ -231,41 +231,39 @@ def test_the_past_is_numbered_when_asked_for(talk: Talk) -> None:
         "[00:00] ^5 * bob set the topic: tea",
         "* there is more before ^3",
     ]
-    assert talk.reads(events.History(id=item.id, to="#lobby", events=[], complete=True)) == ["* nothing was found"]
+    assert talk.answer(events.History(to="#lobby", events=[], complete=True)) == ["* nothing was found"]
 
 
 def test_what_a_search_finds_can_be_read_around(talk: Talk) -> None:
     item = talk.types("/search tea")
     assert isinstance(item, commands.Search)
     hits = [said("tea", seq=3, to="#b"), said("tea", seq=4, to="carol"), said("tea?", seq=5, sender="carol", to="dave")]
-    assert talk.reads(events.History(id=item.id, events=list(hits), complete=True))[1:] == [
+    assert talk.answer(events.History(events=list(hits), complete=True))[1:] == [
         "[12:34] ^3 #b bob: tea",
         "[12:34] ^4 [bob] tea",
         "[12:34] ^5 [to dave] tea?",
     ]
     for seq, to in ((3, "#b"), (4, "bob"), (5, "dave")):
-        before, after = talk.dialect.receive(f"/context ^{seq}\n".encode())
+        before, after = map(talk.took, talk.dialect.receive(f"/context ^{seq}\n".encode()))
         assert isinstance(before, commands.History)
         assert isinstance(after, commands.History)
         assert (before.to, before.before, after.to, after.after) == (to, seq + 1, to, seq)
 
 
-def around(talk: Talk, seq: int) -> tuple[Id, Id]:
-    """The ids of the two requests for what is around a message."""
+def around(talk: Talk, seq: int) -> tuple[Context, Context]:
+    """The contexts of the two requests for what is around a message."""
     before, after = talk.dialect.receive(f"/context ^{seq}\n".encode())
-    assert isinstance(before, commands.History)
-    assert isinstance(after, commands.History)
-    assert before.id is not None
-    assert after.id is not None
-    return before.id, after.id
+    assert isinstance(before, tuple)
+    assert isinstance(after, tuple)
+    return before[1], after[1]
 
 
 def test_what_is_around_a_message_is_one_answer(talk: Talk) -> None:
     before, after = around(talk, 4)
     first: list[KeptEvent] = [said("a", seq=3), said("b", seq=4)]
-    assert talk.reads(events.History(id=before, to="#lobby", events=first, complete=False, next=3)) == []
+    assert talk.dialect.encode(events.History(to="#lobby", events=first, complete=False, next=3), before) == b""
     rest: list[KeptEvent] = [said("c", seq=7)]
-    assert talk.reads(events.History(id=after, to="#lobby", events=rest, complete=False, next=7)) == [
+    assert lines(talk.dialect.encode(events.History(to="#lobby", events=rest, complete=False, next=7), after)) == [
         "--- 2026-01-02 (times are UTC) ---", "[12:34] ^3 bob: a", "[12:34] ^4 bob: b", "[12:34] ^7 bob: c"
     ]  # fmt: skip
 
@@ -273,23 +271,24 @@ def test_what_is_around_a_message_is_one_answer(talk: Talk) -> None:
 @pytest.mark.parametrize("page", [[], [said(seq=4)]])
 def test_around_no_message_there_is_nothing(talk: Talk, page: list[KeptEvent]) -> None:
     before, after = around(talk, 5)
-    answer = events.History(id=before, to="#lobby", events=page, complete=True)
-    assert talk.reads(answer) == ["! there is no message ^5 in #lobby"]
-    assert talk.reads(events.History(id=after, to="#lobby", events=[said(seq=9)], complete=True)) == []
+    answer = events.History(to="#lobby", events=page, complete=True)
+    assert lines(talk.dialect.encode(answer, before)) == ["! there is no message ^5 in #lobby"]
+    assert talk.dialect.encode(events.History(to="#lobby", events=[said(seq=9)], complete=True), after) == b""
 
 
 def test_what_is_around_a_message_is_refused_once(talk: Talk) -> None:
-    refused = [events.Error(id=id, code=Code.FORBIDDEN, text="#lobby: join first") for id in around(talk, 5)]
-    assert talk.reads(*refused) == ["! #lobby: join first"]
+    refused = events.Error(code=Code.FORBIDDEN, text="#lobby: join first")
+    assert [talk.dialect.encode(refused, context) for context in around(talk, 5)] == [b"! #lobby: join first\n", b""]
     before, after = around(talk, 4)
-    answer = events.History(id=before, to="#lobby", events=[said(seq=4)], complete=True)
-    late = events.Error(id=after, code=Code.UNAVAILABLE, text="try again")
-    assert talk.reads(answer, late) == ["! try again"]
+    answer = events.History(to="#lobby", events=[said(seq=4)], complete=True)
+    late = events.Error(code=Code.UNAVAILABLE, text="try again")
+    assert [talk.dialect.encode(answer, before), talk.dialect.encode(late, after)] == [b"", b"! try again\n"]
 
 
 def test_places_of_hits_are_not_remembered_without_end(talk: Talk) -> None:
     hits = [said(seq=seq) for seq in range(1, 2 * PLACES_KEPT)]
-    talk.reads(events.History(id="asked", events=list(hits), complete=True))
+    talk.types("/search hi")
+    talk.answer(events.History(events=list(hits), complete=True))
     talk.reads(events.Left(name="carol", room="#lobby"), events.Left(name="carol", room="#ops"))
     assert isinstance(talk.types("/context ^1"), Problem)
     assert len(list(talk.dialect.receive(f"/context ^{2 * PLACES_KEPT - 1}\n".encode()))) == 2
