@@ -24,18 +24,7 @@ log = logging.getLogger("asyncchat.server")
 READ_SIZE = 65_536
 """Bytes of one read: some 500 messages, handled without a pause."""
 
-ASKING: frozenset[type] = frozenset(
-    {
-        commands.Rooms, commands.Who, commands.Whois, commands.Bans,
-        commands.History, commands.Sync, commands.Search, commands.Ping,
-    }
-)  # fmt: skip
-"""The commands that do nothing but ask."""
-
 _OVER = Phase.OVER  # a member of an Enum costs as much as two dict look-ups
-
-TALK: frozenset[type] = frozenset(commands.Talk.__args__)
-"""The commands that do not wait for one another."""
 
 
 class Connection:
@@ -168,14 +157,14 @@ class Connection:
                 await wait
             if self.session.phase is _OVER or self.leaving is not None:
                 break
-            if type(item) in TALK:
-                if (looking := self._talk(item)) is not None:
-                    await looking
-            elif isinstance(item, Problem):
+            if isinstance(item, Problem):
                 await self._settled()
                 # Its text may repeat what was typed, and a slip in front of a password makes it no command.
                 self._refuse(item.id, Refused(item.code, item.text), logged="no command")
-            elif not (type(item) in ASKING and self.writer.transport.closing):
+            elif item.pipelined:
+                if (looking := self._talk(item)) is not None:
+                    await looking
+            elif not (item.read_only and self.writer.transport.closing):
                 await self._settled()
                 await self._command(item, item.id)
                 for wish in self._dialect.follow_up():
@@ -203,7 +192,7 @@ class Connection:
             await self._pace.pause(seconds)
 
     def _talk(self, command: Any) -> Awaitable[None] | None:
-        """Handle what is pipelined (a `commands.Talk`), without a pause if nothing has to be looked up."""
+        """Handle what is pipelined, without a pause if nothing has to be looked up."""
         try:
             outcome = self._services.chat.handle(self.session, command, self._services.clock.now())
             if type(outcome) is Append:

@@ -3,7 +3,7 @@
 ``docs/protocol.md`` specifies each with an example that a test reads. Names are raw text here; the rules parse them.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct, field
 
@@ -22,9 +22,31 @@ class Base(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_
     """What all commands share. A command's one reply carries the same ``id``.
 
     Without an ``id``, what succeeds with nothing to tell is not answered; data and errors always are.
+
+    The traits of a command stand on its class, and nowhere else.
     """
 
+    #: It asks, and changes nothing.
+    read_only: ClassVar[bool] = False
+    #: The next command does not wait until this one is through the log: see "Tickets and barriers" in docs/design.md.
+    pipelined: ClassVar[bool] = False
+    #: To do it twice does no harm, so that a client sends it again after a cut.
+    repeatable: ClassVar[bool] = False
+    #: It is allowed before the login.
+    before_login: ClassVar[bool] = False
+    #: The server's operators have it, whose session is nobody's: see `asyncchat.core.operator`.
+    for_operators: ClassVar[bool] = False
+    #: The words that confirm it to people, where no event tells of it.
+    done: ClassVar[str] = ""
+
     id: CommandId | None = None
+
+
+class Question(Base, frozen=True):
+    """What all commands share that only ask."""
+
+    read_only = True
+    repeatable = True
 
 
 # --- coming, going -------------------------------------------------------------------------------------------------
@@ -36,6 +58,8 @@ class Hello(Base, frozen=True, kw_only=True):
     ``rooms``: exactly these are joined (default: the server's default room). ``since`` and ``epoch``: the cursor of a
     client that comes back and will `Sync`; without it, direct messages missed while away follow the welcome.
     """
+
+    before_login = True
 
     name: str | None = None
     token: str | None = None
@@ -50,22 +74,33 @@ class Hello(Base, frozen=True, kw_only=True):
 class Quit(Base, frozen=True):
     """Leave for good: no minute of grace, the name is free again (a registered one stays its owner's)."""
 
+    before_login = True
+
     reason: str | None = None
 
 
-class Ping(Base, frozen=True):
+class Ping(Question, frozen=True):
     """Is the server there? Answered with `ok`."""
+
+    before_login = True
+    for_operators = True
 
 
 class Pong(Base, frozen=True):
     """The answer to the server's `ping`; it gets no reply."""
 
+    before_login = True
 
-# --- talking (pipelined: see "Tickets and barriers" in docs/design.md) ----------------------------------------------
+
+# --- talking --------------------------------------------------------------------------------------------------------
 
 
 class Say(Base, frozen=True):
     """A message to a room (``#name``) or to a person. The same ``nonce`` again is the same message, stored once."""
+
+    pipelined = True
+    repeatable = True  # the same nonce is the same message
+    for_operators = True
 
     to: str
     text: str
@@ -77,6 +112,10 @@ class Say(Base, frozen=True):
 class Edit(Base, frozen=True):
     """Replace the text of one's own message."""
 
+    pipelined = True
+    repeatable = True  # the same text again is the same text
+    for_operators = True
+
     seq: Seq
     text: str
 
@@ -84,11 +123,16 @@ class Edit(Base, frozen=True):
 class Delete(Base, frozen=True):
     """Take back one's own message; a room's operators may delete anybody's."""
 
+    pipelined = True
+    for_operators = True
+
     seq: Seq
 
 
 class React(Base, frozen=True):
     """Put a reaction (an emoji or a short word) on a message, or take it off."""
+
+    pipelined = True
 
     seq: Seq
     reaction: Annotated[str, Meta(min_length=1, max_length=32)]
@@ -98,12 +142,17 @@ class React(Base, frozen=True):
 class Typing(Base, frozen=True):
     """I am typing to a room or a person, or have stopped."""
 
+    pipelined = True
+
     to: str
     active: bool = True
 
 
 class Read(Base, frozen=True):
     """I have read a room or a conversation up to ``seq``."""
+
+    pipelined = True
+    repeatable = True
 
     to: str
     seq: Seq
@@ -114,6 +163,8 @@ class Read(Base, frozen=True):
 
 class Join(Base, frozen=True):
     """Enter a room; it is created, and mine, if it did not exist."""
+
+    repeatable = True
 
     room: str
     password: str | None = None
@@ -126,24 +177,32 @@ class Leave(Base, frozen=True):
     reason: str | None = None
 
 
-class Rooms(Base, frozen=True):
+class Rooms(Question, frozen=True):
     """Which rooms are there? Private ones are listed only to those who may know of them."""
 
+    for_operators = True
 
-class Who(Base, frozen=True):
+
+class Who(Question, frozen=True):
     """Who is in a room, or, without one, on the server?"""
+
+    for_operators = True
 
     room: str | None = None
 
 
-class Whois(Base, frozen=True):
+class Whois(Question, frozen=True):
     """What is known of a person?"""
+
+    for_operators = True
 
     name: str
 
 
 class Topic(Base, frozen=True):
     """Set a room's topic (an empty text clears it) or, without a text, ask for it."""
+
+    for_operators = True
 
     room: str
     text: str | None = None
@@ -152,6 +211,9 @@ class Topic(Base, frozen=True):
 class Invite(Base, frozen=True):
     """Ask a person into a room, and let them into it where not everybody may enter."""
 
+    for_operators = True
+    done = "invited"
+
     room: str
     name: str
 
@@ -159,8 +221,10 @@ class Invite(Base, frozen=True):
 # --- the past -------------------------------------------------------------------------------------------------------
 
 
-class History(Base, frozen=True):
+class History(Question, frozen=True):
     """A page of a room's or a conversation's messages, oldest first: those before or after a ``seq``, or the last."""
+
+    for_operators = True
 
     to: str
     before: Seq | None = None
@@ -168,7 +232,7 @@ class History(Base, frozen=True):
     limit: Annotated[int, Meta(ge=1)] | None = None
 
 
-class Sync(Base, frozen=True):
+class Sync(Question, frozen=True):
     """All that I may see after a ``seq`` (and up to ``until``), oldest first, page by page until ``complete``."""
 
     after: Seq
@@ -176,12 +240,14 @@ class Sync(Base, frozen=True):
     limit: Annotated[int, Meta(ge=1)] | None = None
 
 
-class Search(Base, frozen=True):
+class Search(Question, frozen=True):
     """Messages that hold all these words: the newest ones, oldest first.
 
     ``to``: only this room or conversation; ``sender``: only this person's; ``since`` and ``until``: RFC 3339 times;
     ``before``: a ``seq``, to page on.
     """
+
+    for_operators = True
 
     text: str
     to: str | None = None
@@ -204,11 +270,15 @@ class Nick(Base, frozen=True):
 class Away(Base, frozen=True):
     """I am away, for this reason; without a text: I am back."""
 
+    repeatable = True
+
     text: str | None = None
 
 
 class Register(Base, frozen=True):
     """Make my name mine for good: with a password, or bound to my token alone."""
+
+    done = "your name is yours now"
 
     password: str | None = None
     invitation: str | None = None
@@ -219,6 +289,8 @@ class Passwd(Base, frozen=True):
 
     The person's other sessions end with it, unless ``keep_sessions``.
     """
+
+    done = "your password is changed"
 
     new: str
     old: str | None = None
@@ -231,6 +303,8 @@ class Passwd(Base, frozen=True):
 class Kick(Base, frozen=True):
     """Put a person out of a room."""
 
+    for_operators = True
+
     room: str
     name: str
     reason: str | None = None
@@ -242,6 +316,9 @@ class Ban(Base, frozen=True):
     ``who``: a person's name or an IP address or network; ``seconds``: how long, for ever if not given.
     """
 
+    for_operators = True
+    done = "banned"
+
     who: str
     room: str | None = None
     seconds: Seconds | None = None
@@ -251,18 +328,25 @@ class Ban(Base, frozen=True):
 class Unban(Base, frozen=True):
     """Lift a ban."""
 
+    for_operators = True
+    done = "the ban is lifted"
+
     who: str
     room: str | None = None
 
 
-class Bans(Base, frozen=True):
+class Bans(Question, frozen=True):
     """The bans and mutes of a room (operators) or of the server (administrators)."""
+
+    for_operators = True
 
     room: str | None = None
 
 
 class Mute(Base, frozen=True):
     """A person may listen but not speak in a room; ``seconds`` 0 lifts it, none is for ever."""
+
+    for_operators = True
 
     room: str
     name: str
@@ -272,6 +356,8 @@ class Mute(Base, frozen=True):
 
 class SetRole(Base, frozen=True, tag="role"):
     """Give a person a role in a room."""
+
+    for_operators = True
 
     room: str
     name: str
@@ -283,6 +369,8 @@ class SetRoom(Base, frozen=True, tag="set"):
 
     ``retention``: days that messages are kept, 0 for ever. ``password``: empty takes it off.
     """
+
+    for_operators = True
 
     room: str
     private: bool | None = None
@@ -298,6 +386,8 @@ class Destroy(Base, frozen=True):
     ``confirm``: the room's name once more.
     """
 
+    for_operators = True
+
     room: str
     confirm: str | None = None
     reason: str | None = None
@@ -306,13 +396,12 @@ class Destroy(Base, frozen=True):
 class Purge(Base, frozen=True):
     """Delete what a person said in a room in the last ``seconds``."""
 
+    for_operators = True
+
     room: str
     name: str
     seconds: Seconds
 
-
-Talk = Say | Edit | Delete | React | Typing | Read
-"""The pipelined commands: the next is handled while the last is on its way through the log."""
 
 Command = (
     Hello | Quit | Ping | Pong
