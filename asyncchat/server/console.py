@@ -14,12 +14,11 @@ from asyncchat.server.countdown import Countdown, spoken
 from asyncchat.server.measure import megabytes, memory_used
 from asyncchat.server.operator import account_lines
 from asyncchat.server.options import LOG_LEVELS
-from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary import commands, events, render, slash
 from asyncchat.vocabulary.errors import Refused, StorageError
 from asyncchat.vocabulary.names import is_room
 from asyncchat.vocabulary.printable import printable
-from asyncchat.wire import plain_text, slash
-from asyncchat.wire.slash_arguments import duration
+from asyncchat.vocabulary.slash_arguments import duration
 
 LONGEST_COUNTDOWN = 86_400
 """Seconds."""
@@ -123,7 +122,7 @@ class Console:
         assert isinstance(parsed, tuple)  # none of these commands is an action of a client
         for command in parsed:
             for result in await self._host.server.operator.do(command):
-                for line in _rendered(result):
+                for line in _lines(command, result):
                     self._say(line)
 
     async def _kick(self, arguments: str) -> None:
@@ -275,21 +274,7 @@ def _unknown(name: str) -> str:
     return f"unknown command: {name}; {f'did you mean {near[0]}?' if near else 'help lists the commands'}"
 
 
-def _rendered(result: events.Result | events.Event) -> Sequence[str]:
-    match result:
-        case events.RoomList():
-            return plain_text.rooms(result)
-        case events.Members(room=None, members=[]):
-            return ["* nobody is online"]
-        case events.Members():
-            return plain_text.members(result)
-        case events.User():
-            return plain_text.user(result)
-        case events.BanList():
-            return plain_text.bans(result)
-        case events.Ok(text=str(text)):
-            return [f"* {text or 'nothing is set'}"]
-        case events.Ok():
-            return ["* done"]
-        case _:
-            return [str(result)]
+def _lines(command: commands.Command, result: events.Result | events.Event) -> Sequence[str]:
+    if isinstance(result, events.Event):
+        return render.plain(render.render(result, render.View()))
+    return render.plain(render.answer(command, result, render.View())) or ["* done"]

@@ -6,23 +6,24 @@ are few, and a line of text is soon made.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
 import msgspec
 
-from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary import commands, events, render, slash
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Told
 from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.render import View
 from asyncchat.vocabulary.terms import Code
-from asyncchat.wire import plain_text, slash
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.editing import END, EditedLines
 from asyncchat.wire.lines import TooLong
 from asyncchat.wire.plain_login import HELLO, LEAVING, PROMPT, VISIBLE, VISIBLE_IN_TELNET, PlainLogin
-from asyncchat.wire.plain_places import Places, place_of
+from asyncchat.wire.plain_places import Places
 from asyncchat.wire.telnet import Reply, Signal, Telnet
 
 QUIET = 0.5
@@ -37,6 +38,8 @@ LINES_SHOWN = 10
 MEMBERS_SHOWN = 50
 """People who are listed to whoever comes in; ``/who`` lists them all."""
 
+HINT = "* /help lists the commands, exit leaves"
+
 _TELNET = "telnet"
 """With bytes in hexadecimal, the ``id`` of a ping in whose reply's place these bytes are sent."""
 
@@ -50,7 +53,17 @@ def greeting(server_name: str) -> bytes:
 
 def farewell(bye: events.Bye) -> bytes:
     """What a client is sent that was greeted, and has said nothing since."""
-    return plain_text.safe(tuple(plain_text.happened(bye, None)), "\r\n")
+    return _safe(tuple(_lines(bye, View())), "\r\n")
+
+
+def _lines(told: Told, view: View) -> list[str]:
+    return render.plain(render.render(told, view))
+
+
+@lru_cache(maxsize=64)
+def _safe(lines: tuple[str, ...], newline: str) -> bytes:
+    """The lines as they may be shown on a terminal. It is remembered: most who hear a message read the same of it."""
+    return "".join([printable(line) + newline for line in lines]).encode()
 
 
 class PlainDialect:
@@ -190,8 +203,8 @@ class PlainDialect:
                 mark = f"join {room}"
             case commands.Topic(room=room):
                 mark = f"topic {room}"
-            case _ if type(command) in plain_text.DONE:
-                mark = f"done {plain_text.DONE[type(command)]}"
+            case _ if command.done:
+                mark = f"done {command.done}"
         return msgspec.structs.replace(command, id=mark)
 
     def _known(self, room: str) -> str | None:
@@ -212,7 +225,7 @@ class PlainDialect:
         self._login.visible = "" if self._telnet.seen else VISIBLE_IN_TELNET if self._telnet.crlf else VISIBLE
         show = _SHOWN.get(type(event))
         lines = show(self, event) if show is not None else self._happened(event)
-        data = plain_text.safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n") if lines else b""
+        data = _safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n") if lines else b""
         return self._echo() + data if type(event) in _ANSWERS else data
 
     def _echo(self) -> bytes:
@@ -238,13 +251,17 @@ class PlainDialect:
                 self._live_from = self._live_from or event.seq
         elif event.sender != self._name:
             self._partner = event.sender
-        self._places.heard(place_of(event, self._name), event.seq)
-        return plain_text.said(event, self._name, self._here)
+        own = self._name or event.to  # what comes before the welcome, which tells the name, is a direct message
+        self._places.heard(render.place_of(event, own) or event.to, event.seq)
+        return _lines(event, View(own, self._here))
+
+    def _lines_of(self, told: Told) -> list[str]:
+        return _lines(told, View(self._name, self._here))
 
     def _happened(self, event: Any) -> list[str]:
         if not self._welcomed and not isinstance(event, events.Notice | events.Bye):
             return []
-        return plain_text.happened(event, self._here)
+        return self._lines_of(event)
 
     def _joined(self, event: events.Joined) -> list[str]:
         if event.name != self._name or not self._welcomed:
@@ -294,7 +311,7 @@ class PlainDialect:
         motd = event.motd.splitlines() if event.motd else []
         lines = [*motd, f"* you are {event.name} on {event.server}"]
         if not event.rooms:
-            return [*lines, *self._go(None), plain_text.HINT]
+            return [*lines, *self._go(None), HINT]
         self._here = event.rooms[0]
         others = f" (and in {', '.join(event.rooms[1:])})" if len(event.rooms) > 1 else ""
         self._wishes += self._look_around("welcome")
@@ -324,7 +341,7 @@ class PlainDialect:
                 return self._login.asked()
             case "interrupted":
                 # The terminal has shown ^C.
-                return ["", *([plain_text.HINT] if self._welcomed else self._login.asked())]
+                return ["", *([HINT] if self._welcomed else self._login.asked())]
             case "there":
                 return ["* yes, the server is here"]
             case "help":
@@ -351,7 +368,7 @@ class PlainDialect:
         return lines
 
     def _members(self, event: events.Members) -> list[str]:
-        return plain_text.members(event, None if event.id == "asked" else MEMBERS_SHOWN)
+        return render.plain(render.members(event, None if event.id == "asked" else MEMBERS_SHOWN))
 
     def _history(self, event: events.History) -> list[str]:
         kept = event.events
@@ -369,15 +386,13 @@ class PlainDialect:
             kept = [each for each in kept if each.seq < self._live_from]
         for each in kept:
             if isinstance(each, events.Said):
-                self._places.keep(each, self._name)
+                place = render.place_of(each, self._name) or each.to
+                self._places.keep(each.seq, place)
                 if not asked:
-                    self._places.heard(place_of(each, self._name), each.seq)
-        lines = plain_text.page(kept, self._name, self._here if event.to else None, numbered=asked)
-        if event.id == "asked" and not kept:
-            lines = ["* nothing was found"]
-        if event.id == "asked" and not event.complete and event.next is not None:
-            lines.append(f"* there is more before ^{event.next}")
-        return [*lines, plain_text.HINT] if event.id == "welcome" else lines
+                    self._places.heard(place, each.seq)
+        view = View(self._name, self._here if event.to else None, render.CLOCK, numbered=asked)
+        lines = _lines(event, view) if event.id == "asked" else render.plain(render.page(kept, view))
+        return [*lines, HINT] if event.id == "welcome" else lines
 
 
 _SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
@@ -392,9 +407,9 @@ _SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
     events.Ok: PlainDialect._ok,
     events.Members: PlainDialect._members,
     events.History: PlainDialect._history,
-    events.RoomList: lambda _, event: plain_text.rooms(event),
-    events.User: lambda _, event: plain_text.user(event),
-    events.BanList: lambda _, event: plain_text.bans(event),
+    events.RoomList: PlainDialect._lines_of,
+    events.User: PlainDialect._lines_of,
+    events.BanList: PlainDialect._lines_of,
 }
 """What is shown in another way than as one sentence."""
 
