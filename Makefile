@@ -12,12 +12,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := asyncchat tests $(wildcard examples benchmarks)
 
-.PHONY: help serve test check format bench update
+.PHONY: help serve test slow check format bench update
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make serve    run the server on 127.0.0.1:7777 (ARGS= for its options)'
-	@echo 'make test     run every test (ARGS= for options of pytest)'
+	@echo 'make test     run the tests, all but the long ones (ARGS= for options of pytest)'
+	@echo 'make slow     run the long tests'
 	@echo 'make check    lint, formatting and types'
 	@echo 'make format   format the code, and mend what the linter can mend'
 	@echo 'make bench    measure the server beside the bare asyncio loop (ARGS= for its options)'
@@ -27,9 +28,16 @@ help:
 serve: $(VENV)/installed
 	@$(BIN)/python -m asyncchat.server $(ARGS)
 
+# The programs that tests start, some hundreds, are compiled once: the environment of a container often forbids that.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=4 --dist=worksteal
+
 test: $(VENV)/installed-dev
-	@echo 'running the tests'
-	@$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(ARGS)
+	@echo 'running the tests (two minutes)'
+	@$(PYTEST) -m 'not slow' $(ARGS)
+
+slow: $(VENV)/installed-dev
+	@echo 'running the long tests (a minute)'
+	@$(PYTEST) -m slow $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check $(CODE)
@@ -46,7 +54,7 @@ bench: $(VENV)/installed
 
 # Two stamps, so that whoever only serves need not install what the tests use. The code itself is not copied into
 # the environment: only a change of pyproject.toml or of the constraints makes a new installation.
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 CONSTRAINTS ?= constraints.txt
 
 $(VENV)/installed: pyproject.toml $(CONSTRAINTS)

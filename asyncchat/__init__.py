@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from asyncchat.client import connect as connect
     from asyncchat.core.limits import Limits as Limits
     from asyncchat.core.settings import Settings as Settings
-    from asyncchat.server import Account as Account
     from asyncchat.server import ChatServer as ChatServer
+    from asyncchat.server import Host as Host
     from asyncchat.server import Operator as Operator
-    from asyncchat.server import Stats as Stats
     from asyncchat.server import serve as serve
     from asyncchat.vocabulary.errors import ChatError as ChatError
     from asyncchat.vocabulary.errors import ConnectionLost as ConnectionLost
@@ -50,8 +49,8 @@ else:
             "asyncchat.core.limits": "Limits",
             "asyncchat.core.settings": "Settings",
             "asyncchat.events": "events",
+            "asyncchat.server": "ChatServer Host Operator serve",
             "asyncchat.text": "text",
-            "asyncchat.server": "Account ChatServer Operator Stats serve",
             "asyncchat.vocabulary.errors": "ChatError ConnectionLost DatabaseInUse ProtocolError Refused StorageError",
             "asyncchat.vocabulary.terms": "Code Kind Role State",
         },

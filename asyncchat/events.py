@@ -1,6 +1,8 @@
 """What a client is told: events, and the results that answer commands. They are the protocol: docs/protocol.md."""
 
 from asyncchat.vocabulary.events import (
+    Account,
+    AccountList,
     Ban,
     BanList,
     Base,
@@ -34,6 +36,7 @@ from asyncchat.vocabulary.events import (
     RoomChanged,
     RoomList,
     Said,
+    Stats,
     Told,
     TopicChanged,
     Typing,
@@ -42,6 +45,8 @@ from asyncchat.vocabulary.events import (
 )
 
 __all__ = [
+    "Account",
+    "AccountList",
     "Ban",
     "BanList",
     "Base",
@@ -75,6 +80,7 @@ __all__ = [
     "RoomChanged",
     "RoomList",
     "Said",
+    "Stats",
     "Told",
     "TopicChanged",
     "Typing",

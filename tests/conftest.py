@@ -23,7 +23,8 @@ CHILD_SECONDS = 5.0
 _threads_before = pytest.StashKey[set[threading.Thread]]()
 
 # A busy machine is no fault of the code: the time limit of the whole test (pyproject.toml) is enough.
-settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Examples are other ones in each run, and continuous integration runs the tests many times.
+settings.register_profile("any-machine", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
 
 # Tasks that were not done when their loop was closed; of the test that runs.
@@ -33,6 +34,7 @@ _tasks_left: list[str] = []
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "asyncio_loop: about what asyncio's own loop does; not run with --uvloop")
     config.addinivalue_line("markers", "requires_tool(name): skip without this program; under CI=true, fail")
+    config.addinivalue_line("markers", "slow: takes many seconds; `make slow` runs it, `make test` does not")
     _watch_runners(config)
     _heed_signals()
     if config.getoption("--uvloop"):

@@ -96,7 +96,7 @@ def _refused(file: str, package: str, room: Room, name: str) -> str:
     if top == PACKAGE:
         other = rest.partition(".")[0]
         allowed = (
-            other in {package, "__version__", "_files", "_start", "_version"}
+            other in {package, "__version__", "_files", "_loops", "_start", "_version"}
             or any(f"{rest}.".startswith(f"{one}.") for one in room.own)
             or any(_is_offered(rest, one) for one in room.public)
             or (file, other) in DOORS

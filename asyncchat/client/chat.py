@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,7 @@ from asyncchat.client.inbox import Cursor, Hole, Inbox, Resumed, rooms_left, wit
 from asyncchat.client.reconnect import PASSING_CODES, Backoff, ConnectionState, OpenStreams, Reconnector
 from asyncchat.client.requests import Pending, Requests
 from asyncchat.client.streams import TLS, Streams, open_streams
-from asyncchat.client.tokens import TokenStore, keep_token, login_lock
+from asyncchat.client.tokens import KeptToken, TokenStore, choose, claimed, keep_token, login_lock
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.addresses import Address, parse_address
 from asyncchat.vocabulary.commands import Command
@@ -54,6 +55,8 @@ class ChatClient(ClientCommands):
     A task of its own reads and never waits for the application, so methods may be called from within the
     iteration, and work without any iteration: what does not fit into the queue is fetched from the server's
     history when its turn comes.
+
+    It belongs to the event loop in which it was made: in another one its methods raise RuntimeError.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class ChatClient(ClientCommands):
         Says goodbye, so that a guest's name is free at once; with *hold* it does not, and the server holds
         name and rooms for a while.
         """
+        self._requests.require_loop()
         await self._reconnector.stop(None if hold else commands.Quit(reason=reason))
 
     async def __aenter__(self) -> Self:
@@ -232,6 +236,7 @@ class ChatClient(ClientCommands):
     async def __anext__(self) -> Event | Resumed:
         if self._iterating:
             raise RuntimeError("another task is iterating over this client")
+        self._requests.require_loop()
         self._iterating = True
         try:
             while True:
@@ -294,7 +299,7 @@ class ChatClient(ClientCommands):
                 pass
             case (
                 events.Ok() | events.Error() | events.RoomList() | events.Members() | events.User()
-                | events.History() | events.BanList()
+                | events.History() | events.BanList() | events.AccountList() | events.Stats()
             ):  # fmt: skip
                 if not self._requests.resolve(told) and isinstance(told, events.Error) and told.id is None:
                     logger.warning("the server reports: %s (%d)", printable(told.text[:LOGGED]), told.code)
@@ -391,10 +396,12 @@ def connect(
     reconnect: bool | Backoff = True,
     cursor: Cursor | None = None,
     token_store: TokenStore | None = None,
+    trust_address: bool = False,
     ca: Path | str | None = None,
     fingerprint: str | None = None,
     queue: int = QUEUE,
     on_state: OnState | None = None,
+    operator: bool = False,
 ) -> Connecting:
     """Connect to a server and log in.
 
@@ -410,11 +417,15 @@ def connect(
             connection is tried once.
         cursor: the place from which to go on, as `ChatClient.cursor` gave it in an earlier life.
         token_store: where tokens are kept between programs; by default they are not.
+        trust_address: if the server says that it is one whose token is kept, send that token, though the server
+            was met at other addresses. Anybody can say so: by default a warning is logged.
         ca: a PEM file with the certificates to trust for ``tls://``; by default those of the system.
         fingerprint: the SHA-256 of the one certificate to trust for ``tls://``.
         queue: events kept for an application that does not take them now; beyond it they are fetched again in
             time.
         on_state: called with each change of `ChatClient.state` and a text for people.
+        operator: the address is a server's control socket. Nobody logs in there: whoever may use it is the server's
+            operator, is in no room, and hears nothing. It does not come back after the connection is lost.
 
     Raises (when awaited): `ConnectionLost` if there is no way to the server, `Refused` if it does not let us
     in, `ProtocolError` if it is no chat server. ValueError (at once) for an address or fingerprint that is
@@ -425,15 +436,16 @@ def connect(
 
     async def start() -> ChatClient:
         login = _login(name, token, password, rooms, server_password)
+        login.operator = operator
 
         async def keep(known_as: str, its_token: str) -> None:
             if token_store is not None:
-                await keep_token(token_store, where.key, known_as, its_token)
+                await keep_token(token_store, where.key, known_as, its_token, client.welcome.identity)
 
         client = ChatClient(
             lambda: open_streams(where, tls),
             login,
-            backoff=_backoff(reconnect),
+            backoff=None if operator else _backoff(reconnect),
             queue=queue,
             cursor=cursor,
             on_state=on_state,
@@ -445,8 +457,18 @@ def connect(
         # Whoever comes second under the same name waits for the first one's token, and is the same person.
         try:
             async with login_lock(token_store, where.key, name):
-                login.token = await asyncio.to_thread(token_store.load, where.key, name)
-                await client._start()
+                kept = await asyncio.to_thread(token_store.find, name)
+                here = [one.token for one in kept if where.key in one.addresses]
+                if len(here) > 1 or (trust_address and kept):
+                    login.choose_tokens = partial(choose, kept, where.key, trusted=trust_address)
+                else:
+                    login.token = next(iter(here), None)
+                try:
+                    await client._start()
+                except Refused as error:
+                    _warn_of_claim([] if trust_address else kept, where, error.identity)
+                    raise
+                _warn_of_claim([] if trust_address else kept, where, client.welcome.identity)
         except BaseException:
             await client.aclose()  # logged in already, and cancelled while the lock was given back
             raise
@@ -482,6 +504,16 @@ def connect_streams(
         return client
 
     return Connecting(start)
+
+
+def _warn_of_claim(kept: list[KeptToken], where: Address, identity: str | None) -> None:
+    """Log that a server is said to be at another address than before, if it is: the person may know whether it is."""
+    if known := claimed(kept, where.key, identity):
+        logger.warning(
+            "the server at %s says that it is the one that you know as %s; anybody can say so, and it got no token; "
+            "if you know that it is, log in with --trust-address (trust_address=True)",
+            where, ", ".join(map(printable, known)),
+        )  # fmt: skip
 
 
 def _login(

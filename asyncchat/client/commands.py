@@ -1,7 +1,10 @@
 """Every command as a typed method, over one `request`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TypeVar
+
+from msgspec import structs
 
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
@@ -9,7 +12,13 @@ from asyncchat.vocabulary.errors import ProtocolError
 from asyncchat.vocabulary.events import Result
 from asyncchat.vocabulary.terms import Role
 
+E = TypeVar("E")
 R = TypeVar("R", bound=Result)
+Listing = TypeVar("Listing", commands.Rooms, commands.Who, commands.Bans)
+Listed = TypeVar("Listed", events.RoomList, events.Members, events.BanList)
+
+LONGEST_LIST = 1_000_000
+"""Entries of a list that is fetched page by page: no server is to fill our memory with one that does not end."""
 
 
 class ClientCommands(ABC):
@@ -29,6 +38,19 @@ class ClientCommands(ABC):
         if not isinstance(result, kind):
             raise ProtocolError(f"the reply to {command.__struct_config__.tag!r} is {type(result).__name__}")
         return result
+
+    async def _all(self, command: Listing, kind: type[Listed], entries: Callable[[Listed], list[E]]) -> list[E]:
+        """A whole list, page by page."""
+        found: list[E] = []
+        while True:
+            page = await self._ask(command, kind)
+            found += entries(page)
+            if page.complete:
+                return found
+            behind = command.after if command.after is not None else -1
+            if page.next is None or page.next <= behind or len(found) > LONGEST_LIST:
+                raise ProtocolError(f"the list of {command.__struct_config__.tag!r} does not end")
+            command = structs.replace(command, after=page.next)
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
@@ -63,12 +85,15 @@ class ClientCommands(ABC):
         return await self._ask(commands.Leave(room=room, reason=reason), events.Ok)
 
     async def rooms(self) -> list[events.Room]:
-        """The rooms of the server, as far as you may see them."""
-        return (await self._ask(commands.Rooms(), events.RoomList)).rooms
+        """The rooms of the server, as far as you may see them, oldest first: as many pages as it takes."""
+        return await self._all(commands.Rooms(), events.RoomList, lambda page: page.rooms)
 
     async def who(self, room: str | None = None) -> list[events.Member]:
-        """The members of a room, or, without one, the people on the server."""
-        return (await self._ask(commands.Who(room=room), events.Members)).members
+        """The members of a room, or, without one, the people on the server: as many pages as it takes.
+
+        They are in the order in which they came. Who leaves meanwhile and comes back may be there twice.
+        """
+        return await self._all(commands.Who(room=room), events.Members, lambda page: page.members)
 
     async def whois(self, name: str) -> events.User:
         """What is known of a person."""
@@ -182,8 +207,11 @@ class ClientCommands(ABC):
         return await self._ask(commands.Unban(who=who, room=room), events.Ok)
 
     async def bans(self, room: str | None = None) -> list[events.Ban]:
-        """The bans and mutes of a room (for its operators) or, without one, of the server (for administrators)."""
-        return (await self._ask(commands.Bans(room=room), events.BanList)).bans
+        """The bans and mutes of a room (for its operators) or, without one, of the server (for administrators).
+
+        As many pages as it takes, in the order in which they were set.
+        """
+        return await self._all(commands.Bans(room=room), events.BanList, lambda page: page.bans)
 
     async def mute(self, room: str, name: str, *, seconds: int | None = None, reason: str | None = None) -> events.Ok:
         """Silence a person in a room; ``seconds`` 0 lifts it, None is for ever."""
@@ -196,6 +224,14 @@ class ClientCommands(ABC):
     async def destroy_room(self, room: str, *, reason: str | None = None) -> events.Ok:
         """Remove a room with all that was said in it, for good; for its owners, and administrators."""
         return await self._ask(commands.Destroy(room=room, confirm=room, reason=reason), events.Ok)
+
+    async def announce(self, text: str) -> events.Ok:
+        """Tell everyone who is connected; for administrators."""
+        return await self._ask(commands.Announce(text=text), events.Ok)
+
+    async def stats(self) -> events.Stats:
+        """The server in numbers; for administrators."""
+        return await self._ask(commands.Stats(), events.Stats)
 
     async def set_room(
         self,

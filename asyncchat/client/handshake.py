@@ -1,7 +1,7 @@
 """The handshake: a hello made of what is known of oneself, what belongs to its answer, and rooms with passwords."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from asyncchat._version import __version__
@@ -9,7 +9,7 @@ from asyncchat.client.connection import Connection
 from asyncchat.client.inbox import Inbox
 from asyncchat.client.requests import Pending, Requests
 from asyncchat.vocabulary import commands, events
-from asyncchat.vocabulary.errors import ConnectionLost, Refused
+from asyncchat.vocabulary.errors import ConnectionLost, ProtocolError, Refused
 from asyncchat.vocabulary.events import Event, Gap, Kept, Result
 from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.terms import Code
@@ -27,8 +27,8 @@ NOT_LET_IN = "you are not let in"
 class Login:
     """A person as the server knows them, and the rooms they are in; kept up to date from what the server tells.
 
-    ``rooms``: those to be in, in order; None, before the first login: the server's default. The secrets stay out of its
-    repr.
+    ``rooms``: those to be in, in order; None, before the first login: the server's default. ``operator``: it is nobody
+    but the operator, on the server's control socket. The secrets stay out of its repr.
     """
 
     name: str | None = None
@@ -36,6 +36,9 @@ class Login:
     password: str | None = field(default=None, repr=False)
     server_password: str | None = field(default=None, repr=False)
     rooms: dict[str, None] | None = None
+    #: For the first login: which tokens to try, in order, at a server that says that it has this identity.
+    choose_tokens: Callable[[str | None], list[str]] | None = None
+    operator: bool = False
 
     _room_passwords: dict[str, str] = field(default_factory=dict, repr=False)
     _is_known: bool = False
@@ -123,14 +126,19 @@ class Handshake:
         """Say hello, and enter the rooms that need a password. Raises `ChatError`."""
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
-                try:
-                    await self._say_hello(connection)
-                except Refused as error:
-                    if error.code != Code.WRONG_PASSWORD or self._login.token is None:
-                        raise
-                    # Tokens are void after a change of password, and unknown to another database.
-                    self._login.token = None
-                    await self._say_hello(connection)
+                if self._login.operator:
+                    await self._be_greeted(connection)
+                    return
+                spare = await self._choose_token(connection)
+                while True:
+                    try:
+                        await self._say_hello(connection)
+                        break
+                    except Refused as error:
+                        if error.code != Code.WRONG_PASSWORD or self._login.token is None:
+                            raise
+                        # Tokens are void after a change of password, and unknown to another database.
+                        self._login.token = next(spare, None)
                 self._settle()
                 await self._enter_again(connection)
         except TimeoutError:
@@ -163,6 +171,26 @@ class Handshake:
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
+    async def _choose_token(self, connection: Connection) -> Iterator[str]:
+        """Set the token to log in with, if there is a choice; returns those to try if it is refused."""
+        choose, self._login.choose_tokens = self._login.choose_tokens, None
+        if choose is None:
+            return iter(())
+        spare = iter(choose(await self._identity(connection)))
+        self._login.token = next(spare, None)
+        return spare
+
+    async def _identity(self, connection: Connection) -> str | None:
+        """The identity that the server claims, by the refusal of a hello that says nothing."""
+        hello = self._requests.add(commands.Hello(client=CLIENT), bound=True)
+        try:
+            await _asked(connection, hello)
+        except Refused as error:
+            return error.identity
+        finally:
+            self._requests.discard(hello)
+        return None
+
     async def _say_hello(self, connection: Connection) -> None:
         hello = self._login.hello(epoch=self._inbox.epoch, since=self._inbox.seen)
         self._hello = self._requests.add(hello, bound=True)
@@ -176,6 +204,17 @@ class Handshake:
             self._requests.discard(self._hello)
             self._requests.discard(behind)
             self._hello = None
+
+    async def _be_greeted(self, connection: Connection) -> None:
+        """A control socket says its welcome unasked: it comes before the answer to anything."""
+        self._hello = self._requests.add(commands.Ping(), bound=True)
+        try:
+            await _asked(connection, self._hello)
+        finally:
+            self._requests.discard(self._hello)
+            self._hello = None
+        if self.welcome is None:
+            raise ProtocolError("this is no control socket of a server")
 
     def _settle(self) -> None:
         """From here on events take their place as they come."""

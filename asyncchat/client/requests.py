@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
+from asyncchat._loops import require
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ChatError, ConnectionLost, Refused
@@ -40,6 +41,7 @@ class Requests:
     """
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._last_id = 0
         self._pending: dict[int, Pending] = {}
         self._nonces: dict[str, Pending] = {}
@@ -56,15 +58,20 @@ class Requests:
 
         What is *bound* to a connection is sent by whoever adds it; the rest is, when its turn comes, in `due`.
         """
+        self.require_loop()
         self._last_id += 1
         command = structs.replace(command, id=self._last_id)
-        pending = Pending(command, asyncio.get_running_loop().create_future(), bound)
+        pending = Pending(command, self._loop.create_future(), bound)
         self._pending[self._last_id] = pending
         if not bound:
             self._unsent[self._last_id] = pending
         if isinstance(command, commands.Say) and command.nonce is not None:
             self._nonces[command.nonce] = pending
         return pending
+
+    def require_loop(self) -> None:
+        """Raise RuntimeError in another loop than the client's."""
+        require(self._loop, "this client")
 
     def discard(self, pending: Pending) -> None:
         """Nobody waits for this one any more; a reply that still comes is dropped."""
@@ -88,7 +95,7 @@ class Requests:
         if pending is None or pending.future.done():
             return False
         if isinstance(result, Error):
-            pending.future.set_exception(Refused(result.code, result.text, wait=result.wait))
+            pending.future.set_exception(Refused(result.code, result.text, wait=result.wait, identity=result.identity))
         else:
             pending.future.set_result(result)
         return True

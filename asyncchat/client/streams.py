@@ -46,6 +46,8 @@ class TLS:
     fingerprint: str | None = None
 
     def __post_init__(self) -> None:
+        if self.ca is not None:  # it is read for each connection, wherever the process is by then
+            object.__setattr__(self, "ca", Path(self.ca).absolute())
         if self.fingerprint is not None:
             parse_fingerprint(self.fingerprint)
 
@@ -83,7 +85,7 @@ async def open_streams(address: Address, tls: TLS) -> Streams:
 async def _open(address: Address, tls: TLS) -> Streams:
     if address.scheme == "unix":
         if sys.platform != "win32":
-            return await asyncio.open_unix_connection(address.path)
+            return await asyncio.open_unix_connection(address.socket_path)
         raise OSError("asyncio has no unix sockets on this system")
     if address.scheme == "tcp":
         return await asyncio.open_connection(sock=await _connected(address))

@@ -44,7 +44,10 @@ Work = Coroutine[object, object, None]
 
 
 class Console:
-    """One client's terminal. *read* and *write* false make one that only writes, or only listens."""
+    """One client's terminal. *read* and *write* false make one that only writes, or only listens.
+
+    *operator*: it is the server's operator who types, and is in no room.
+    """
 
     def __init__(
         self,
@@ -55,8 +58,10 @@ class Console:
         *,
         read: bool = True,
         write: bool = True,
+        operator: bool = False,
     ) -> None:
         self.chat = chat
+        self.operator = operator
         self.places = Places(chat.name)
         self.outbox = Outbox()
         write_lines = _write if isinstance(keys, DumbTerminal) else _write_guarded
@@ -76,7 +81,7 @@ class Console:
             return LineReader(keys, here=self._label, on_line=self._line, writes=writes)
         return LineEditor(
             keys,
-            completer=ChatCompleter(self.places, lambda: self.room_names),
+            completer=ChatCompleter(self.places, lambda: self.room_names, operator=self.operator),
             prompt=lambda: prompt_parts(self.places, self.outbox, offline=bool(self._offline), writes=writes),
             toolbar=self._toolbar,
             on_line=self._line,
@@ -143,7 +148,8 @@ class Console:
 
     def _greet(self) -> None:
         welcome = self.chat.welcome
-        self.screen.note(f"{printable(welcome.server)}: you are {printable(self.chat.name)}. /help lists the commands")
+        me = f"its operator (asyncchat {printable(welcome.version)})" if self.operator else printable(self.chat.name)
+        self.screen.note(f"{printable(welcome.server)}: you are {me}. /help lists the commands")
         if welcome.motd:
             self.screen.show(*(INDENT + line for line in printable(welcome.motd, multiline=True).split("\n")))
 
@@ -270,7 +276,7 @@ class Console:
 
     def state_changed(self, state: ConnectionState, text: str) -> None:
         """The connection's state changed, or there is news of it."""
-        if state is ConnectionState.OFFLINE and not self._offline:
+        if state is ConnectionState.OFFLINE and not self._offline and not self.operator:  # whose console ends then
             self.screen.note(
                 f"the connection is lost: {printable(text)}. What you type is sent when it is back", "error"
             )
@@ -315,7 +321,9 @@ async def _chat(settings: Settings, keys: Keys) -> int:
     try:
         ignores = await asyncio.to_thread(Ignores, settings.address.key, settings.config_dir)
         painter = Painter(colour=settings.colour and not isinstance(keys, DumbTerminal))
-        console = Console(chat, painter, ignores, keys, read=settings.read, write=settings.write)
+        console = Console(
+            chat, painter, ignores, keys, read=settings.read, write=settings.write, operator=settings.operator
+        )
         relay.console = console
         await console.run(to=settings.to, history=HISTORY if settings.history is None else settings.history)
         parting = console.parting
@@ -349,6 +357,8 @@ class _Above(logging.StreamHandler):  # type: ignore[type-arg]
 
 async def _log_in(settings: Settings, keys: Keys, relay: _Relay) -> ChatClient:
     """Log in, and ask for a name or a password where one is missing."""
+    if settings.operator:
+        return await connect(settings.address, operator=True, on_state=relay)
     name = settings.name or await _ask(keys, "Your name", default=default_name())
     password, server_password = settings.password, settings.server_password
     while True:
@@ -360,6 +370,7 @@ async def _log_in(settings: Settings, keys: Keys, relay: _Relay) -> ChatClient:
                 server_password=server_password,
                 rooms=settings.rooms,
                 token_store=TokenStore(settings.config_dir),
+                trust_address=settings.trust_address,
                 ca=settings.ca,
                 fingerprint=settings.fingerprint,
                 on_state=relay,

@@ -60,6 +60,7 @@ class Settings:
     """What the command line asks for. ``history`` None: as many as suit where they are shown."""
 
     address: Address
+    operator: bool
     name: str | None
     any_name: bool
     rooms: list[str] | None
@@ -73,6 +74,7 @@ class Settings:
     server_password: str | None
     ca: Path | None
     fingerprint: str | None
+    trust_address: bool
     config_dir: Path
     timeout: float
 
@@ -84,6 +86,7 @@ def parse(arguments: list[str]) -> Settings:
     try:
         return Settings(
             address=_address(given.address, proof=given.ca or given.fingerprint),
+            operator=given.operator,
             name=given.name,
             any_name=given.any_name,
             rooms=_rooms(given.room, given.to),
@@ -97,6 +100,7 @@ def parse(arguments: list[str]) -> Settings:
             server_password=_secret(given.server_password_file, SERVER_PASSWORD_VARIABLE),
             ca=given.ca,
             fingerprint=given.fingerprint,
+            trust_address=given.trust_address,
             config_dir=given.config_dir or config_dir(),
             timeout=given.timeout,
         )
@@ -140,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     who.add_argument(
         "--any-name", action="store_true", help="in a pipe: if the name is taken, one with a number behind it"
     )
+    who.add_argument("--operator", action="store_true", help="the server's operator: ADDRESS is its control socket")
     who.add_argument("--password-file", type=Path, metavar="FILE", help="a file with your name's password")
     who.add_argument("--server-password-file", type=Path, metavar="FILE", help="a file with the server's password")
     where = parser.add_argument_group("where")
@@ -182,6 +187,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_fingerprint,
         metavar="SHA256",
         help="trust only the certificate with this SHA-256 fingerprint for tls://",
+    )
+    how.add_argument(
+        "--trust-address",
+        action="store_true",
+        help="if the server says that it is one that knows you, believe it, though you met that at other addresses",
     )
     how.add_argument("--config-dir", type=Path, metavar="DIR", help="where tokens are kept")
     return parser

@@ -1,6 +1,7 @@
 """What a person types in the terminal, done: messages, commands to the server, and what the program does by itself."""
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
@@ -32,7 +33,12 @@ class Dispatcher:
         self._saying: tuple[commands.Say, asyncio.Future[int | None]] | None = None
 
     def line(self, text: str) -> bool:
-        """A line was typed; False: it has nowhere to go until the person is somewhere."""
+        """A line was typed; False: it has nowhere to go until the person is somewhere.
+
+        What an operator types who is nowhere is a command, with or without its slash.
+        """
+        if self._console.operator and self._console.places.here is None and not slash.is_command(text):
+            text = f"/{text.lstrip()}"
         if self._saying is not None and slash.recalls(text):
             number = self._console.outbox.add_command(text)
             self._console.spawn(self._answered(number, self._recall(text, self._context(), *self._saying)))
@@ -40,7 +46,7 @@ class Dispatcher:
         if self._console.places.here is None and not slash.is_command(text):
             self._console.screen.note(self._nowhere(), "error")
             return False
-        match slash.parse(text, self._context(), client=True):
+        match slash.parse(text, self._context(), client=True, operator=self._console.operator):
             case slash.Usage(text=why):
                 self._console.screen.note(printable(why, multiline=True), "error")
             case slash.Action() as action:
@@ -64,6 +70,7 @@ class Dispatcher:
             last=here.last if here is not None else None,
             places=self._found,
             find=self._find,
+            everywhere=self._console.operator,
         )
 
     def _find(self, word: str) -> str | None:
@@ -107,6 +114,8 @@ class Dispatcher:
                 return self._nick(name)
             case (commands.History() as before, commands.History() as after):
                 return self._around(before, after)
+            case (commands.Backup(path=path),):  # the server stands in another directory
+                return self._ask(commands.Backup(path=os.path.abspath(os.path.expanduser(path))))
             case (command,):
                 return self._ask(command)
             case _:
@@ -124,6 +133,9 @@ class Dispatcher:
             if isinstance(result, events.Ok) and result.seq is not None:
                 seq = result.seq
                 self._console.places.kept(seq)
+                if self._console.operator:  # to whom it does not come back
+                    self._console.outbox.done(say.nonce)
+                    self._console.screen.note(printable(f"said to {label_of(say.to)} as ^{seq}"))
                 self._answer(say, result)
         kept.set_result(seq)
         if self._saying == (say, kept):
@@ -139,7 +151,7 @@ class Dispatcher:
             self._complain(f"not done: {printable(text)}", "your last message was not sent")
             return
         last = seq if context.here is not None and same(say.to, context.here) else context.last
-        match slash.parse(text, replace(context, own=seq, last=last), client=True):
+        match slash.parse(text, replace(context, own=seq, last=last), client=True, operator=self._console.operator):
             case slash.Usage(text=why):
                 self._console.screen.note(printable(why, multiline=True), "error")
             case slash.Action(name=name):
@@ -215,18 +227,24 @@ class Dispatcher:
 
     async def _ask(self, command: Command) -> None:
         result = await self._console.chat.request(command)
-        if isinstance(result, events.RoomList):
-            self._console.room_names = {room.name for room in result.rooms}
-        self._answer(command, result)
+        if isinstance(command, commands.Rooms) and isinstance(result, events.RoomList):
+            if command.after is None:
+                self._console.room_names.clear()
+            self._console.room_names.update(room.name for room in result.rooms)
+        self._answer(command, result, done="done" if self._console.operator else "")  # who is told of few events
 
-    def _answer(self, command: Command, result: Result) -> None:
+    def _answer(self, command: Command, result: Result, *, done: str = "") -> None:
+        """Show what came back; where that is nothing, *done*."""
         screen = self._console.screen
         if isinstance(result, events.History):
             seen = [event for event in result.events if event.sender not in screen.ignores]
             result = structs.replace(result, events=seen)
             places = ((event.seq, place_of(event, screen.places.me)) for event in seen)
             self._found.update((seq, place) for seq, place in places if place is not None)
-        screen.show_lines(answer(command, result, screen.view(numbered=True)))
+        lines = answer(command, result, screen.view(numbered=True))
+        screen.show_lines(lines)
+        if done and not lines:
+            screen.note(done)
 
     # --- what the program does --------------------------------------------------------------------------------------
 
@@ -234,7 +252,7 @@ class Dispatcher:
         console, name = self._console, action.argument
         match action.name:
             case "help":
-                console.screen.show(*slash.help_lines(name, client=True))
+                console.screen.show(*slash.help_lines(name, client=True, operator=console.operator))
             case "switch" if name is not None:
                 self._switch(name)
             case "close" if name is not None:

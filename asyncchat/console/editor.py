@@ -48,13 +48,13 @@ class ChatCompleter(Completer):
 
     A slash at the start of a line begins a command, ``#`` a room, anything else a name, with or without its ``@``:
     ``bob: `` at the start of a line, where people are spoken to, and ``bob `` elsewhere. *rooms* gives the rooms known
-    besides those that are open.
+    besides those that are open. *operator*: the commands are the operator's.
     """
 
-    def __init__(self, places: Places, rooms: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, places: Places, rooms: Callable[[], Iterable[str]], *, operator: bool = False) -> None:
         self._places = places
         self._rooms = rooms
-        self._commands = sorted(slash.names(client=True))
+        self._commands = sorted(slash.names(client=True, operator=operator))
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """The completions of the word before the cursor; prompt_toolkit calls this."""

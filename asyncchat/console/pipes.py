@@ -42,6 +42,9 @@ BAD_USAGE = 2
 
 async def run_piped(settings: Settings) -> int:
     """Send and print; returns the exit status. Raises `ChatError` if there is no connection (any more)."""
+    if settings.operator:
+        complain("--operator needs a terminal; for scripts there is asyncchat-server admin")
+        return BAD_USAGE
     name = settings.name or default_name()
     if name is None:
         complain("who are you? Your user name cannot be taken here: use --name")
@@ -122,6 +125,7 @@ async def _connect(settings: Settings, name: str) -> ChatClient:
         server_password=settings.server_password,
         rooms=settings.rooms,
         token_store=TokenStore(settings.config_dir),
+        trust_address=settings.trust_address,
         ca=settings.ca,
         fingerprint=settings.fingerprint,
     )

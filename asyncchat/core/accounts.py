@@ -19,13 +19,13 @@ def register(house: House, session: Session, person: Person, command: commands.R
     if person.registered:
         raise Refused(Code.CONFLICT, f"{person.name} is registered already")
     _check_registration(house, command.invitation)
-    if person.key in house.administrators:
+    if person.key in house.administrators_set:
         check_administrators_name(session, Name(person.name, person.key))
     if command.password is None and not session.resumable:
         raise Refused(Code.MALFORMED, "register needs a password")
     if command.password is not None:
         check_new_password(house, session, command.password)
-    house.registrations.take(session.address, house.limits.accounts_per_address, "new accounts", now)
+    house.registrations.check(session.address, house.limits.accounts_per_address, "new accounts", now)
 
     def hashed(password: str | None) -> Outcome:
         account = records.Registered(
@@ -81,7 +81,14 @@ def _set_password(
     house: House, session: Session, person: Person, command: commands.Passwd, now: int, hash: str
 ) -> Outcome:
     changed: list[records.Record] = [
-        records.PasswordSet(time=now, person=person.id, password=hash, keep_sessions=command.keep_sessions)
+        records.PasswordSet(
+            time=now,
+            person=person.id,
+            password=hash,
+            keep_sessions=command.keep_sessions,
+            session=session.key,
+            node=session.node,
+        )
     ]
     token = house.new_token() if session.resumable else None
     if token is not None:
@@ -99,7 +106,8 @@ def password_set(house: House, seq: int, record: records.PasswordSet, origin: Se
     if person is None:
         return ()
     person.password = record.password
-    others = [session for session in person.sessions if session is not origin]
+    mine = record.session, record.node
+    others = [session for session in person.sessions if (session.key, session.node) != mine]
     if record.keep_sessions or not others:
         return ()
     for session in others:

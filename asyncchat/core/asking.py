@@ -5,6 +5,7 @@ from datetime import datetime
 from asyncchat.core import permissions
 from asyncchat.core.house import House, echoed
 from asyncchat.core.outcomes import Ask, Outcome, Reply
+from asyncchat.core.pages import first_page, page_length
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
@@ -15,30 +16,35 @@ from asyncchat.vocabulary.terms import Code, State, from_rfc3339, rfc3339
 
 
 def rooms(house: House, session: Session, person: Person, command: commands.Rooms, now: int) -> Outcome:
-    """The rooms that the asker may know of."""
-    listed = [
-        events.Room(
-            name=room.name,
-            members=len(room.members),
-            topic=room.topic if permissions.reads(house, person, room) else "",
-            private=room.private,
-            moderated=room.moderated,
-            password=room.password is not None,
-        )
-        for room in house.rooms
-        if permissions.sees(house, person, room)
-    ]
-    return Reply((events.RoomList(id=command.id, rooms=listed),))
+    """A page of the rooms that the asker may know of."""
+    entries = ((number, _room(house, person, room)) for number, room in house.rooms.listed.after(command.after))
+    listed, complete, next = first_page(entries, page_length(command.limit, house.limits.page))
+    return Reply((events.RoomList(id=command.id, rooms=listed, complete=complete, next=next),))
+
+
+def _room(house: House, person: Person, room: Room) -> events.Room | None:
+    if not permissions.sees(house, person, room):
+        return None
+    return events.Room(
+        name=room.name,
+        members=len(room.members),
+        topic=room.topic if permissions.reads(house, person, room) else "",
+        private=room.private,
+        moderated=room.moderated,
+        password=room.password is not None,
+    )
 
 
 def who(house: House, session: Session, person: Person, command: commands.Who, now: int) -> Outcome:
-    """The members of a room, or everybody who is online."""
-    if command.room is None:
-        everyone = [_member(other, None) for other in house.people if other.sessions]
-        return Reply((events.Members(id=command.id, members=everyone),))
-    room = permissions.readable_room(house, person, command.room)
-    members = [_member(other, room) for other in room.members]
-    return Reply((events.Members(id=command.id, room=room.name, topic=room.topic, members=members),))
+    """A page of the members of a room, or of everybody who is online. The topic is on the first one only."""
+    room = permissions.readable_room(house, person, command.room) if command.room is not None else None
+    people = room.members if room is not None else house.people.online
+    entries = ((number, _member(other, room)) for number, other in people.after(command.after))
+    listed, complete, next = first_page(entries, page_length(command.limit, house.limits.page))
+    name = room.name if room is not None else None
+    topic = room.topic if room is not None and command.after is None else ""
+    page = events.Members(id=command.id, room=name, topic=topic, members=listed, complete=complete, next=next)
+    return Reply((page,))
 
 
 def _member(person: Person, room: Room | None) -> events.Member:
@@ -90,7 +96,7 @@ def history(house: House, session: Session, person: Person, command: commands.Hi
     if command.before is not None and command.after is not None:
         raise Refused(Code.MALFORMED, "history goes before a seq or after one, not both")
     place, name = _place(house, person, command.to)
-    limit = _page(command.limit, house.limits.page)
+    limit = page_length(command.limit, house.limits.page)
     query = queries.FindPage(place, limit, before=command.before, after=command.after)
     return Ask(query, lambda page: _reply(command.id, page, name))
 
@@ -102,7 +108,7 @@ def sync(house: House, session: Session, person: Person, command: commands.Sync,
         tuple(person.rooms),
         after=command.after,
         until=min(command.until, house.seq) if command.until is not None else house.seq,
-        limit=_page(command.limit, house.limits.sync),
+        limit=page_length(command.limit, house.limits.sync),
     )
     return Ask(query, lambda page: _reply(command.id, page, None))
 
@@ -124,7 +130,7 @@ def search(house: House, session: Session, person: Person, command: commands.Sea
         person.id,
         rooms_read,
         command.text,
-        _page(command.limit, house.limits.page),
+        page_length(command.limit, house.limits.page),
         direct=direct,
         place=place,
         author=command.sender,
@@ -142,19 +148,6 @@ def _place(house: House, person: Person, to: str) -> tuple[queries.Place, str]:
         return queries.Place(room=room.id), room.name
     other = house.person(to)
     return queries.Place(one=person.id, other=other.id), other.name
-
-
-def _page(wanted: int | None, limit: int) -> int:
-    if wanted is None:
-        return min(limit or DEFAULT_PAGE, DEFAULT_PAGE)
-    return min(wanted, limit or LONGEST_PAGE)
-
-
-DEFAULT_PAGE = 200
-"""Events of a page when the asker names no number."""
-
-LONGEST_PAGE = 1_000_000
-"""Events of a page where its length has no limit: what one answer can be made of at all."""
 
 
 def _time(text: str | None) -> int | None:

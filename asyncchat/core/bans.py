@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from msgspec import structs
 
+from asyncchat.core.pages import NumberedSet
 from asyncchat.vocabulary.records import BanLifted, BanSet
 
 Target = tuple[int, str, str, bool]
@@ -27,10 +28,11 @@ class Bans:
     room that has mutes, and with every login: an address by its prefixes, as long as those of the networks are.
     """
 
-    __slots__ = ("_all", "_by_mark", "_lengths", "mutes")
+    __slots__ = ("_all", "_by_mark", "_lengths", "_listed", "mutes")
 
     def __init__(self) -> None:
         self._all: dict[Target, BanSet] = {}
+        self._listed = NumberedSet[Target]()
         self._by_mark: dict[Mark, dict[Target, BanSet]] = {}
         self._lengths: Counter[Length] = Counter()
         self.mutes = 0
@@ -38,11 +40,12 @@ class Bans:
     def __bool__(self) -> bool:
         return bool(self._all)
 
-    def add(self, ban: BanSet) -> None:
-        """Put a ban in force; it replaces one on the same target."""
+    def add(self, ban: BanSet, seq: int) -> None:
+        """Put a ban in force, which is in the log at *seq*; it replaces one on the same target."""
         target = _target(ban)
         self._drop(target)
         self._all[target] = ban
+        self._listed.add(target, seq)
         self.mutes += ban.mute
         for mark in _marks(ban):
             self._by_mark.setdefault(mark, {})[target] = ban
@@ -68,6 +71,12 @@ class Bans:
         for target in [target for target, ban in self._all.items() if not _counts(ban, now)]:
             self._drop(target)
         return list(self._all.values())
+
+    def after(self, number: int | None, now: int) -> Iterator[tuple[int, BanSet | None]]:
+        """The bans behind a number, as `NumberedSet.after`; None for one that does not count any more at a time."""
+        for own, target in self._listed.after(number):
+            ban = self._all[target]
+            yield own, ban if _counts(ban, now) else None
 
     def others(self, ban: BanSet, now: int) -> int:
         """How many bans count at a time (Unix ms) beside this one, which may be in force already."""
@@ -96,6 +105,7 @@ class Bans:
         ban = self._all.pop(target, None)
         if ban is None:
             return
+        self._listed.remove(target)
         self.mutes -= ban.mute
         for mark in _marks(ban):
             alike = self._by_mark[mark]

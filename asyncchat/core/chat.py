@@ -1,7 +1,8 @@
 """The chat: what a command asks is checked by `Chat.handle`, and what became a fact is told by `Chat.apply`.
 
-Both are pure rules. `handle` changes nothing that others can see: it refuses, answers, asks the storage, or wants
-records put into the log. `apply` takes the records in the log's order, changes the state, and says who is told what.
+Both are pure rules. `handle` changes nothing: it refuses, answers, asks the storage, or wants records put into the log;
+but a wrong password is counted. `apply` takes the records in the log's order, changes the state, and says who is told
+what: a function of the log, so that two chats that apply the same records are in the same state.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,7 @@ from asyncchat.core import (
     leaving,
     moderation,
     naming,
+    operator,
     passing,
     presence,
     rooming,
@@ -23,8 +25,9 @@ from asyncchat.core import (
     upkeep,
 )
 from asyncchat.core.house import House
+from asyncchat.core.in_flight import TRACKED
 from asyncchat.core.outcomes import NOTHING, Effect, Outcome, Reply
-from asyncchat.core.session import Session
+from asyncchat.core.session import Phase, Session
 from asyncchat.core.settings import Settings
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
@@ -83,6 +86,16 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.Bans: moderation.bans,
     commands.Mute: moderation.mute,
     commands.Purge: moderation.purge,
+    commands.Announce: operator.announce,
+    commands.Stats: operator.stats,
+    commands.Accounts: operator.accounts,
+    commands.CreateAccount: operator.create_account,
+    commands.ResetPassword: operator.reset_password,
+    commands.SetAdministrator: operator.set_administrator,
+    commands.Log: operator.log,
+    commands.Reload: operator.reload,
+    commands.Backup: operator.backup,
+    commands.Shutdown: operator.shutdown,
 }
 """What answers each command."""
 
@@ -92,12 +105,17 @@ FACTS: dict[type[records.Record], Fact] = {
     records.MessagesDeleted: talking.messages_deleted,
     records.MessageReacted: talking.message_reacted,
     records.MarkerSet: talking.marker_set,
+    records.Pruned: fence,
+    records.PeopleForgotten: rooming.people_forgotten,
     records.PersonTyping: talking.person_typing,
     records.PersonCreated: naming.person_created,
     records.GuestCame: naming.guest_came,
-    records.GuestGone: leaving.name_released,
-    records.Attached: hello.attached,
-    records.Detached: leaving.detached,
+    records.PersonGone: leaving.person_gone,
+    records.NoncesRecalled: talking.nonces_recalled,
+    records.ReadingRecalled: hello.reading_recalled,
+    records.SettingsApplied: hello.settings_applied,
+    records.SessionOpened: hello.session_opened,
+    records.SessionClosed: leaving.session_closed,
     records.NameReleased: leaving.name_released,
     records.Seen: leaving.seen,
     records.PresenceSet: presence.presence_set,
@@ -130,8 +148,16 @@ class Chat:
     milliseconds.
     """
 
-    def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:
-        self.house = House(settings, epoch=epoch, new_token=new_token, no_password=no_password)
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        epoch: str,
+        identity: str,
+        new_token: Callable[[], str],
+        no_password: str = "",
+    ) -> None:
+        self.house = House(settings, epoch=epoch, identity=identity, new_token=new_token, no_password=no_password)
 
     def restore(
         self, facts: Iterable[tuple[int, records.Record]], *, seq: int, arrived: int | None = None, now: int
@@ -148,9 +174,10 @@ class Chat:
             with suppress(Refused):
                 self.apply(at, record, None)
         house.seq = seq
-        due: list[records.Record] = []
+        due: list[records.Record] = [self.settings_record(now)]
         house.rooms.orphaned.clear()  # in between a room may have looked so: only the last role of each is kept
         for person in house.people:
+            person.nonces = None
             if not person.registered:
                 house.people.wait_for(person, now)
             if person.seen is None:
@@ -172,13 +199,33 @@ class Chat:
             return passing.keep_first(self.house, outcome, now, lambda: self.handle(session, command, now), self.failed)
         return outcome
 
+    def settings_record(self, now: int) -> records.SettingsApplied:
+        """What the log has to know of the settings: append it at the start, and when they were replaced."""
+        administrators = sorted(self.house.administrators_set)
+        return records.SettingsApplied(time=now, server=self.house.settings.name, administrators=administrators)
+
+    def appended(self, record: records.Record, session: Session | None) -> None:
+        """A record that was wanted is given to the log; it comes back by `apply` or by `failed`."""
+        kind = type(record)
+        if kind in TRACKED:
+            self.house.in_flight.appended(record)
+        elif session is None:
+            return
+        elif kind is records.RoomCreated:
+            self.house.foundings.count(session.address, self.house.limits.rooms_per_address, record.time)
+        elif kind is records.Registered:
+            self.house.registrations.count(session.address, self.house.limits.accounts_per_address, record.time)
+
     def apply(self, seq: int, record: records.Record, origin: Session | None) -> Sequence[Effect]:
         """Make a record part of the state; *origin* is the session it came from, if it is one of ours.
 
         Raises `Refused` for a claim that came second.
         """
         self.house.seq = seq
-        return FACTS[type(record)](self.house, seq, record, origin)
+        kind = type(record)
+        if kind in TRACKED:
+            self.house.in_flight.returned(record)
+        return FACTS[kind](self.house, seq, record, origin)
 
     def failed(self, record: records.Record) -> None:
         """A record that `handle` wanted, or that was `overdue`, did not get into the log."""
@@ -190,6 +237,7 @@ class Chat:
         *received*: the ``seq`` up to which its client surely got what it was told; None: all of it.
         """
         gone = not session.resumable
+        session.phase = Phase.OVER
         return leaving.detach(self.house, session, now, quit=gone, reason=reason, received=received)
 
     def clock_stepped(self, step: int) -> None:

@@ -34,8 +34,19 @@ class Quotas:
     def __init__(self) -> None:
         self._by_address: OrderedDict[str, TokenBucket] = OrderedDict()
 
-    def take(self, address: str, most: int, what: str, now: int) -> None:
-        """Count one more; raises `Refused` 429 for one too many. *most* 0: no limit; *now*: Unix milliseconds."""
+    def check(self, address: str, most: int, what: str, now: int, count: int = 1) -> None:
+        """Raise `Refused` 429 when *count* more are too many. *most* 0: no limit; *now*: Unix milliseconds."""
+        if not (most and address):
+            return
+        bucket = self._by_address.get(household(address))
+        wait = bucket.wait(count, now / 1000) if bucket is not None else max(0.0, count - most) * HOUR / most
+        if wait > 0:
+            raise Refused(
+                Code.TOO_FAST, f"too many {what} from your address: try again in {math.ceil(wait)} s", wait=wait
+            )
+
+    def count(self, address: str, most: int, now: int) -> None:
+        """One more was done."""
         if not (most and address):
             return
         place = household(address)
@@ -43,12 +54,7 @@ class Quotas:
         self._by_address[place] = bucket
         if len(self._by_address) > QUOTA_ADDRESSES:
             self._by_address.popitem(last=False)
-        wait = bucket.take(1, now / 1000)
-        if wait > 0:
-            bucket.take(-1, now / 1000)
-            raise Refused(
-                Code.TOO_FAST, f"too many {what} from your address: try again in {math.ceil(wait)} s", wait=wait
-            )
+        bucket.take(1, now / 1000)
 
     def shift(self, step: int) -> None:
         """The clock was set by so many milliseconds."""

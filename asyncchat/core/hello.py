@@ -20,7 +20,7 @@ from asyncchat.core.session import Phase, Session
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import Name
-from asyncchat.vocabulary.terms import Code, rfc3339
+from asyncchat.vocabulary.terms import Code, Id, rfc3339
 
 
 def hello(house: House, session: Session, _: None, command: commands.Hello, now: int) -> Outcome:
@@ -85,9 +85,7 @@ class _Arrival:
         token = digest(self.token) if self.token is not None else None
 
         def created(seqs: Sequence[int]) -> Outcome:
-            person = self._known(seqs[0])
-            person.nonces = {}  # who is new has said nothing
-            return self._enter(person)
+            return self._enter(self._known(seqs[0]))
 
         def passing() -> Outcome:
             came = records.GuestCame(time=now, name=name.text, key=name.key, token=token)
@@ -100,8 +98,6 @@ class _Arrival:
         person = self.house.people.by_key.get(name.key)
         if person is None:
             raise Refused(Code.UNAVAILABLE, "your name was released just now: try again")
-        if person in self.house.people.passing:
-            person.nonces = {}
         return self._enter(person)
 
     def _by_password(self, name: Name, password: str) -> Outcome:
@@ -158,10 +154,10 @@ class _Arrival:
         """A guest who was gone is back: so is how far they had read, and what they have been sent."""
 
         def found(reading: queries.Reading) -> Outcome:
-            person.markers = reading.markers | person.markers
-            if person.seen is None and not person.sessions:
-                person.seen = reading.seen
-            return self._enter(person)
+            recalled = records.ReadingRecalled(
+                time=self.now, person=person.id, markers=reading.markers, seen=reading.seen
+            )
+            return Append((recalled,), then=lambda _: self._enter(person))
 
         return Ask(queries.FindReading(person.id), found)
 
@@ -182,18 +178,29 @@ class _Arrival:
 
     def _check(self, person: Person) -> None:
         """May this person come in?"""
-        check_arrival(self.house, self.session, person, self.now)
+        check_arrival(self.house, self.session.address, person, self.house.limits.sessions, self.now)
 
     def _enter(self, person: Person) -> Outcome:
         """The person holds the name: open the rooms asked for, then come in and be welcomed."""
         house, now = self.house, self.now
         self._check(person)
-        if not person.sessions:
-            house.people.wait_for(person, now)  # from now on: nothing is released on the way in, nor held if it fails
 
         def opened(room_ids: Sequence[int], problems: Sequence[str]) -> Outcome:
-            arrival: list[records.Record] = [records.Attached(time=now, person=person.id)]
-            arrival += [records.PersonJoined(time=now, person=person.id, room=room) for room in room_ids]
+            session = self.session
+            arrival: list[records.Record] = [
+                records.SessionOpened(
+                    time=now,
+                    person=person.id,
+                    session=session.key,
+                    node=session.node,
+                    address=session.address,
+                    most=house.limits.sessions,
+                )
+            ]
+            arrival += [
+                records.PersonJoined(time=now, person=person.id, room=room, address=session.address)
+                for room in room_ids
+            ]
 
             def arrived(seqs: Sequence[int]) -> Outcome:
                 def settled(_: Sequence[int]) -> Outcome:
@@ -211,7 +218,7 @@ class _Arrival:
 
     def _welcome(self, person: Person, seq: int, problems: Sequence[str]) -> Outcome:
         command, seen = self.command, self.session.seen
-        words: list[events.Told] = [self._greeting(person, seq)]
+        words: list[events.Told] = [greeting(self.house, person, self.now, seq=seq, id=command.id, token=self.token)]
         words += [events.Notice(text=problem) for problem in problems]
         # A place beyond the end of the log is one in another log: this one was set back, to an older copy for example.
         has_cursor = command.since is not None and command.since <= seq and command.epoch in (None, self.house.epoch)
@@ -220,24 +227,29 @@ class _Arrival:
         missed = queries.FindSince(person.id, (), after=seen, until=seq, limit=self.house.limits.page or PAGE)
         return Ask(missed, lambda page: Reply((*words, *page.events, *_rest(page, seq))))
 
-    def _greeting(self, person: Person, seq: int) -> events.Welcome:
-        house, settings = self.house, self.house.settings
-        return events.Welcome(
-            id=self.command.id,
-            code=Code.ACCEPTED,
-            name=person.name,
-            server=settings.name,
-            version=settings.version,
-            epoch=house.epoch,
-            seq=seq,
-            time=rfc3339(self.now),
-            rooms=[room.name for room in person.rooms.values()],
-            registered=person.registered,
-            administrator=house.is_administrator(person),
-            token=self.token,
-            motd=settings.motd,
-            limits=house.limits_told,
-        )
+
+def greeting(
+    house: House, person: Person, now: int, *, seq: int, id: Id | None = None, token: str | None = None
+) -> events.Welcome:
+    """The welcome of a person, who hears all that comes after *seq*."""
+    settings = house.settings
+    return events.Welcome(
+        id=id,
+        code=Code.ACCEPTED,
+        name=person.name,
+        server=settings.name,
+        version=settings.version,
+        epoch=house.epoch,
+        identity=house.identity,
+        seq=seq,
+        time=rfc3339(now),
+        rooms=[room.name for room in person.rooms.values()],
+        registered=person.registered,
+        administrator=house.is_administrator(person),
+        token=token,
+        motd=settings.motd,
+        limits=house.limits_told,
+    )
 
 
 PAGE = 1_000
@@ -250,23 +262,44 @@ def _rest(page: queries.Page, until: int) -> tuple[events.Gap, ...]:
     return (events.Gap(after=page.next, until=until),)
 
 
-def check_arrival(house: House, session: Session, person: Person, now: int) -> None:
-    """May this person have one more session, from there? Raises `Refused` 403 or 429."""
+def check_arrival(house: House, address: str, person: Person, most: int, now: int) -> None:
+    """May this person have one more session (of *most*), from there? Raises `Refused` 403 or 429."""
     if not house.is_administrator(person):
-        permissions.check_server(house, person.id, person.key, session.address, now)
-    limit = house.limits.sessions
-    if limit and len(person.sessions) >= limit:
-        raise Refused(Code.TOO_FAST, f"{person.name} has {limit} sessions already")
+        permissions.check_server(house, person.id, person.key, address, now)
+    if most and len(person.sessions) >= most:
+        raise Refused(Code.TOO_FAST, f"{person.name} has {most} sessions already")
 
 
-def attached(house: House, seq: int, record: records.Attached, origin: Session | None) -> Sequence[Effect]:
+def settings_applied(
+    house: House, seq: int, record: records.SettingsApplied, origin: Session | None
+) -> Sequence[Effect]:
+    """The operator has set who is an administrator, and the server's name."""
+    house.server_name = record.server
+    house.administrators = frozenset(record.administrators)
+    return ()
+
+
+def reading_recalled(
+    house: House, seq: int, record: records.ReadingRecalled, origin: Session | None
+) -> Sequence[Effect]:
+    """A guest who comes back has read so far."""
+    person = house.people.by_id.get(record.person)
+    if person is not None:
+        person.markers = record.markers | person.markers
+        if person.seen is None and not person.sessions:
+            person.seen = record.seen
+    return ()
+
+
+def session_opened(house: House, seq: int, record: records.SessionOpened, origin: Session | None) -> Sequence[Effect]:
     """A session is a person's: it hears their rooms from now on. Of many who come at once some may be too many."""
     person = house.people.by_id.get(record.person)
     if person is None:
         raise Refused(Code.UNAVAILABLE, "your name was released just now: try again")
+    check_arrival(house, record.address, person, record.most, record.time)
     if origin is None:
-        return ()
-    check_arrival(house, origin, person, record.time)
+        origin = Session(key=record.session, node=record.node, address=record.address)
+        house.elsewhere[record.node, record.session] = origin
     house.people.waiting.pop(person, None)
     if person.seen is not None:
         house.people.returned[person] = None
@@ -274,6 +307,8 @@ def attached(house: House, seq: int, record: records.Attached, origin: Session |
     person.gone_at = person.seen = None
     origin.person = person
     origin.phase = Phase.IN
+    if not person.sessions:
+        house.people.online.add(person, seq)
     person.sessions[origin] = None
     house.sessions[origin] = None
     for room in person.rooms.values():

@@ -6,8 +6,8 @@ from contextlib import suppress
 from msgspec import structs
 
 from asyncchat.core.bans import Bans
-from asyncchat.core.changes import Changes
 from asyncchat.core.failures import Failures, Quotas
+from asyncchat.core.in_flight import InFlight
 from asyncchat.core.people import People, Person
 from asyncchat.core.rooms import Room, Rooms
 from asyncchat.core.session import Session
@@ -31,22 +31,39 @@ ECHOED = 80
 class House:
     """Everything that the rules know. ``seq``: the last one applied. ``epoch``: which database this is.
 
-    ``new_token`` makes 256 random bits as text. ``no_password``: a hash that no password fits.
+    The log's records make people, rooms, bans, sessions (those of other nodes: ``elsewhere``, by node and number),
+    used invitations, the server's name and who are ``administrators`` by the settings. What else is here belongs to
+    this process: its settings, what is in flight, and what it counts by address.
+
+    ``identity``: by which clients know this server again, also after a backup was put back. ``new_token`` makes 256
+    random bits as text. ``no_password``: a hash that no password fits.
     """
 
-    def __init__(self, settings: Settings, *, epoch: str, new_token: Callable[[], str], no_password: str = "") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        epoch: str,
+        identity: str,
+        new_token: Callable[[], str],
+        no_password: str = "",
+    ) -> None:
         self.wrong_passwords = Failures(0)
         self.foundings, self.registrations = Quotas(), Quotas()
         self.settings = settings
         self.epoch = epoch
+        self.identity = identity
         self.new_token = new_token
         self.no_password = no_password
         self.seq = 0
         self.people = People()
         self.rooms = Rooms()
         self.bans = Bans()
-        self.changes = Changes()
+        self.in_flight = InFlight()
         self.sessions: dict[Session, None] = {}
+        self.elsewhere: dict[tuple[str, int], Session] = {}
+        self.server_name = settings.name
+        self.administrators = frozenset[str]()
         self.used_invitations: set[str] = set()
 
     @property
@@ -60,7 +77,7 @@ class House:
         limits = self.limits = settings.limits
         self.limits_told: dict[str, int | float] = structs.asdict(limits)
         administrators = [parse_user_name(name, 0) for name in settings.administrators]
-        self.administrators = frozenset(name.key for name in administrators)
+        self.administrators_set = frozenset(name.key for name in administrators)
         self._administrators_looks = frozenset[str]().union(*map(look_alike_keys, administrators))
         self.default_room = parse_room_name(settings.default_room, 0)
         self._own_looks = _looks(settings.name)
@@ -115,7 +132,7 @@ class House:
         A look-alike keeps nobody from a name that the settings reserve for an administrator, whoever was first.
         """
         rival = self.people.rival(name, person)
-        if rival is not None and rival.key != name.key and name.key in self.administrators:
+        if rival is not None and rival.key != name.key and name.key in self.administrators_set:
             return None
         return rival
 

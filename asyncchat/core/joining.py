@@ -94,7 +94,6 @@ def _enter(
     password: str | None = None,
 ) -> Outcome:
     """Go in; *password* is the hash of the room's, if that is what lets them in."""
-    house.rooms.expect(room, now)
     put: list[records.Record] = []
     if password is not None:
         # It is said once: clients that come back by themselves, after a restart or a while, do not have it any more.
@@ -104,7 +103,7 @@ def _enter(
                 time=now, room=room.id, person=person.id, by=person.id, by_password=True, password=password
             )
         )
-    put.append(records.PersonJoined(time=now, person=person.id, room=room.id))
+    put.append(records.PersonJoined(time=now, person=person.id, room=room.id, address=session.address))
 
     def entered(_: Sequence[int]) -> Outcome:
         if person in room.members:
@@ -162,7 +161,7 @@ def _check_founding(house: House, session: Session, person: Person, now: int, op
     limit = house.limits.rooms_founded
     if limit and person.id != records.NOBODY and house.rooms.founded_by(person.id) + opening >= limit:
         raise Refused(Code.FORBIDDEN, f"you have founded {limit} rooms already")
-    house.foundings.take(session.address, house.limits.rooms_per_address, "new rooms", now)
+    house.foundings.check(session.address, house.limits.rooms_per_address, "new rooms", now, opening + 1)
 
 
 def leave(house: House, session: Session, person: Person, command: commands.Leave, now: int) -> Outcome:
@@ -255,7 +254,6 @@ def _enterable(
         except Refused as error:
             problems.append(error.text)
         else:
-            house.rooms.expect(room, now)
             ids.append(room.id)
     return ids, problems
 
@@ -303,7 +301,7 @@ def room_dropped(house: House, seq: int, record: records.RoomDropped, origin: Se
     for person in list(room.members):
         house.rooms.leave(room, person, record.time)
     house.rooms.remove(room)
-    event = events.Destroyed(sender=record.by or house.settings.name, room=room.name, reason=record.reason)
+    event = events.Destroyed(sender=record.by or house.server_name, room=room.name, reason=record.reason)
     return (Tell(event, to, origin),) if to else ()
 
 
@@ -312,19 +310,18 @@ def person_joined(house: House, seq: int, record: records.PersonJoined, origin: 
     person, room = house.people.by_id.get(record.person), house.rooms.by_id.get(record.room)
     if person is None or room is None or person in room.members:
         return ()
-    address = origin.address if origin is not None else ""
-    if not permissions.admits(house, person, room, address, record.time):
+    if not permissions.admits(house, person, room, record.address, record.time):
         return ()
-    house.rooms.enter(room, person)
+    house.rooms.enter(room, person, seq)
     if room.owners and not house.is_owned(room):
         house.rooms.orphaned[room] = None
     return (Tell(events.Joined(name=person.name, room=room.name, role=room.role(person)), room.audience, origin),)
 
 
 def person_left(house: House, seq: int, record: records.PersonLeft, origin: Session | None) -> Sequence[Effect]:
-    """A person is no longer in a room; one who had gone and came back meanwhile stays."""
+    """A person is no longer in a room."""
     person, room = house.people.by_id.get(record.person), house.rooms.by_id.get(record.room)
-    if person is None or room is None or person not in room.members or (record.gone and person.sessions):
+    if person is None or room is None or person not in room.members:
         return ()
     house.rooms.leave(room, person, record.time)
     event: events.Event = events.Left(name=person.name, room=room.name, reason=record.reason)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from asyncchat.core import permissions
 from asyncchat.core.house import House
-from asyncchat.core.outcomes import NOTHING, Append, Close, Effect, Outcome
+from asyncchat.core.outcomes import NOTHING, Append, Close, Effect, Outcome, Tell
 from asyncchat.core.people import Person
 from asyncchat.core.session import Phase, Session
 from asyncchat.vocabulary import commands, events, records
@@ -34,8 +34,7 @@ def detach(
 ) -> Outcome:
     """A session ends, said or not. Whoever said goodbye, or cannot come back as the same person, leaves at once."""
     person = session.person
-    session.phase = Phase.OVER
-    if person is None:
+    if person is None or person.id == records.NOBODY:  # nobody was there, or the operator
         return last
 
     def detached(_: Sequence[int]) -> Outcome:
@@ -51,36 +50,43 @@ def detach(
             return last
         return Append(tuple(farewell), then=lambda _: last, not_stored=lambda: last)
 
-    over = records.Detached(time=now, person=person.id, quit=quit, reason=reason, received=received)
+    over = records.SessionClosed(
+        time=now,
+        person=person.id,
+        session=session.key,
+        node=session.node,
+        quit=quit,
+        reason=reason,
+        received=received,
+    )
     return Append((over,), then=detached)
 
 
 def departure(house: House, person: Person, now: int, reason: str | None) -> list[records.Record]:
     """The records by which a person who has no session any more leaves; a guest's name is free then."""
-    person.nonces = None  # all are through the log, and storage knows them
-    left: list[records.Record] = [
-        records.PersonLeft(time=now, person=person.id, room=room, reason=reason, gone=True) for room in person.rooms
-    ]
-    if person in house.people.passing:
-        left.append(records.GuestGone(time=now, person=person.id))
-    elif not person.registered:
-        left.append(records.NameReleased(time=now, person=person.id))
-    return left
+    gone: list[records.Record] = [records.PersonGone(time=now, person=person.id, reason=reason)]
+    if not person.registered and person not in house.people.passing:
+        gone.append(records.NameReleased(time=now, person=person.id))
+    return gone
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
-def detached(house: House, seq: int, record: records.Detached, origin: Session | None) -> Sequence[Effect]:
+def session_closed(house: House, seq: int, record: records.SessionClosed, origin: Session | None) -> Sequence[Effect]:
     """A session is over."""
     person = house.people.by_id.get(record.person)
+    if origin is None:
+        origin = house.elsewhere.pop((record.node, record.session), None)
     if origin is None or person is None:
         return ()
+    origin.phase = Phase.OVER
     person.sessions.pop(origin, None)
     house.sessions.pop(origin, None)
     for room in person.rooms.values():
         room.audience.pop(origin, None)
     if not person.sessions:
+        house.people.online.remove(person)
         person.seen = seq if record.received is None else min(record.received, seq)
         house.people.wait_for(person, record.time)
     return ()
@@ -94,16 +100,29 @@ def seen(house: House, seq: int, record: records.Seen, origin: Session | None) -
     return ()
 
 
-def name_released(
-    house: House, seq: int, record: records.NameReleased | records.GuestGone, origin: Session | None
-) -> Sequence[Effect]:
+def person_gone(house: House, seq: int, record: records.PersonGone, origin: Session | None) -> Sequence[Effect]:
+    """A person is not waited for any more; one who came back meanwhile stays."""
+    person = house.people.by_id.get(record.person)
+    if person is None or person.sessions:
+        return ()
+    told: list[Effect] = []
+    for room in list(person.rooms.values()):
+        house.rooms.leave(room, person, record.time)
+        told.append(Tell(events.Left(name=person.name, room=room.name, reason=record.reason), room.audience, origin))
+    person.nonces = None  # all are through the log, and storage knows them
+    person.away = None  # who comes back another day is here
+    if person in house.people.passing:
+        house.people.forget(person)
+    return told
+
+
+def name_released(house: House, seq: int, record: records.NameReleased, origin: Session | None) -> Sequence[Effect]:
     """A guest has gone. One who is coming back is waited for anew, so that this is not sent after them."""
     person = house.people.by_id.get(record.person)
     if person is None or person.registered:
         return ()
     if person.sessions:  # a goodbye, and another session that was on its way in
-        if person not in house.people.passing:
-            house.people.reclaimed[person] = None
+        house.people.reclaimed[person] = None
         return ()
     for room in list(person.rooms.values()):
         house.rooms.leave(room, person, record.time)

@@ -10,6 +10,14 @@ LARGEST = 2**53 - 1
 """Of any limit: clients are told the limits, and larger numbers are not exact in JSON everywhere (RFC 8259, 6)."""
 
 
+LIST_BYTES = 65_536
+"""Bytes (JSON) of the entries of one reply to ``rooms``, ``who`` or ``bans``: what the loop makes in a fraction of a
+millisecond, and what a client that does not read holds beyond ``buffer``. A single entry has a few thousand."""
+
+LIST_LOOKED_AT = 400
+"""Entries of a list that are looked at for one reply: those that the asker must not know of cost time, too."""
+
+
 class BadSetting(ValueError):  # noqa: N818 - named for what it is about
     """A setting that means nothing: ``setting`` names it, ``why`` is for people."""
 
@@ -64,7 +72,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     buffer: int = 1_048_576
     """Bytes that wait for one client to read; beyond it the client becomes a history reader."""
     page: int = 200
-    """Messages of one reply to history, or search."""
+    """Messages of one reply to history or search; rooms, people or bans of one reply to rooms, who or bans."""
     sync: int = 1_000
     """Events of one reply to sync."""
     in_flight: int = 1_024
@@ -134,9 +142,17 @@ class TokenBucket:
 
     def take(self, count: int, now: float) -> float:
         """Take *count* tokens, on credit if need be; returns the seconds to wait until the debt is paid (0.0: none)."""
-        if self._rate <= 0:
-            return 0.0
+        wait = self.wait(count, now)
+        if self._rate > 0:
+            self._tokens = self._there(now) - count
+            self._at = now
+        return wait
+
+    def wait(self, count: int, now: float) -> float:
+        """The seconds to wait if *count* tokens were taken now."""
+        left = self._there(now) - count
+        return 0.0 if left >= 0 or self._rate <= 0 else -left / self._rate
+
+    def _there(self, now: float) -> float:
         passed = max(0.0, now - self._at)  # a clock may be set back
-        self._tokens = min(self._burst, self._tokens + passed * self._rate) - count
-        self._at = now
-        return 0.0 if self._tokens >= 0 else -self._tokens / self._rate
+        return min(self._burst, self._tokens + passed * self._rate)

@@ -9,6 +9,7 @@ from asyncchat.core import permissions
 from asyncchat.core.bans import Bans, any_in, is_meant_as_address, parse_network
 from asyncchat.core.house import House, echoed
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell
+from asyncchat.core.pages import first_page, page_length
 from asyncchat.core.people import Person
 from asyncchat.core.rooming import uninvited
 from asyncchat.core.rooms import Room
@@ -175,19 +176,17 @@ def _lifted(bans: Bans, target: _Target, by: str, now: int, *, mute: bool) -> tu
 
 
 def bans(house: House, session: Session, person: Person, command: commands.Bans, now: int) -> Outcome:
-    """The bans and mutes in force."""
-    room, active = _bans(house, person, command.room, "bans")
-    lines = [
-        events.Ban(
-            who=ban.who,
-            mute=ban.mute,
-            until=rfc3339(ban.until) if ban.until is not None else None,
-            by=ban.by,
-            reason=ban.reason,
-        )
-        for ban in active.active(now)
-    ]
-    return Reply((events.BanList(id=command.id, room=room.name if room is not None else None, bans=lines),))
+    """A page of the bans and mutes in force."""
+    room, bans = _bans(house, person, command.room, "bans")
+    entries = ((number, _line(ban) if ban is not None else None) for number, ban in bans.after(command.after, now))
+    listed, complete, next = first_page(entries, page_length(command.limit, house.limits.page))
+    name = room.name if room is not None else None
+    return Reply((events.BanList(id=command.id, room=name, bans=listed, complete=complete, next=next),))
+
+
+def _line(ban: records.BanSet) -> events.Ban:
+    until = rfc3339(ban.until) if ban.until is not None else None
+    return events.Ban(who=ban.who, mute=ban.mute, until=until, by=ban.by, reason=ban.reason)
 
 
 def mute(house: House, session: Session, person: Person, command: commands.Mute, now: int) -> Outcome:
@@ -222,7 +221,6 @@ def purge(house: House, session: Session, person: Person, command: commands.Purg
         gone = records.MessagesDeleted(
             time=now, by=person.id, name=person.name, to=room.name, room=room.id, targets=targets
         )
-        house.changes.note(gone)
         return Append((gone,))
 
     return Ask(query, found)
@@ -251,12 +249,12 @@ def _bans(house: House, person: Person, room_name: str | None, command: str) -> 
 def ban_set(house: House, seq: int, record: records.BanSet, origin: Session | None) -> Sequence[Effect]:
     """A ban or mute is in force."""
     if record.room == records.NOBODY:
-        house.bans.add(record)
+        house.bans.add(record, seq)
         return _off_the_server(house, record)
     room = house.rooms.by_id.get(record.room)
     if room is None:
         return ()
-    room.bans.add(record)
+    room.bans.add(record, seq)
     return _told_mute(house, room, record, True, origin)
 
 

@@ -38,7 +38,7 @@ def check_free(house: House, session: Session, name: Name, person: Person | None
         return
     if parse_address(name.key) is not None:
         raise Refused(Code.MALFORMED, "an address is no name")
-    if name.key in house.administrators:
+    if name.key in house.administrators_set:
         check_administrators_name(session, name)
     elif is_reserved(name) or house.speaks_for_itself(name) or house.looks_like_an_administrator(name):
         raise Refused(Code.CONFLICT, f"{name.text} is a reserved name")
@@ -86,6 +86,7 @@ def person_created(house: House, seq: int, record: records.PersonCreated, origin
             return ()
     _check_claim(house, record.name, record.key, None)
     person = Person(seq, record.name, record.key)
+    person.nonces = {}  # who is new has said nothing
     house.people.add(person)
     house.people.wait_for(person, record.time)
     return ()

@@ -1,14 +1,18 @@
-"""The operator: whoever sits at the server itself. Has every right, no account, and is in no room."""
+"""The operator: whoever controls the server itself. Has every right, no account, and is in no room."""
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
+from asyncchat.core import permissions
 from asyncchat.core.credentials import check_password
+from asyncchat.core.hello import greeting
 from asyncchat.core.house import House
-from asyncchat.core.outcomes import Append, Ask, Outcome
+from asyncchat.core.outcomes import Append, Ask, Outcome, Reply
 from asyncchat.core.people import Person
 from asyncchat.core.session import Phase, Session
+from asyncchat.vocabulary import commands, events, queries
 from asyncchat.vocabulary.errors import Refused
-from asyncchat.vocabulary.queries import HashPassword
 from asyncchat.vocabulary.records import (
     NOBODY,
     AdministratorSet,
@@ -34,29 +38,69 @@ def operator_session(house: House) -> Session:
     return session
 
 
-def announce(text: str, now: int) -> Outcome:
+def operator_welcome(house: House, session: Session, now: int) -> events.Welcome:
+    """What the operator is greeted with, who sends no hello."""
+    assert session.person is not None
+    return greeting(house, session.person, now, seq=house.seq)
+
+
+# --- commands of administrators -------------------------------------------------------------------------------------
+
+
+def announce(house: House, session: Session, person: Person, command: commands.Announce, now: int) -> Outcome:
     """Tell everyone who is connected."""
-    return Append((Announced(time=now, text=text),))
+    permissions.check_administrator(house, person)
+    house.check_text(command.text)
+    return Append((Announced(time=now, text=command.text),))
 
 
-def set_administrator(house: House, name: str, active: bool, now: int) -> Outcome:
-    """Make a registered person an administrator, or take that back; raises `Refused`."""
-    person = _registered(house, name)
-    if not active and person.key in house.administrators:
-        raise Refused(Code.CONFLICT, f"{person.name} is an administrator by the settings")
-    if person.administrator is active:
-        raise Refused(Code.CONFLICT, f"{person.name} is {'an administrator already' if active else 'no administrator'}")
-    return Append((AdministratorSet(time=now, person=person.id, active=active),))
+def stats(house: House, session: Session, person: Person, command: commands.Stats, now: int) -> Outcome:
+    """The server in numbers."""
+    permissions.check_administrator(house, person)
+    return Ask(queries.Measure(), lambda found: Reply((structs.replace(found, id=command.id),)))
 
 
-def create_account(house: House, name: str, password: str, now: int) -> Outcome:
-    """Register a name that nobody holds, reserved or not, whatever the settings say; raises `Refused`."""
-    wanted = house.user_name(name)
+# --- commands of the control socket: `Session.require` lets nobody else come here -----------------------------------
+
+
+def accounts(house: House, session: Session, person: Person, command: commands.Accounts, now: int) -> Outcome:
+    """Everybody who is registered."""
+    return Reply((events.AccountList(id=command.id, accounts=accounts_of(house)),))
+
+
+def accounts_of(house: House) -> list[events.Account]:
+    """Everybody who is registered, by name."""
+    registered = sorted((person for person in house.people if person.registered), key=lambda person: person.key)
+    return [
+        events.Account(
+            name=person.name, password=person.password is not None, administrator=house.is_administrator(person)
+        )
+        for person in registered
+    ]
+
+
+def set_administrator(
+    house: House, session: Session, person: Person, command: commands.SetAdministrator, now: int
+) -> Outcome:
+    """Make a registered person an administrator, or take that back."""
+    other, active = _registered(house, command.name), command.active
+    if not active and other.key in house.administrators_set:
+        raise Refused(Code.CONFLICT, f"{other.name} is an administrator by the settings")
+    if other.administrator is active:
+        raise Refused(Code.CONFLICT, f"{other.name} is {'an administrator already' if active else 'no administrator'}")
+    return Append((AdministratorSet(time=now, person=other.id, active=active),))
+
+
+def create_account(
+    house: House, session: Session, person: Person, command: commands.CreateAccount, now: int
+) -> Outcome:
+    """Register a name that nobody holds, reserved or not, whatever the settings say."""
+    wanted = house.user_name(command.name)
     rival = house.rival(wanted, None)
     if rival is not None:
         like = "" if rival.key == wanted.key else f" (it looks like {rival.name})"
         raise Refused(Code.CONFLICT, f"{wanted.text} is taken{like}")
-    check_password(password)
+    check_password(command.password)
 
     def hashed(password: str) -> Outcome:
         def created(seqs: Sequence[int]) -> Outcome:
@@ -67,17 +111,44 @@ def create_account(house: House, name: str, password: str, now: int) -> Outcome:
 
         return Append((PersonCreated(time=now, name=wanted.text, key=wanted.key),), then=created)
 
-    return Ask(HashPassword(password), hashed)
+    return Ask(queries.HashPassword(command.password), hashed)
 
 
-def reset_password(house: House, name: str, password: str, now: int) -> Outcome:
-    """Give a registered person another password; all their tokens are void with it. Raises `Refused`."""
-    person = _registered(house, name)
-    check_password(password)
+def reset_password(
+    house: House, session: Session, person: Person, command: commands.ResetPassword, now: int
+) -> Outcome:
+    """Give a registered person another password; all their tokens are void with it."""
+    other = _registered(house, command.name)
+    check_password(command.password)
     return Ask(
-        HashPassword(password),
-        lambda hash: Append((PasswordSet(time=now, person=person.id, password=hash),)),
+        queries.HashPassword(command.password),
+        lambda hash: Append((PasswordSet(time=now, person=other.id, password=hash),)),
     )
+
+
+def log(house: House, session: Session, person: Person, command: commands.Log, now: int) -> Outcome:
+    """Set or tell the log level."""
+    return _by_server(command, queries.SetLogLevel(command.level))
+
+
+def reload(house: House, session: Session, person: Person, command: commands.Reload, now: int) -> Outcome:
+    """Read the settings anew."""
+    return _by_server(command, queries.ReloadSettings())
+
+
+def backup(house: House, session: Session, person: Person, command: commands.Backup, now: int) -> Outcome:
+    """Copy the database."""
+    return _by_server(command, queries.CopyDatabase(command.path))
+
+
+def shutdown(house: House, session: Session, person: Person, command: commands.Shutdown, now: int) -> Outcome:
+    """End the server."""
+    return _by_server(command, queries.ShutDown(command.seconds, command.cancel))
+
+
+def _by_server(command: commands.Command, query: queries.ServerQuery) -> Outcome:
+    """The server does it, and says what came of it."""
+    return Ask(query, lambda text: Reply((events.Ok(id=command.id, code=Code.OK, text=text),)))
 
 
 def _registered(house: House, name: str) -> Person:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asyncchat.core.pages import NumberedSet
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.names import Name, look_alike_keys
 from asyncchat.vocabulary.terms import State
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 DEPARTED = 10_000
 """Names that are remembered as those of guests who have left, so that a message to them is answered 410, not 404."""
 
-IN_FLIGHT = 0
-"""Stands in `Person.nonces` for the ``seq`` of a message that is still on its way through the log."""
-
 
 class Person:
     """An identity: a name now, sessions now, rooms now. Its ``id`` stays, whatever the name.
@@ -25,14 +23,15 @@ class Person:
     ``gone_at`` (Unix ms): since when there is no session; None while there is one. ``told_offline``: the rooms were
     told. ``seen``: the ``seq`` up to which they got everything when their last session ended; None while there is one.
     ``spoke_at`` (Unix ms): when they said something last. ``nonces``: the ``seq`` of the latest messages that had a
-    nonce, or None while they have not been read from storage. ``markers``: the ``seq`` up to which a room, or the
+    nonce, or None while they have not been read from storage (``unremembered``: the ``seq`` of the last one then).
+    ``markers``: the ``seq`` up to which a room, or the
     conversation with a person, is read, by the id of that room or person. ``as_guest``: the id below 0 that they had
     while the disk was full, or 0; it is their id as long as they are in `People.passing`.
     """
 
     __slots__ = (
         "administrator", "as_guest", "away", "gone_at", "id", "key", "markers", "name", "nonces", "password",
-        "registered", "rooms", "seen", "sessions", "spoke_at", "told_offline",
+        "registered", "rooms", "seen", "sessions", "spoke_at", "told_offline", "unremembered",
     )  # fmt: skip
 
     def __init__(self, id: int, name: str, key: str) -> None:
@@ -51,6 +50,7 @@ class Person:
         self.seen: int | None = None
         self.spoke_at: int | None = None
         self.nonces: dict[str, int] | None = None
+        self.unremembered = 0
         self.markers: dict[int, int] = {}
 
     @property
@@ -72,15 +72,16 @@ class Unkept:
 class People:
     """All people who are here, are waited for, or are registered; and the names that they hold.
 
-    ``waiting``: those without a session whose name or rooms are held, longest first. ``returned``: those who
-    came online of whom the storage does not know it yet. ``reclaimed``: guests who were back before their name was
-    released; in the storage it is free. ``longest_name``: characters of the longest name that was held. ``passing``:
-    guests who came while the disk was full, and are not kept yet.
+    ``online``: those with a session. ``waiting``: those without one whose name or rooms are held, longest first.
+    ``returned``: those who came online of whom the storage does not know it yet. ``reclaimed``: guests who were back
+    before their name was released; in the storage it is free. ``longest_name``: characters of the longest name that
+    was held. ``passing``: guests who came while the disk was full, and are not kept yet.
     """
 
     def __init__(self) -> None:
         self.by_id: dict[int, Person] = {}
         self.by_key: dict[str, Person] = {}
+        self.online = NumberedSet[Person]()
         self.waiting: OrderedDict[Person, None] = OrderedDict()
         self.returned: dict[Person, None] = {}
         self.reclaimed: dict[Person, None] = {}
@@ -115,6 +116,7 @@ class People:
         self._last_passing -= 1
         person = Person(self._last_passing, name, key)
         person.as_guest = person.id
+        person.nonces = {}
         self.passing[person] = Unkept(token, seq)
         self.add(person)
         return person

@@ -71,7 +71,7 @@ def readable_room(house: House, person: Person, name: str) -> Room:
 
 def check_message(house: House, person: Person, message: StoredMessage | None, seq: int) -> StoredMessage:
     """The message if this person may read it; raises `Refused` 404."""
-    if message is not None and not house.changes.is_deleted(message):
+    if message is not None and not house.in_flight.changes.is_deleted(message):
         if message.room:
             room = house.rooms.by_id.get(message.room)
             if room is not None and reads(house, person, room):
@@ -154,7 +154,7 @@ def cannot_be_joined(name: str) -> Refused:
 def room_to_speak_in(house: House, session: Session, person: Person, name: str, now: int) -> Room:
     """The room of this name if the person may speak there; raises `Refused` 403, or 404 if it must not be known."""
     room = house.room(name)
-    if person not in room.members and not _is_console(person):
+    if person not in room.members and not _is_operator(person):
         if not sees(house, person, room):
             raise no_such_room(name)
         raise _join_first(room)
@@ -214,8 +214,8 @@ def check_delete(house: House, person: Person, message: StoredMessage) -> None:
 
 
 def check_member(person: Person, room: Room) -> None:
-    """Is this person in the room? Raises `Refused` 403. The operator's console is everywhere."""
-    if person not in room.members and not _is_console(person):
+    """Is this person in the room? Raises `Refused` 403. The operator is everywhere."""
+    if person not in room.members and not _is_operator(person):
         raise _join_first(room)
 
 
@@ -276,5 +276,5 @@ def _join_first(room: Room) -> Refused:
     return Refused(Code.FORBIDDEN, f"{room.name}: join first")
 
 
-def _is_console(person: Person) -> bool:
+def _is_operator(person: Person) -> bool:
     return person.id == NOBODY

@@ -239,8 +239,23 @@ def role_set(house: House, seq: int, record: records.RoleSet, origin: Session | 
     return (Tell(event, to, origin),)
 
 
+def people_forgotten(
+    house: House, seq: int, record: records.PeopleForgotten, origin: Session | None
+) -> Sequence[Effect]:
+    """Guests are known no more: neither are their roles and invitations."""
+    for person in record.people:
+        if person in house.people.by_id:
+            continue
+        for room in house.rooms:
+            if person in room.roles:
+                house.rooms.set_role(room, person, Role.MEMBER)
+            room.invited.pop(person, None)
+            room.by_operators.discard(person)
+    return ()
+
+
 def _is_by_administrator(house: House, record: records.RoleSet) -> bool:
-    """Was it the operator's console (nobody), or an administrator? They may leave a room without an owner."""
+    """Was it the operator (nobody), or an administrator? They may leave a room without an owner."""
     by = house.people.by_id.get(record.by)
     return by is None or house.is_administrator(by)
 
@@ -248,4 +263,4 @@ def _is_by_administrator(house: House, record: records.RoleSet) -> bool:
 def _name_of(house: House, id: int) -> str:
     """Who did it; the server itself where it was nobody, or somebody who has gone."""
     person = house.people.by_id.get(id)
-    return person.name if person is not None else house.settings.name
+    return person.name if person is not None else house.server_name

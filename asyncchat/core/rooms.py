@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from asyncchat.core.bans import Bans
+from asyncchat.core.pages import NumberedSet
 from asyncchat.core.people import Person
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.records import NOBODY, RoomSet
@@ -33,7 +34,7 @@ class Room:
         self.name = name
         self.key = key
         self.founder = founder
-        self.members: dict[Person, None] = {}
+        self.members = NumberedSet[Person]()
         self.audience: dict[Session, None] = {}
         self.roles: dict[int, Role] = {}
         self.owners: set[int] = set()
@@ -67,7 +68,7 @@ class Room:
 
 
 class Rooms:
-    """All rooms, by id and by name.
+    """All rooms, by id and by name, and ``listed`` in the order in which they were made.
 
     ``empty``: rooms that nobody is in, each with the time since when (Unix ms), longest first. ``orphaned``: rooms
     whose owners may all be gone, and not because an administrator wants it so. Both are for `upkeep` to look at.
@@ -77,6 +78,7 @@ class Rooms:
     def __init__(self) -> None:
         self.by_id: dict[int, Room] = {}
         self.by_key: dict[str, Room] = {}
+        self.listed = NumberedSet[Room]()
         self.empty: OrderedDict[Room, int] = OrderedDict()
         self.orphaned: dict[Room, None] = {}
         self.longest_name = 0
@@ -93,6 +95,7 @@ class Rooms:
         """Take in a room, which nobody is in yet."""
         self.by_id[room.id] = room
         self.by_key[room.key] = room
+        self.listed.add(room, room.id)
         self._founded[room.founder] += 1
         self.longest_name = max(self.longest_name, len(room.name))
         self.empty[room] = now
@@ -106,19 +109,20 @@ class Rooms:
             del self._founded[room.founder]
         del self.by_id[room.id]
         del self.by_key[room.key]
+        self.listed.remove(room)
         self.empty.pop(room, None)
         self.orphaned.pop(room, None)
 
-    def enter(self, room: Room, person: Person) -> None:
-        """Make a person a member; all their sessions hear the room."""
+    def enter(self, room: Room, person: Person, seq: int) -> None:
+        """Make a person a member, as the log has it at *seq*; all their sessions hear the room."""
         self.empty.pop(room, None)
-        room.members[person] = None
+        room.members.add(person, seq)
         person.rooms[room.id] = room
         room.audience.update(person.sessions)
 
     def leave(self, room: Room, person: Person, now: int) -> None:
         """Take a person out of a room."""
-        room.members.pop(person, None)
+        room.members.remove(person)
         person.rooms.pop(room.id, None)
         for session in person.sessions:
             room.audience.pop(session, None)

@@ -22,8 +22,8 @@ class Phase(enum.Enum):
      │             └── banned ──► PARTED ──────────┤
      └───────────── connection lost ───────────────┘
 
-    What a PARTED session has sent before it was put off the server counts no more. OPERATOR is that of the console and
-    of the app itself, in which nobody logs in: see `operator.py`.
+    What a PARTED session has sent before it was put off the server counts no more. OPERATOR is that of the
+    control socket and of the app itself, in which nobody logs in: see `operator.py`.
     """
 
     NEW = "new"
@@ -35,17 +35,19 @@ class Phase(enum.Enum):
 
 _IN = Phase.IN  # this is asked for each command, and a member of an Enum costs as much as two dict look-ups
 
+_CONTROL_ONLY = (Code.FORBIDDEN, "only the server's control socket takes that")
+
 _NOT_IN: dict[Phase, tuple[Callable[[type[commands.Base]], bool], Code, str]] = {
     Phase.NEW: (attrgetter("before_login"), Code.LOGIN_FIRST, "log in first"),
     Phase.PARTED: (lambda _: False, Code.FORBIDDEN, "you are off this server"),
     Phase.OVER: (lambda _: False, Code.LOGIN_FIRST, "log in first"),
-    Phase.OPERATOR: (attrgetter("for_operators"), Code.FORBIDDEN, "the console is no person: log in for that"),
+    Phase.OPERATOR: (attrgetter("for_operators"), Code.FORBIDDEN, "the operator is no person: log in for that"),
 }
 """For each phase but IN: whether it allows a command, and what is answered to the others."""
 
 
 class Session:
-    """A connection: whose it is, where it comes from, and what its dialect needs.
+    """A connection: whose it is, where it comes from, and what its dialect needs. ``key``: its number on its ``node``.
 
     ``echo``: its own messages are sent back to it. ``resumable``: its client can come back as the same person, so its
     name is held a while. ``inside``: it is the app's own, in the server's process, and needs no proof of who it is.
@@ -54,7 +56,9 @@ class Session:
     session; the rules never look at it.
     """
 
-    __slots__ = ("address", "echo", "inside", "key", "peer", "person", "phase", "resumable", "secure", "seen", "since")
+    __slots__ = (
+        "address", "echo", "inside", "key", "node", "peer", "person", "phase", "resumable", "secure", "seen", "since",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -67,8 +71,10 @@ class Session:
         secure: bool = True,
         peer: Any = None,
         since: int = 0,
+        node: str = "",
     ) -> None:
         self.key = key
+        self.node = node
         self.address = address
         self.echo = echo
         self.resumable = resumable
@@ -88,9 +94,11 @@ class Session:
     def require(self, command: type[commands.Base]) -> None:
         """Raise `Refused` if this phase does not allow the command."""
         if self.phase is _IN:
+            if command.control:
+                raise Refused(*_CONTROL_ONLY)
             if command is commands.Hello:
                 raise Refused(Code.CONFLICT, "you are logged in already")
             return
         allows, code, why = _NOT_IN[self.phase]
         if not allows(command):
-            raise Refused(code, why)
+            raise Refused(*(_CONTROL_ONLY if command.control else (code, why)))

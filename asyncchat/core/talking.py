@@ -7,7 +7,7 @@ from typing import Any
 from asyncchat.core import permissions
 from asyncchat.core.house import House, sessions_of
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, done
-from asyncchat.core.people import IN_FLIGHT, Person
+from asyncchat.core.people import Person
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
@@ -31,8 +31,8 @@ def say(house: House, session: Session, person: Person, command: commands.Say, n
     """A message, to a room or to a person."""
     if command.nonce is not None and person.id != NOBODY:
         # First of all: what was said once is said, though the room or the person may be gone when it is sent again.
-        nonces = person.nonces
-        if nonces is None or command.nonce in nonces:
+        nonces, in_flight = person.nonces, house.in_flight.nonces
+        if nonces is None or command.nonce in nonces or (person.id, command.nonce) in in_flight:
             return _say_again(house, session, person, command, now)
     house.check_text(command.text)
     if command.reply_to is not None and command.reply_to > house.seq:
@@ -48,9 +48,6 @@ def say(house: House, session: Session, person: Person, command: commands.Say, n
         peer_id, name = peer.id, peer.name
         if not peer.sessions:
             code = Code.ACCEPTED
-    if command.nonce is not None and person.nonces is not None:
-        person.nonces[command.nonce] = IN_FLIGHT
-    person.spoke_at = now
     message = records.Message(
         time=now,
         author=person.id,
@@ -69,18 +66,21 @@ def say(house: House, session: Session, person: Person, command: commands.Say, n
 def _say_again(house: House, session: Session, person: Person, command: commands.Say, now: int) -> Outcome:
     """A message whose nonce is known, or may be."""
     assert command.nonce is not None
+
+    def again(_: Sequence[int]) -> Outcome:
+        return say(house, session, person, command, now)
+
+    if (person.id, command.nonce) in house.in_flight.nonces or house.in_flight.recalls[person.id]:
+        # The first one, or what tells of it, is on its way through the log. Behind the fence it has come or has failed.
+        return Append((records.Fence(time=now),), then=again)
     if person.nonces is None:
+        upto = house.seq
 
         def recalled(nonces: dict[str, int]) -> Outcome:
-            if person.nonces is None:
-                person.nonces = nonces
-            return say(house, session, person, command, now)
+            return Append((records.NoncesRecalled(time=now, person=person.id, nonces=nonces, upto=upto),), then=again)
 
         return Ask(FindNonces(person.id, house.limits.nonces or ALL_NONCES), recalled)
     seq = person.nonces[command.nonce]
-    if seq == IN_FLIGHT:
-        # The first one is on its way through the log. Behind the fence it has arrived, or has failed.
-        return Append((records.Fence(time=now),), then=lambda _: say(house, session, person, command, now))
     return Reply((events.Ok(id=command.id, code=Code.OK, seq=seq),) if command.id is not None else ())
 
 
@@ -106,7 +106,6 @@ def delete(house: House, session: Session, person: Person, command: commands.Del
         message = permissions.check_message(house, person, message, command.seq)
         permissions.check_delete(house, person, message)
         change = records.MessagesDeleted(targets=[message.seq], **_change(person, message, now))
-        house.changes.note(change)
         return Append((change,))
 
     return Ask(FindMessage(command.seq), found)
@@ -121,13 +120,13 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
     def found(message: StoredMessage | None) -> Outcome:
         message = permissions.check_message(house, person, message, command.seq)
         permissions.check_change(house, session, person, message, now)
-        if house.changes.has_reacted(message, reaction, person.id) is not command.remove:
+        if house.in_flight.changes.has_reacted(message, reaction, person.id) is not command.remove:
             return done(command.id)
-        most, there = house.limits.reactions, house.changes.reactions(message)
+        most, there = house.limits.reactions, house.in_flight.changes.reactions(message)
         if most and len(there) >= most and reaction not in there and not command.remove:
             raise Refused(Code.FORBIDDEN, f"this message has {most} different reactions already")
         in_all = house.limits.reactions_in_all
-        if in_all and house.changes.count(message) >= in_all and not command.remove:
+        if in_all and house.in_flight.changes.count(message) >= in_all and not command.remove:
             raise Refused(Code.FORBIDDEN, f"this message has {in_all} reactions already")
         change = records.MessageReacted(
             target=message.seq,
@@ -135,7 +134,6 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
             remove=command.remove,
             **_change(person, message, now),
         )
-        house.changes.note(change)
         return Append((change,))
 
     return Ask(FindMessage(command.seq, person.id), found)
@@ -195,8 +193,11 @@ def message_said(house: House, seq: int, record: records.Message, origin: Sessio
     else:
         # Of a room that has just been dropped the author alone is left, who must hear what is in the log.
         to = _audience(house, NOBODY, record.author, record.peer)
-    if record.nonce is not None:
-        _remember(house, record.author, record.nonce, seq)
+    author = house.people.by_id.get(record.author)
+    if author is not None:
+        author.spoke_at = record.time
+        if record.nonce is not None:
+            _remember(author, record.nonce, seq, house.limits.nonces)
     event = events.Said(
         seq=seq,
         time=rfc3339(record.time),
@@ -210,13 +211,12 @@ def message_said(house: House, seq: int, record: records.Message, origin: Sessio
     return (Tell(event, to, origin),)
 
 
-def message_not_stored(house: House, record: records.Message) -> None:
-    """A message failed to be kept: its nonce may be tried again."""
-    author = house.people.by_id.get(record.author)
-    if author is None or author.nonces is None or record.nonce is None:
-        return
-    if author.nonces.get(record.nonce) == IN_FLIGHT:
-        del author.nonces[record.nonce]
+def nonces_recalled(house: House, seq: int, record: records.NoncesRecalled, origin: Session | None) -> Sequence[Effect]:
+    """What a person said lately is known, unless they said more since storage was asked."""
+    person = house.people.by_id.get(record.person)
+    if person is not None and person.nonces is None and person.unremembered <= record.upto:
+        person.nonces = dict(record.nonces)
+    return ()
 
 
 def message_edited(house: House, seq: int, record: records.MessageEdited, origin: Session | None) -> Sequence[Effect]:
@@ -242,7 +242,6 @@ def messages_deleted(
 
 def message_reacted(house: House, seq: int, record: records.MessageReacted, origin: Session | None) -> Sequence[Effect]:
     """A reaction was put or taken off."""
-    house.changes.arrived(record)
     event = events.Reacted(
         seq=seq,
         time=rfc3339(record.time),
@@ -293,11 +292,11 @@ def _audience(house: House, room_id: int, one: int, other: int) -> Collection[Se
     return sessions_of(person for person in people if person is not None)
 
 
-def _remember(house: House, author: int, nonce: str, seq: int) -> None:
-    person = house.people.by_id.get(author)
-    if person is None or person.nonces is None:
+def _remember(person: Person, nonce: str, seq: int, limit: int) -> None:
+    nonces = person.nonces
+    if nonces is None:
+        person.unremembered = seq
         return
-    nonces, limit = person.nonces, house.limits.nonces
     nonces[nonce] = seq
     spare = limit // 8
     if limit and len(nonces) > limit + spare:

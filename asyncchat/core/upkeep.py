@@ -14,7 +14,6 @@ from asyncchat.core.house import House
 from asyncchat.core.leaving import departure
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
-from asyncchat.core.talking import message_not_stored
 from asyncchat.vocabulary import records
 from asyncchat.vocabulary.terms import Role
 
@@ -55,13 +54,10 @@ def clock_stepped(house: House, step: int) -> None:
 
 def failed(house: House, record: records.Record) -> None:
     """A record did not get into the log; what was due is due still."""
+    house.in_flight.returned(record, failed=True)
     match record:
-        case records.Message():
-            message_not_stored(house, record)
         case records.PersonCreated():
             passing.failed(house, record)
-        case records.MessagesDeleted() | records.MessageReacted():
-            house.changes.failed(record)
         case records.NameReleased(time=time, person=id):
             person = house.people.by_id.get(id)
             if person is not None and not person.sessions:
@@ -102,6 +98,8 @@ def _goings(house: House, now: int) -> list[records.Record]:
     gone: list[Person] = []
     for person in house.people.waiting:
         since = now - (person.gone_at or now)
+        if house.in_flight.arrivals[person.id]:
+            continue
         if hold and since >= hold:
             gone.append(person)
         elif not offline or since < offline:
@@ -110,7 +108,6 @@ def _goings(house: House, now: int) -> list[records.Record]:
             due.append(records.PresenceSet(time=now, person=person.id, offline=True))
     for person in gone:
         del house.people.waiting[person]
-        person.away = None  # who comes back another day is here
         due += departure(house, person, now, "connection lost")
     return due
 
@@ -157,10 +154,10 @@ def _heir(house: House, room: Room) -> Person | None:
 
 def _drops(house: House, now: int) -> list[records.Record]:
     due: list[records.Record] = []
-    while house.rooms.empty:
-        room, since = next(iter(house.rooms.empty.items()))
-        if now - since < EMPTY_ROOM_SECONDS * 1000:
-            break
+    long_empty = takewhile(lambda item: now - item[1] >= EMPTY_ROOM_SECONDS * 1000, house.rooms.empty.items())
+    for room, _ in list(long_empty):
+        if house.in_flight.joins[room.id]:
+            continue
         del house.rooms.empty[room]
         if _is_for_nothing(house, room):
             due.append(records.RoomDropped(time=now, room=room.id))

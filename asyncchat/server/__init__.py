@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from asyncchat.core.settings import Settings as Settings
     from asyncchat.server.app import ChatServer as ChatServer
     from asyncchat.server.app import serve as serve
-    from asyncchat.server.operator import Account as Account
+    from asyncchat.server.control import Host as Host
     from asyncchat.server.operator import Operator as Operator
-    from asyncchat.server.operator import Stats as Stats
 else:
     __all__, __getattr__, __dir__ = offered_by(
         __name__,
@@ -20,6 +19,7 @@ else:
             "asyncchat.core.limits": "Limits",
             "asyncchat.core.settings": "Settings",
             "asyncchat.server.app": "ChatServer serve",
-            "asyncchat.server.operator": "Account Operator Stats",
+            "asyncchat.server.control": "Host",
+            "asyncchat.server.operator": "Operator",
         },
     )

@@ -1,7 +1,7 @@
-"""``asyncchat-server admin``: accounts, copies and checks of a database, from a shell.
+"""``asyncchat-server admin``: a server and its database, from a shell.
 
-Accounts are changed by a server without listeners, so that the rules and the log are those of every server; it needs
-the database for itself. What only reads works beside a running server.
+What concerns the chat is a command of the vocabulary. A server that runs on the data directory gets it through its
+control socket; else a server without listeners does it, so that the rules and the log are those of every server.
 """
 
 import argparse
@@ -18,13 +18,16 @@ from typing import BinaryIO
 
 from asyncchat.server.app import DATABASE, MEMORY, ChatServer
 from asyncchat.server.config import Config, ConfigError
-from asyncchat.server.operator import Operator, account_lines
-from asyncchat.storage import opening
+from asyncchat.server.control import ControlClient, path_of
+from asyncchat.storage import database_file
 from asyncchat.storage.backup import backup
-from asyncchat.storage.checking import check
+from asyncchat.storage.integrity import check
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export, import_
-from asyncchat.vocabulary.errors import DatabaseInUse, Refused, StorageError
+from asyncchat.vocabulary import commands, render, slash
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.errors import ConnectionLost, DatabaseInUse, ProtocolError, Refused, StorageError
+from asyncchat.vocabulary.events import Event, Result
 from asyncchat.vocabulary.printable import printable
 
 FAILED = 1
@@ -33,11 +36,19 @@ MISUSED = 2
 GENERATED_BYTES = 12
 """Random bytes of a generated password: 96 bits, in 16 characters."""
 
+OWN = ("help", "quit", "accounts", "administrator", "backup")
+"""Commands of the operator's console that are none of a shell's, or are in another form."""
+
 Load = Callable[[str | None, dict[str, object]], Config]
+Task = Callable[[argparse.Namespace, Path, Config], None]
 
 
 class Failed(Exception):  # noqa: N818 - caught by `main` alone
     """It cannot be done; the text says why."""
+
+
+class Misused(Exception):  # noqa: N818 - caught by `main` alone
+    """The command line is none; the text says how it would be one."""
 
 
 def main(arguments: Sequence[str], load: Load) -> int:
@@ -48,12 +59,14 @@ def main(arguments: Sequence[str], load: Load) -> int:
         if config.data == MEMORY:
             raise ConfigError("data", "a database in memory is another one for each process")
         said.run(said, Path(config.data) / DATABASE, config)
-    except ConfigError as error:
+    except (ConfigError, Misused) as error:
         return _complain(error, MISUSED)
     except DatabaseInUse as error:
-        return _complain(Failed(f"{error}: end the server first, or see whether its console can do it"), FAILED)
-    except (Failed, Refused, StorageError) as error:
+        return _complain(Failed(f"{error}: end it first"), FAILED)
+    except (Failed, Refused, StorageError, ConnectionLost, ProtocolError) as error:
         return _complain(error, FAILED)
+    except UnicodeEncodeError:
+        return _complain(Misused("the command line is not UTF-8"), MISUSED)
     except BrokenPipeError:
         # Whoever read our output has enough; Python would complain once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -67,32 +80,40 @@ def main(arguments: Sequence[str], load: Load) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line behind ``admin``."""
     parser = argparse.ArgumentParser(
-        prog="asyncchat-server admin", description="Look after a database.", allow_abbrev=False
+        prog="asyncchat-server admin", description="Look after a server and its database.", allow_abbrev=False
     )
     parser.add_argument("--config", metavar="FILE", help="the server's configuration file, which names the data")
     parser.add_argument("--data", metavar="DIR", help="the server's data directory (default: the user's own)")
     tasks = parser.add_subparsers(required=True, metavar="COMMAND")
-    _accounts(tasks.add_parser("accounts", help="list, create and change accounts; the server must not run"))
-    task = tasks.add_parser("backup", help="copy the database to a new file; the server may run")
+    task = tasks.add_parser("console", help="type commands to the server that runs, one after the other")
+    task.set_defaults(run=_console)
+    _accounts(tasks.add_parser("accounts", help="list, create and change accounts"))
+    task = tasks.add_parser("backup", help="copy the database to a new file")
     task.add_argument("file", metavar="FILE")
     task.set_defaults(run=_backup)
-    task = tasks.add_parser("export", help="write all that is kept as JSON lines; the server may run")
+    task = tasks.add_parser("export", help="write all that is kept as JSON lines")
     task.add_argument("file", metavar="FILE", nargs="?", default="-", help="a new file, or - for standard output")
     task.set_defaults(run=_export)
     task = tasks.add_parser("import", help="make a new database of exported lines")
     task.add_argument("file", metavar="FILE", nargs="?", default="-", help="a file, or - for standard input")
     task.set_defaults(run=_import)
-    task = tasks.add_parser("check", help="tell whether the database is sound; the server may run")
+    task = tasks.add_parser("check", help="tell whether the database is sound")
     task.set_defaults(run=_check)
     task = tasks.add_parser("new-epoch", help="tell clients that an older state was put back; the server must not run")
     task.set_defaults(run=_renew_epoch)
+    for name in (name.removeprefix("/") for name in slash.names(operator=True)):
+        entry = slash.find(name, operator=True)
+        if entry is not None and name == entry.names[0] and name not in OWN:
+            task = tasks.add_parser(name, help=entry.help, usage=f"{parser.prog} {entry.line.removeprefix('/')}")
+            task.add_argument("words", nargs="*")
+            task.set_defaults(run=_typed, name=name)
     return parser
 
 
 def _accounts(parser: argparse.ArgumentParser) -> None:
     tasks = parser.add_subparsers(required=True, metavar="COMMAND")
     task = tasks.add_parser("list", help="every account in a line")
-    task.set_defaults(run=_with_operator(_list))
+    task.set_defaults(run=_list)
     for name, run, text in (
         ("create", _create, "register a name; its password is asked for, or read from standard input"),
         ("reset-password", _reset, "set another password; all tokens are void"),
@@ -103,7 +124,7 @@ def _accounts(parser: argparse.ArgumentParser) -> None:
         task.add_argument("name", metavar="NAME")
         if run in (_create, _reset):
             task.add_argument("--generate", action="store_true", help="make up a password, and print it")
-        task.set_defaults(run=_with_operator(run))
+        task.set_defaults(run=run)
 
 
 def _complain(error: Exception, status: int) -> int:
@@ -116,63 +137,85 @@ def _say(text: str) -> None:
     print(printable(text))  # noqa: T201 - a command line program
 
 
+# --- commands of the vocabulary -------------------------------------------------------------------------------------
+
+
+def _ask(database: Path, config: Config, command: Command, *, new: bool = False) -> Result | Event | None:
+    """What a command is answered with, whether a server runs or not; *new*: the database may have to be made."""
+    control = ControlClient.open(database.parent)
+    if control is not None:
+        with control:
+            result = control.ask(command)
+            if isinstance(command, commands.Shutdown) and not (command.seconds or command.cancel):
+                control.until_end()
+            return result
+    if command.needs_server:
+        raise Failed(f"no server with a control socket runs on {database.parent}")
+    if not new:
+        _check_there(database)
+    with _telling_owner(database.parent):
+        return asyncio.run(_do(database, config, command))
+
+
+async def _do(database: Path, config: Config, command: Command) -> Result | Event | None:
+    async with ChatServer(listen=(), data=database.parent, settings=config.settings) as server:
+        return next(iter(await server.operator.do(command)), None)
+
+
+def _typed(said: argparse.Namespace, database: Path, config: Config) -> None:
+    """A command of the operator's console, from a shell."""
+    line = " ".join([f"/{said.name}", *said.words])
+    parsed = slash.parse(line, slash.Context(everywhere=True), operator=True)
+    if isinstance(parsed, slash.Usage):
+        raise Misused(parsed.text.replace("usage: /", "usage: "))
+    if isinstance(parsed, slash.Action):
+        raise Misused(f"{said.name} is for the console: what is the text?")
+    for command in parsed:
+        _show(command, _ask(database, config, command))
+
+
+def _show(command: Command, result: Result | Event | None) -> None:
+    view = render.View(numbered=True, clock=render.CLOCK)
+    if isinstance(result, Result):
+        for line in render.plain(render.answer(command, result, view)):
+            _say(line)
+
+
+def _console(said: argparse.Namespace, database: Path, config: Config) -> None:
+    """Become the client's program, which is the operator's where it speaks through the control socket."""
+    control = ControlClient.open(database.parent)
+    if control is None:
+        raise Failed(f"no server with a control socket runs on {database.parent}")
+    control.close()
+    address = f"unix:{path_of(database.parent)}"
+    os.execv(sys.executable, [sys.executable, "-m", "asyncchat.client", "--operator", address])
+
+
 # --- accounts -------------------------------------------------------------------------------------------------------
 
-Task = Callable[[argparse.Namespace, Path, Config], None]
+
+def _list(said: argparse.Namespace, database: Path, config: Config) -> None:
+    _show(commands.Accounts(), _ask(database, config, commands.Accounts()))
 
 
-def _with_operator(work: Callable[[argparse.Namespace, "_Desk"], object]) -> Task:
-    def run(said: argparse.Namespace, database: Path, config: Config) -> None:
-        work(said, _Desk(database, config))
-
-    return run
-
-
-class _Desk:
-    """Does one thing with the accounts of a database."""
-
-    def __init__(self, database: Path, config: Config) -> None:
-        self._database = database
-        self._config = config
-
-    def do(self, work: Callable[[Operator], object], *, new: bool = False) -> object:
-        """What *work* gives, a coroutine's result included; *new*: the database may have to be made."""
-        if not new:
-            _check_there(self._database)
-        return asyncio.run(self._do(work))
-
-    async def _do(self, work: Callable[[Operator], object]) -> object:
-        settings = self._config.settings
-        async with ChatServer(listen=(), data=self._database.parent, settings=settings) as server:
-            done = work(server.operator)
-            return await done if asyncio.iscoroutine(done) else done
-
-
-def _list(said: argparse.Namespace, desk: _Desk) -> None:
-    accounts = desk.do(lambda operator: operator.accounts())
-    assert isinstance(accounts, list)
-    for line in account_lines(accounts):
-        _say(line)
-
-
-def _create(said: argparse.Namespace, desk: _Desk) -> None:
+def _create(said: argparse.Namespace, database: Path, config: Config) -> None:
     password = _password(said)
-    desk.do(lambda operator: operator.create_account(said.name, password), new=True)
+    _ask(database, config, commands.CreateAccount(name=said.name, password=password), new=True)
     _tell(said, password)
 
 
-def _reset(said: argparse.Namespace, desk: _Desk) -> None:
+def _reset(said: argparse.Namespace, database: Path, config: Config) -> None:
     password = _password(said)
-    desk.do(lambda operator: operator.reset_password(said.name, password))
+    _ask(database, config, commands.ResetPassword(name=said.name, password=password))
     _tell(said, password)
 
 
-def _promote(said: argparse.Namespace, desk: _Desk) -> None:
-    desk.do(lambda operator: operator.set_administrator(said.name, True))
+def _promote(said: argparse.Namespace, database: Path, config: Config) -> None:
+    _ask(database, config, commands.SetAdministrator(name=said.name))
 
 
-def _demote(said: argparse.Namespace, desk: _Desk) -> None:
-    desk.do(lambda operator: operator.set_administrator(said.name, False))
+def _demote(said: argparse.Namespace, database: Path, config: Config) -> None:
+    _ask(database, config, commands.SetAdministrator(name=said.name, active=False))
 
 
 def _password(said: argparse.Namespace) -> str:
@@ -199,11 +242,29 @@ def _check_there(database: Path) -> None:
         raise Failed(f"there is no database in {database.parent}")
 
 
+@contextlib.contextmanager
+def _telling_owner(folder: Path) -> Iterator[None]:
+    """Say so if the data directory is made in this block and belongs to root, as whom few servers run."""
+    new = not folder.exists()
+    yield
+    if new and sys.platform != "win32" and folder.stat().st_uid == 0:
+        print(  # noqa: T201 - a command line program
+            f"asyncchat-server: {printable(str(folder))} is new and belongs to root: give it to the user as whom the"
+            " server runs (chown -R)",
+            file=sys.stderr,
+        )
+
+
 def _backup(said: argparse.Namespace, database: Path, config: Config) -> None:
+    control = ControlClient.open(database.parent)
+    if control is not None:
+        with control:
+            control.ask(commands.Backup(path=os.path.abspath(said.file)))  # the server stands in another directory
+        return
     _check_there(database)
-    opening.inspect(database)
+    database_file.inspect(database)
     try:
-        with contextlib.closing(opening.connect_reader(database)) as db:
+        with contextlib.closing(database_file.connect_reader(database)) as db:
             backup(db, Path(said.file))
     except sqlite3.Error as error:
         raise Failed(f"{database} cannot be read: {error}") from error
@@ -238,7 +299,7 @@ def _write(lines: Iterable[bytes], file: BinaryIO) -> None:
 
 
 def _import(said: argparse.Namespace, database: Path, config: Config) -> None:
-    with _lines(said.file) as lines:
+    with _lines(said.file) as lines, _telling_owner(database.parent):
         count = import_(lines, database)
     _say(f"{count} records are in {database}")
 

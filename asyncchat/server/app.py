@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import ssl
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,19 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec import structs
 
+from asyncchat._loops import require
 from asyncchat._version import __version__
 from asyncchat.core.chat import Chat
 from asyncchat.core.failures import household
+from asyncchat.core.session import Phase
 from asyncchat.core.settings import Settings
 from asyncchat.server.caretaker import Caretaker
+from asyncchat.server.control import Host, open_control
+from asyncchat.server.countdown import Countdown, spoken
 from asyncchat.server.doorway import Doorway
 from asyncchat.server.fair_line import Turns
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
+from asyncchat.server.measure import memory_used
 from asyncchat.server.operator import Operator
 from asyncchat.server.passwords import NO_PASSWORD, Passwords
 from asyncchat.server.pipeline import Pipeline
@@ -31,8 +37,10 @@ from asyncchat.server.writers import Writers
 from asyncchat.storage.storage import Storage
 from asyncchat.vocabulary import queries
 from asyncchat.vocabulary.addresses import Address, parse_address
-from asyncchat.vocabulary.events import Bye
+from asyncchat.vocabulary.errors import Refused
+from asyncchat.vocabulary.events import Bye, Stats
 from asyncchat.vocabulary.names import skeleton
+from asyncchat.vocabulary.terms import Code
 
 if TYPE_CHECKING:
     from asyncchat.server.inprocess import Inside, Options
@@ -58,13 +66,19 @@ RECONNECT_SPREAD = 5.0
 class ChatServer:
     """A chat server in the running loop. It touches nothing of the app around it: no signals, no logging, no policy.
 
-    Use it with ``async with``, or `start` and `aclose`. Options are keyword-only:
+    Once started it belongs to that loop: called from another one, or from a thread without, its methods raise
+    RuntimeError.
+
+    Use it with ``async with``, or `start` and `aclose`. Relative paths count from the directory in which it is made,
+    and ValueError is raised at once for an address that is none. Options are keyword-only:
 
     listen: addresses, ``tcp://HOST:PORT`` (port 0: any free one), ``tls://HOST:PORT``, ``unix:PATH``; none for no
         listener of its own.
     data: the directory of the database (made if missing), or ``":memory:"`` to forget all at the end.
     settings: what the rules need to know: the name, the message of the day, the limits, who may log in.
     tls: the certificate of the ``tls://`` addresses.
+    control: opens the control socket in the data directory, by which operators' programs use the server while it
+        runs; this is whom it asks to stop the server, and to read the settings anew.
     """
 
     def __init__(
@@ -74,13 +88,17 @@ class ChatServer:
         data: str | os.PathLike[str] = ":memory:",
         settings: Settings | None = None,
         tls: ssl.SSLContext | None = None,
+        control: Host | None = None,
     ) -> None:
         if isinstance(listen, str):
             raise TypeError("listen is a list of addresses, not one address")
-        self._listen = tuple(listen)
+        self._listen = [parse_address(text, listening=True) for text in listen]
         self._tls = tls
-        self._storage = Storage(MEMORY if data == MEMORY else Path(data) / DATABASE)
+        self._data = None if data == MEMORY else Path(data).absolute()
+        self._storage = Storage(MEMORY if self._data is None else self._data / DATABASE)
         self._settings = structs.replace(settings or Settings(), version=__version__)
+        self._host = control
+        self._control: Listener | None = None
         self._listeners: list[Listener] = []
         self._handlers: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
         self._cancelled: set[asyncio.Task[Any]] = set()
@@ -98,10 +116,11 @@ class ChatServer:
         """Open the database and listen.
 
         Raises `StorageError` for a database that cannot be used, OSError for an address that cannot be listened on, and
-        ValueError for one that is none. Nothing is left open then.
+        ValueError for one of TLS without a certificate. Nothing is left open then.
         """
         if self._undo is not None:
             raise RuntimeError("this server was started before: make a new one")
+        self._loop = asyncio.get_running_loop()
         self._undo = contextlib.AsyncExitStack()
         skeleton("")  # reads its table now, so that the first login does not wait for it
         try:
@@ -119,7 +138,11 @@ class ChatServer:
         self._passwords = Passwords(self._settings.limits.hashes)
         undo.push_async_callback(self._passwords.aclose)
         self.chat = Chat(
-            self._settings, epoch=storage.epoch, new_token=lambda: secrets.token_urlsafe(32), no_password=NO_PASSWORD
+            self._settings,
+            epoch=storage.epoch,
+            identity=storage.identity,
+            new_token=lambda: secrets.token_urlsafe(32),
+            no_password=NO_PASSWORD,
         )
         due = self.chat.restore(storage.load(), seq=storage.last_seq, arrived=storage.arrived(), now=now_ms())
         self._writers = Writers(lambda: self.chat.house.seq)
@@ -127,7 +150,9 @@ class ChatServer:
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
         self._clock = services.clock
         doorway = self._doorway = Doorway(services, descriptors_for_clients())
-        self._operator = Operator(services)
+        self._since = time.monotonic()
+        self._operator = Operator(services, self._measured)
+        self._countdown = Countdown(self._operator.announce, self._stop)
         await storage.log.start(self._pipeline.applied, self._pipeline.failed)
         for record in due:
             self._pipeline.append_own(record)
@@ -135,14 +160,26 @@ class ChatServer:
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
         undo.push_async_callback(self._end_clients, doorway)
-        caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
+        caretaker = self._caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
         caretaker.start()
         undo.push_async_callback(caretaker.aclose)
+        undo.push_async_callback(self._countdown.aclose)
         undo.push_async_callback(self._stop_listening)
-        for text in self._listen:
-            address = parse_address(text, listening=True)
+        for address in self._listen:
             self._listeners.append(await listen(address, self._handler(address)))
             log.info("Listening on %s", self._listeners[-1].name)
+        if self._host is not None:
+            await self._open_control()
+
+    async def _open_control(self) -> None:
+        """Open the control socket, or say in the log why there is none: a server can do without."""
+        if self._data is None:
+            log.info("No control socket: the database is in memory")
+            return
+        try:
+            self._control = await open_control(self._data, partial(self._handle, control=True))
+        except OSError as error:
+            log.warning("No control socket: %s", error.strerror or error)
 
     def reload(self, settings: Settings) -> None:
         """Other settings from now on, for all who are here as well.
@@ -150,9 +187,11 @@ class ChatServer:
         The default room stays, and so does the limit ``hashes``: these only a restart changes.
         """
         doorway = self._running()
+        self._require_loop()
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
+        self._pipeline.append_own(self.chat.settings_record(now_ms()))
         doorway.keep_alive()
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
@@ -160,11 +199,14 @@ class ChatServer:
 
         Raises `StorageError` when there is such a file, or when it cannot be written.
         """
+        self._running()
+        self._require_loop()
         await self._storage.backup(Path(path))
 
     def hurry(self) -> None:
         """Wait no more, while closing, for clients that do not read."""
         if self._doorway is not None:
+            self._require_loop()
             self._doorway.abort()
 
     async def aclose(self) -> None:
@@ -176,6 +218,7 @@ class ChatServer:
         """
         if self._undo is None:
             return
+        self._require_loop()
         if self._closing is None:
             self._closing = asyncio.create_task(self._undo.aclose(), name="asyncchat shutdown")
         self._closers.add(asyncio.current_task())
@@ -191,17 +234,21 @@ class ChatServer:
             raise cancelled
 
     async def _stop_listening(self) -> None:
-        for listener in self._listeners:
+        for listener in self._all_listeners():
             await listener.close()
+
+    def _all_listeners(self) -> list[Listener]:
+        return [*self._listeners, *([self._control] if self._control is not None else [])]
 
     async def _end_clients(self, doorway: Doorway) -> None:
         doorway.close(self._bye, "server shutting down")
         await self._end_handlers()
 
     async def _wait_closed(self) -> None:
-        for listener in self._listeners:
+        for listener in self._all_listeners():
             await listener.wait_closed()
         self._listeners.clear()
+        self._control = None
 
     async def _end_handlers(self) -> None:
         # Not the tasks: one of the app's own may go on when its client has ended.
@@ -235,19 +282,27 @@ class ChatServer:
 
     @property
     def operator(self) -> Operator:
-        """Commands with every right, accounts and figures: for the app, and for the console."""
+        """Commands with every right, accounts and figures."""
         self._running()
         return self._operator
 
     @property
     def connected(self) -> int:
-        """How many connections are served now."""
-        return len(self._running().connections)
+        """How many connections are served now; those of the control socket are not counted."""
+        return sum(connection.session.phase is not Phase.OPERATOR for connection in self._running().connections)
+
+    @property
+    def is_controlled(self) -> bool:
+        """Is there a control socket?"""
+        return self._control is not None
 
     def _running(self) -> Doorway:
         if self._doorway is None:
             raise RuntimeError("this server is not started: await start(), or use it with async with")
         return self._doorway
+
+    def _require_loop(self) -> None:
+        require(self._loop, "this server")
 
     async def handle_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client of whatever dialect: the callback for an ``asyncio.start_server`` of the app's own."""
@@ -267,12 +322,17 @@ class ChatServer:
         *,
         tls: ssl.SSLContext | None = None,
         inside: bool = False,
+        control: bool = False,
     ) -> None:
         doorway, task = self._running(), asyncio.current_task()
+        self._require_loop()
         assert task is not None
         ended = self._handlers[task] = asyncio.get_running_loop().create_future()
         try:
-            await doorway.handle(reader, writer, tls=tls, inside=inside)
+            if control:
+                await doorway.handle_control(reader, writer)
+            else:
+                await doorway.handle(reader, writer, tls=tls, inside=inside)
         except asyncio.CancelledError:
             writer.transport.abort()
             if task not in self._cancelled:
@@ -295,7 +355,7 @@ class ChatServer:
         from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415
 
         self._running()
-        return connect_inside(partial(self._handle, inside=True), name, **options)
+        return connect_inside(self._loop, partial(self._handle, inside=True), name, **options)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -309,8 +369,65 @@ class ChatServer:
                 return await self._searches.run(household(address), partial(self._storage.ask, query))
             case queries.FindPage() | queries.FindSince() | queries.FindRecent():
                 return await self._pages.run(household(address), partial(self._storage.ask, query))
+            case queries.Measure():
+                return self._measured()
+            case queries.CopyDatabase(path):
+                return await self._copy(path)
+            case queries.SetLogLevel(level):
+                return f"the log level is {self._asked_host().log_level(level)}"
+            case queries.ReloadSettings():
+                return self._asked_host().reload()
+            case queries.ShutDown(seconds, cancel):
+                return await self._shut_down(seconds, cancel)
             case _:
                 return await self._storage.ask(query)  # what a login or a message waits for, and takes no time
+
+    # --- what operators ask for -------------------------------------------------------------------------------------
+
+    def _measured(self) -> Stats:
+        house = self.chat.house
+        return Stats(
+            version=self._settings.version,
+            uptime=int(time.monotonic() - self._since),
+            memory=memory_used(),
+            connections=self.connected,
+            sessions=len(house.sessions),
+            people=sum(1 for person in house.people if person.sessions),
+            registered=sum(1 for person in house.people if person.registered),
+            rooms=len(house.rooms),
+            seq=house.seq,
+            listening=self.addresses,
+        )
+
+    async def _copy(self, path: str) -> str:
+        if not os.path.isabs(path) or "\0" in path:
+            raise Refused(Code.MALFORMED, "where to? An absolute path is needed")
+        await self.backup(path)
+        log.info("Copied the database to %s", path)
+        return f"the database is copied to {path}"
+
+    async def _shut_down(self, seconds: int, cancel: bool) -> str:
+        self._asked_host()
+        if cancel:
+            if not await self._countdown.call_off():
+                raise Refused(Code.CONFLICT, "there is no countdown")
+            text = "the shutdown is called off"
+        elif seconds:
+            self._countdown.start(seconds)
+            text = f"the server shuts down in {spoken(seconds)}"
+        else:
+            self._stop()
+            return "the server shuts down"
+        log.info("%s", text.capitalize())
+        return text
+
+    def _stop(self) -> None:
+        self._asked_host().stop()
+
+    def _asked_host(self) -> Host:
+        if self._host is None:
+            raise Refused(Code.FORBIDDEN, "that is for the program around this server to do")
+        return self._host
 
     def _reputation(self, address: str) -> tuple[str, int]:
         """The household of an address, and how often it was wrong."""

@@ -10,6 +10,7 @@ from asyncchat.server.doorway import Doorway
 from asyncchat.server.pipeline import Pipeline
 from asyncchat.server.services import Clock
 from asyncchat.storage.storage import Storage
+from asyncchat.vocabulary import records
 from asyncchat.vocabulary.errors import StorageError
 
 log = logging.getLogger("asyncchat.server")
@@ -19,6 +20,9 @@ SWEEP_SECONDS = 1.0
 
 CARE_SECONDS = 600.0
 """How often messages are looked for that a room keeps no longer: a retention is days."""
+
+GUEST_DAYS = 30
+"""A guest who left, has not come back for so long and has written nothing is forgotten, tokens and all."""
 
 DAY_MS = 86_400_000
 """Milliseconds of a day."""
@@ -70,10 +74,13 @@ class Caretaker:
         trusted = await self._storage.trusts(now)
         for room in list(self._chat.house.rooms):
             if room.retention and trusted:
-                gone = await self._storage.prune(room.id, now - room.retention * DAY_MS)
-                if gone:
-                    log.info("Deleted %d messages of %s, older than %d days", gone, room.name, room.retention)
-        await self._storage.forget_guests()
+                before = now - room.retention * DAY_MS
+                if await self._storage.is_expired(room.id, before):
+                    log.info("Deleting the messages of %s that are older than %d days", room.name, room.retention)
+                    self._pipeline.append_own(records.Pruned(time=now, room=room.id, before=before))
+        before = now - GUEST_DAYS * DAY_MS
+        async for guests in self._storage.silent_guests(before):
+            self._pipeline.append_own(records.PeopleForgotten(time=now, people=guests, before=before))
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

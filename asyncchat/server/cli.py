@@ -10,9 +10,8 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
 from platformdirs import user_data_path
 
@@ -26,9 +25,6 @@ from asyncchat.server.systemd import handed_over
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.printable import printable
 
-if TYPE_CHECKING:
-    from asyncchat.server.prompt import Terminal
-
 log = logging.getLogger("asyncchat.server")
 
 WRITTEN = "utf-8-sig"
@@ -37,16 +33,9 @@ WRITTEN = "utf-8-sig"
 FAILED = 1
 MISUSED = 2
 
-DUMB = ("dumb", "unknown")
-"""Terminals (``TERM``) that cannot move their cursor: the log and a line that is typed cannot share them. They are the
-ones of prompt_toolkit's `is_dumb_terminal`, which is not imported where there is no console."""
 
-
-def main(arguments: Sequence[str] | None = None, terminal: "Terminal | None" = None) -> int:
-    """Run the program; *arguments* are the command line's. Returns the exit status.
-
-    ``terminal`` is called when somebody can type there.
-    """
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; *arguments* are the command line's. Returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["admin"]:
         return admin.main(words[1:], load_config)
@@ -54,24 +43,20 @@ def main(arguments: Sequence[str] | None = None, terminal: "Terminal | None" = N
     flags = {option.name: getattr(said, option.name, None) for option in OPTIONS}
 
     inherited = handed_over(os.environ, os.getpid())
+    here = _working_directory()
 
     def load() -> Config:
-        return load_config(said.config, flags, inherited)
+        return load_config(said.config, flags, inherited, here)
 
     try:
         config = load()
-        running = Running(config, load)
+        running = Running(config, load, said.config)
     except ConfigError as error:
         print(f"asyncchat-server: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - a command line program
         return MISUSED
     writer = logs.start(config.log_level)
     try:
         raise_descriptor_limit()
-        screen = _screen()
-        if terminal is not None and screen is not None:
-            from asyncchat.server.prompt import operated  # noqa: PLC0415 - a service needs nothing of it
-
-            running.attended = partial(operated, running, terminal, screen, writer)
         asyncio.run(running.run())
     except StorageError as error:
         log.error("%s", error)
@@ -84,33 +69,26 @@ def main(arguments: Sequence[str] | None = None, terminal: "Terminal | None" = N
     return 0
 
 
-def _screen() -> TextIO | None:
-    """Where an operator reads what was typed: None when nobody sits at standard input, or no line can be edited."""
-    if not _is_terminal(sys.stdin) or not _in_foreground() or os.environ.get("TERM", "").lower() in DUMB:
-        return None
-    return next((stream for stream in (sys.stdout, sys.stderr) if _is_terminal(stream)), None)
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and not stream.closed and stream.isatty()
-
-
-def _in_foreground() -> bool:
-    """Who reads from a terminal in the background is stopped by the system."""
-    if sys.platform == "win32":
-        return True
+def _working_directory() -> Path:
+    """Where the program was started, for later: paths count from there, wherever the process is by then."""
     try:
-        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except OSError:
-        return True  # not the terminal that we were started from: it stops nobody
+        return Path.cwd()
+    except FileNotFoundError:  # it was removed, and whoever names absolute paths needs none
+        return Path()
 
 
-def load_config(file: str | None, flags: Mapping[str, Any], inherited: Sequence[str] = ()) -> Config:
-    """The settings of a file (None: of no file) and of flags, as they are now; raises `ConfigError`."""
+def load_config(
+    file: str | None, flags: Mapping[str, Any], inherited: Sequence[str] = (), here: Path = Path()
+) -> Config:
+    """The settings of a file (None: of no file) and of flags, as they are now; raises `ConfigError`.
+
+    ``here``: from where relative paths of the command line count, by default the working directory.
+    """
     return configure(
-        read_config(file) if file is not None else {},
+        read_config(here / file) if file is not None else {},
         flags,
-        folder=Path(file).parent if file is not None else Path(),
+        folder=(here / file).parent if file is not None else here,
+        here=here,
         data=_users_data(),
         read=lambda path: path.read_text(encoding=WRITTEN),
         inherited=inherited,
@@ -125,10 +103,10 @@ def _users_data() -> Path | None:
         return None
 
 
-def read_config(file: str) -> dict[str, object]:
+def read_config(file: Path) -> dict[str, object]:
     """What a configuration file says; raises `ConfigError`."""
     try:
-        return tomllib.loads(Path(file).read_text(encoding=WRITTEN))
+        return tomllib.loads(file.read_text(encoding=WRITTEN))
     except OSError as error:
         raise ConfigError("config", f"cannot read {file}: {error.strerror or os.strerror(error.errno or 0)}") from None
     except ValueError as error:  # a number of thousands of digits is none that tomllib itself refuses

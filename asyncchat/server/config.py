@@ -43,6 +43,7 @@ def configure(
     flags: Mapping[str, Any],
     *,
     folder: Path,
+    here: Path = Path(),
     data: Path | None,
     read: Callable[[Path], str],
     inherited: Sequence[str] = (),
@@ -50,11 +51,12 @@ def configure(
     """The settings of a configuration file, overridden by flags; raises `ConfigError`.
 
     ``file``: the parsed TOML; its relative paths count from ``folder``. ``flags``: by the settings' names, None where
-    nothing was said. ``data``: the directory if none is named, or None without a home directory. ``read``: gives the
-    text of a file, or raises OSError. ``inherited``: addresses of sockets that the process was started with.
+    nothing was said; theirs count from ``here``. ``data``: the directory if none is named, or None without a home
+    directory. ``read``: gives the text of a file, or raises OSError. ``inherited``: addresses of sockets that the
+    process was started with.
     """
     values = {name: _from_file(name, value, folder) for name, value in file.items()}
-    values |= {name: _from_flag(BY_NAME[name], value) for name, value in flags.items() if value is not None}
+    values |= {name: _from_flag(BY_NAME[name], value, here) for name, value in flags.items() if value is not None}
     values["limits"] = _limits(file.get("limits", {}), flags.get("limits"))
     if flags.get("server_password_file") is not None:
         values.pop("server_password", None)
@@ -117,15 +119,24 @@ def _from_file(name: str, value: object, folder: Path) -> Any:
         case "text", str(text):
             return _choice(option, text)
         case "texts", list() if all(isinstance(item, str) for item in value):
-            return tuple(value)
+            return _texts(option, value, folder)
     wanted = {"switch": "true or false", "texts": "a list of texts"}.get(option.kind, "a text")
     raise ConfigError(name, f"{wanted} is expected, not {value!r}")
 
 
-def _from_flag(option: Option, value: Any) -> Any:
+def _from_flag(option: Option, value: Any, here: Path) -> Any:
     if option.kind == "path":
-        return _path(option, value, Path())
-    return tuple(value) if option.kind == "texts" else value
+        return _path(option, value, here)
+    return _texts(option, value, here) if option.kind == "texts" else value
+
+
+def _texts(option: Option, texts: Iterable[str], folder: Path) -> tuple[str, ...]:
+    if option.name != "listen":
+        return tuple(texts)
+    try:
+        return tuple(str(parse_address(text, listening=True, folder=folder)) for text in texts)
+    except ValueError as error:
+        raise ConfigError("listen", str(error)) from None
 
 
 def _path(option: Option, text: str, folder: Path) -> Path | str:
@@ -200,11 +211,7 @@ def _addresses(values: Mapping[str, Any], inherited: Sequence[str]) -> tuple[str
     if not listen:
         raise ConfigError("listen", "no address")
     for text in listen:
-        try:
-            address = parse_address(text, listening=True)
-        except ValueError as error:
-            raise ConfigError("listen", str(error)) from None
-        if address.scheme in ("tls", "tls+fd") and values.get("tls_cert") is None:
+        if parse_address(text, listening=True).scheme in ("tls", "tls+fd") and values.get("tls_cert") is None:
             raise ConfigError("tls_cert", f"{text} needs a certificate")
     if values.get("tls_key") is not None and values.get("tls_cert") is None:
         raise ConfigError("tls_cert", "tls_key is of no use without it")

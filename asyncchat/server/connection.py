@@ -225,15 +225,18 @@ class Connection:
         if not isinstance(error, Refused | StorageError):
             log.error("a fault while handling %s", what, exc_info=error)
             error = Refused(Code.SERVER_FAULT, "a fault of the server")
-        self._refuse(id, error)
+        identity = self._services.chat.house.identity if what == commands.Hello.__name__ else None
+        self._refuse(id, error, identity=identity)
 
-    def _refuse(self, id: Id | None, error: Refused | StorageError, *, logged: str | None = None) -> None:
+    def _refuse(
+        self, id: Id | None, error: Refused | StorageError, *, logged: str | None = None, identity: str | None = None
+    ) -> None:
         name = self.session.person.name if self.session.person is not None else self.session.address or "a client"
         # What is not stored the storage tells, once a minute: with a full disk it is each message of everybody's.
         level = logging.DEBUG if error.code is Code.NOT_STORED else logging.INFO
         log.log(level, "Refused %s: %d %s", name, error.code, printable(logged or error.text))
         wait = error.wait if isinstance(error, Refused) else None
-        self._send((events.Error(id=id, code=error.code, text=error.text, wait=wait),))
+        self._send((events.Error(id=id, code=error.code, text=error.text, wait=wait, identity=identity),))
 
     # --- outcomes ---------------------------------------------------------------------------------------------------
 
@@ -273,6 +276,7 @@ class Connection:
                 if self._pace is not None:
                     self._pace.replied(size, self._loop.time())
         elif type(outcome) is Close:
+            self.session.phase = _OVER
             self.leaving = outcome.reason
             self._send(outcome.results)
 

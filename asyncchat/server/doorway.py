@@ -7,10 +7,11 @@ import logging
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from asyncchat.core.failures import household
+from asyncchat.core.operator import operator_session, operator_welcome
 from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.deadlines import overdue
@@ -23,7 +24,7 @@ from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire import sniff
 from asyncchat.wire.dialect import Dialect
-from asyncchat.wire.native import NativeDialect
+from asyncchat.wire.native import NativeDialect, encode_event
 from asyncchat.wire.plain import PlainDialect, farewell, greeting
 
 log = logging.getLogger("asyncchat.server")
@@ -31,6 +32,10 @@ log = logging.getLogger("asyncchat.server")
 FULL = "too many connections"
 CLOSING = "the server is shutting down"
 """Why a client is turned away."""
+
+CONTROL_CONNECTIONS = 8
+"""Connections of the control socket: an operator or two, and their scripts. Those of the others do not count with them,
+so that no crowd keeps an operator out."""
 
 TLS_HANDSHAKE = b"\x16"
 """The first byte of TLS (RFC 8446, 5.1)."""
@@ -50,6 +55,7 @@ class Doorway:
         self._most = most
         self._keys = itertools.count(1)
         self._count = 0
+        self._operators = 0
         self._by_address: Counter[str] = Counter()
         self._greeting: dict[Transport, bool] = {}  # who has said nothing yet: were they asked for a name?
         self.connections: dict[Connection, None] = {}
@@ -103,6 +109,30 @@ class Doorway:
             if not self._by_address[place]:
                 del self._by_address[place]
             log.info("Disconnected %s%s: %s", name, visit.person and f" ({visit.person})", visit.reason)
+
+    async def handle_control(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter) -> None:
+        """Serve a connection of the control socket: it is the operator's, and is greeted as such."""
+        transport, seconds = StreamTransport(stream, ""), self._services.limits_in_force.flush_seconds
+        hindrance = CLOSING if not self.open else FULL if self._operators >= CONTROL_CONNECTIONS else None
+        if hindrance is not None:
+            log.info("Turned away an operator: %s", hindrance)
+            transport.write(encode_event(Bye(reason=hindrance)))
+            await _close(transport, seconds)
+            return
+        self._operators += 1
+        log.info("Connected an operator")
+        visit = _Visit()
+        house, now = self._services.chat.house, self._services.clock.now()
+        session = operator_session(house)
+        dialect = NativeDialect(self._services.limits_in_force.line)
+        connection = Connection(self._services, session, dialect, reader, transport)
+        try:
+            self._services.writers.send(connection.writer, (operator_welcome(house, session, now),))
+            await self._converse(connection, (), visit)
+        finally:
+            self._operators -= 1
+            log.info("Disconnected an operator: %s", visit.reason)
+            await _close(transport, seconds)
 
     def _hindrance(self, place: str) -> str | None:
         """Why one more client cannot be let in, if it cannot."""
@@ -170,6 +200,10 @@ class Doorway:
             since=self._services.clock.now(),
         )
         connection = Connection(self._services, session, dialect, reader, transport)
+        await self._converse(connection, first, visit)
+
+    async def _converse(self, connection: Connection, first: Iterable[bytes], visit: "_Visit") -> None:
+        """Serve a connection of which *first* was read already; *visit* tells in the end who it was, and why."""
         self.connections[connection] = None
         self._services.writers.add(connection.writer)
         try:
@@ -177,7 +211,8 @@ class Doorway:
         finally:
             # Also for those that are cut off, as they did not read the goodbye.
             visit.reason = connection.leaving or visit.reason
-            visit.person = session.person.name if session.person is not None else ""
+            person = connection.session.person
+            visit.person = person.name if person is not None else ""
             self._services.writers.flush_replies()
             self._services.writers.discard(connection.writer)
             del self.connections[connection]

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TypedDict, Unpack
 
+from asyncchat._loops import require
 from asyncchat.client import ChatClient, OnState, connect_streams
 
 Inside = contextlib.AbstractAsyncContextManager[ChatClient]
@@ -24,8 +25,11 @@ class Options(TypedDict, total=False):
 
 
 @contextlib.asynccontextmanager
-async def connect_inside(handle: Handler, name: str, **options: Unpack[Options]) -> AsyncIterator[ChatClient]:
-    """A client of the server whose handler of inside clients this is."""
+async def connect_inside(
+    loop: asyncio.AbstractEventLoop, handle: Handler, name: str, **options: Unpack[Options]
+) -> AsyncIterator[ChatClient]:
+    """A client of the server whose handler of inside clients this is, in its *loop*."""
+    require(loop, "this server")
     ours, theirs = socket.socketpair()
     serving = asyncio.create_task(_serve(handle, ours), name="asyncchat in-process client")
     try:

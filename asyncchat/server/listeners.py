@@ -97,8 +97,8 @@ async def _listen(address: Address, handler: Handler) -> Listener:
         case "unix":
             if sys.platform == "win32":
                 raise OSError(errno.EAFNOSUPPORT, "no unix sockets")
-            _remove_stale(address.path)
-            server = await asyncio.start_unix_server(handler, address.path, backlog=ACCEPTED_AT_ONCE)
+            remove_stale(address.socket_path)
+            server = await asyncio.start_unix_server(handler, address.socket_path, backlog=ACCEPTED_AT_ONCE)
             return Listener(server, str(address), path=address.path)
         case "fd" | "tls+fd":
             inherited = _inherited(address.port)
@@ -143,7 +143,7 @@ def _bound(address: Address, server: asyncio.Server) -> list[str]:
     return [str(Address(address.scheme, host=host, port=port)) for host, port in names]
 
 
-def _remove_stale(path: str) -> None:
+def remove_stale(path: str) -> None:
     """Remove the socket file of a server that died; one that answers is in use."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):

@@ -2,8 +2,6 @@
 
 import logging
 import sys
-import threading
-from collections.abc import Callable
 from typing import Any
 
 from asyncchat.server.outlet import Outlet, to_stream
@@ -33,21 +31,13 @@ class LineFormatter(logging.Formatter):
 
 
 class LineWriter(logging.Handler):
-    """Writes lines to standard error, or wherever `divert` says."""
+    """Writes lines to standard error."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(LineFormatter())
-        self._own = to_stream(sys.stderr)
-        self._outlet = Outlet(self._own, "asyncchat log")
+        self._outlet = Outlet(to_stream(sys.stderr), "asyncchat log")
         self._left_out = 0
-
-    def divert(self, write: Callable[[str], object] | None) -> threading.Event:
-        """Give lines to somebody else from now on; None: to standard error again.
-
-        The event is set when all lines of before have been given to whom they were meant for.
-        """
-        return self._outlet.turn(write or self._own)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line; it is left out when too many wait."""

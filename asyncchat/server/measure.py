@@ -19,8 +19,3 @@ def memory_used() -> int | None:
         return None
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
-
-
-def megabytes(count: int) -> str:
-    """Bytes as one reads them: ``12.3 MB``."""
-    return f"{count / 1e6:.1f} MB"

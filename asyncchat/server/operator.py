@@ -1,61 +1,37 @@
 """What an operator does with a server that runs: commands with every right, through the same rules and the same log."""
 
 import asyncio
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from asyncchat.core.operator import announce, create_account, operator_session, reset_password, set_administrator
+from asyncchat._loops import require
+from asyncchat.core.operator import accounts_of, operator_session
 from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Reply, answer
 from asyncchat.server.pipeline import Ticket
 from asyncchat.server.services import Services
+from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Event, Result
 from asyncchat.vocabulary.records import Fence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
-    """A server in numbers. ``uptime``: seconds."""
-
-    uptime: float
-    sessions: int
-    people: int
-    registered: int
-    rooms: int
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A registered name. ``password``: there is one, and not only a token."""
-
-    name: str
-    password: bool
-    administrator: bool
-
-
-def account_lines(accounts: Sequence[Account]) -> list[str]:
-    """The accounts, a line each."""
-    width = max((len(account.name) for account in accounts), default=0)
-    return [f"{account.name:<{width}}  {', '.join(_rights(account))}" for account in accounts]
-
-
-def _rights(account: Account) -> list[str]:
-    return [*(["administrator"] if account.administrator else []), "password" if account.password else "token only"]
-
-
 class Operator:
-    """Acts on a running server, of which it shares the services. Every method raises `Refused` and `StorageError`."""
+    """Acts on a running server, of which it shares the services. What awaits raises `Refused` and `StorageError`."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._since = time.monotonic()
+    def __init__(self, services: Services, measure: Callable[[], events.Stats]) -> None:
+        self._given = services
+        self._loop = asyncio.get_running_loop()
+        self._measure = measure
         self.session = operator_session(services.chat.house)
 
+    @property
+    def _services(self) -> Services:
+        """All that a method uses: it is called in the server's loop, or nothing has happened yet."""
+        require(self._loop, "this server")
+        return self._given
+
     async def do(self, command: Command) -> Sequence[Result | Event]:
-        """Do what a client could ask for, as an administrator would; returns the results.
+        """Do what a client or the control socket could ask for; returns the results.
 
         What people ask for themselves (to join, to be away, …) is refused with 403: the operator is no person.
         """
@@ -68,39 +44,27 @@ class Operator:
 
     async def announce(self, text: str) -> None:
         """Tell everyone who is connected."""
-        await self._settle(announce(text, self._services.clock.now()))
+        await self.do(commands.Announce(text=text))
 
     async def set_administrator(self, name: str, active: bool) -> None:
         """Make a registered person an administrator, or take that back."""
-        await self._settle(set_administrator(self._services.chat.house, name, active, self._services.clock.now()))
+        await self.do(commands.SetAdministrator(name=name, active=active))
 
     async def create_account(self, name: str, password: str) -> None:
         """Register a name that nobody holds."""
-        await self._settle(create_account(self._services.chat.house, name, password, self._services.clock.now()))
+        await self.do(commands.CreateAccount(name=name, password=password))
 
     async def reset_password(self, name: str, password: str) -> None:
         """Give a registered person another password; their tokens are void."""
-        await self._settle(reset_password(self._services.chat.house, name, password, self._services.clock.now()))
+        await self.do(commands.ResetPassword(name=name, password=password))
 
-    def accounts(self) -> list[Account]:
+    def accounts(self) -> list[events.Account]:
         """Everybody who is registered, by name."""
-        house = self._services.chat.house
-        registered = sorted((person for person in house.people if person.registered), key=lambda person: person.key)
-        return [
-            Account(person.name, person.password is not None, house.is_administrator(person)) for person in registered
-        ]
+        return accounts_of(self._services.chat.house)
 
-    def stats(self) -> Stats:
+    def stats(self) -> events.Stats:
         """The server in numbers."""
-        house = self._services.chat.house
-        return Stats(
-            uptime=time.monotonic() - self._since,
-            sessions=len(house.sessions),
-            people=sum(1 for person in house.people if person.sessions),
-            registered=sum(1 for person in house.people if person.registered),
-            rooms=len(house.rooms),
-            seq=house.seq,
-        )
+        return self._measure()
 
     async def _settle(self, outcome: Outcome) -> Sequence[Result | Event]:
         """Carry an outcome to its end."""

@@ -20,15 +20,12 @@ LAST_SECONDS = 1.0
 """To wait for what is not written yet: who does not read must not keep the server from beginning, or from ending."""
 
 
-_Turn = tuple[Callable[[str], object], threading.Event]
-
-
 class Outlet:
     """Hands text to *write*, in a thread. `close` ends it."""
 
     def __init__(self, write: Callable[[str], object], name: str) -> None:
         self._write = write
-        self._texts: queue.SimpleQueue[str | _Turn | None] = queue.SimpleQueue()
+        self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -39,12 +36,6 @@ class Outlet:
         self._texts.put(text)
         return True
 
-    def turn(self, write: Callable[[str], object]) -> threading.Event:
-        """Hand what is put from now on to *write*; the event is set when all that was put before has gone its way."""
-        turned = threading.Event()
-        self._texts.put((write, turned))
-        return turned
-
     def close(self) -> None:
         """Wait for what is not written yet, `LAST_SECONDS` at most. Idempotent."""
         self._texts.put(None)
@@ -54,7 +45,7 @@ class Outlet:
         gathered: list[str] = []
         while True:
             item = self._texts.get()
-            if isinstance(item, str):
+            if item is not None:
                 gathered.append(item)
                 if not self._texts.empty():
                     continue  # all that is there goes out in one write: a thousand clients are a few system calls
@@ -64,9 +55,6 @@ class Outlet:
                 gathered.clear()
             if item is None:
                 return
-            if isinstance(item, tuple):
-                self._write, turned = item
-                turned.set()
 
 
 def to_stream(stream: TextIO | None) -> Callable[[str], object]:

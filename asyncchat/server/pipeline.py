@@ -19,12 +19,13 @@ from asyncchat.vocabulary.terms import Code, Id
 log = logging.getLogger("asyncchat.server")
 
 GROWING: frozenset[type[records.Record]] = frozenset(
-    {records.PersonCreated, records.RoomCreated, records.TokenGiven, records.Attached, records.PersonJoined}
+    {records.PersonCreated, records.RoomCreated, records.TokenGiven, records.SessionOpened, records.PersonJoined}
 )
 """The records by which audiences grow or stay as they are."""
 
 UNHURRIED = GROWING | {
-    records.Detached, records.PersonLeft, records.NameReleased, records.Seen, records.PresenceSet, records.Fence
+    records.SessionClosed, records.PersonGone, records.PersonLeft, records.NameReleased, records.Seen,
+    records.PresenceSet, records.Fence,
 }  # fmt: skip
 """The records whose events may wait for more of them."""
 
@@ -78,15 +79,21 @@ class Pipeline:
 
     def append(self, ticket: Ticket) -> None:
         """Give a ticket's records to the log; `Waiter.arrived` tells when they came back."""
+        wanted, session, appended = ticket.append.records, ticket.waiter.session, self.chat.appended
+        for record in wanted:
+            appended(record, session)
         try:
-            self._log.append(*ticket.append.records, origin=ticket)
+            self._log.append(*wanted, origin=ticket)
         except StorageError as error:
+            for record in wanted:
+                self.chat.failed(record)
             ticket.missing = 0
             ticket.refused = error
             ticket.waiter.arrived(ticket)
 
     def append_own(self, record: records.Record) -> None:
         """Give a record of the server's own to the log."""
+        self.chat.appended(record, None)
         self._log.append(record)
 
     # --- back from it -----------------------------------------------------------------------------------------------
@@ -121,7 +128,7 @@ class Pipeline:
                 log.exception("cannot apply a record of type %s", kind.__name__)
                 self._back(ticket, entry.seq, Refused(Code.SERVER_FAULT, "a fault of the server"))
                 continue
-            if kind is records.Attached and ticket is not None:
+            if kind is records.SessionOpened and ticket is not None:
                 _log_login(ticket.waiter.session)
             self._back(ticket, entry.seq, None)
         self._answer()

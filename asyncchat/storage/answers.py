@@ -5,9 +5,9 @@ from typing import Any, assert_never
 
 import msgspec
 
-from asyncchat.storage.indexing import times_of
 from asyncchat.storage.pages import find_page, find_since
 from asyncchat.storage.search import find_text
+from asyncchat.storage.search_index import times_of
 from asyncchat.vocabulary import queries as q
 from asyncchat.vocabulary.names import name_key
 

@@ -13,11 +13,13 @@ from asyncchat.vocabulary.terms import Code
 def backup(db: sqlite3.Connection, path: Path) -> None:
     """Copy all that *db* sees now to a new file (mode 600), complete in itself; commits go on meanwhile.
 
-    The copy has an epoch of its own: a server that goes on from it gives out seqs that were given to other messages.
+    The copy is the same server to clients, by its identity, and has an epoch of its own: a server that goes on from it
+    gives out seqs that were given to other messages.
 
     Raises `StorageError` 409 when there is such a file already, and `NotStored` when it cannot be written; then there
     is none.
     """
+    path = path.absolute()  # it is opened more than once
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:

@@ -160,9 +160,9 @@ CREATE INDEX changes_author ON changes (author) WHERE room = 0;
 CREATE INDEX changes_peer ON changes (peer) WHERE room = 0;
 CREATE INDEX changes_target ON changes (target) WHERE target IS NOT NULL;
 
--- The words of messages, and where they were said and by whom; no text. See indexing.py.
+-- The words of messages, and where they were said and by whom; no text. See search_index.py.
 CREATE VIRTUAL TABLE search USING fts5 (text, tags, content = '', columnsize = 0, tokenize = 'ascii');
-INSERT INTO search (search, rank) VALUES ('automerge', 0);  -- upkeep.py merges, in small steps
+INSERT INTO search (search, rank) VALUES ('automerge', 0);  -- maintenance.py merges, in small steps
 """
 
 _SECOND = """
@@ -193,6 +193,10 @@ DELETE FROM reactions WHERE reaction <> normal_reaction(reaction);
 -- When the server was seen running last (Unix ms): a stop of days, or a clock that was set, shows by it.
 ALTER TABLE server ADD COLUMN alive INTEGER NOT NULL DEFAULT 0;
 
+-- By which clients know the server again, wherever it is: backups and exports keep it, as they do not keep the epoch.
+ALTER TABLE server ADD COLUMN identity TEXT NOT NULL DEFAULT '';
+UPDATE server SET identity = lower(hex(randomblob(12)));
+
 -- The times of the messages in each stretch of the log, as far as it is indexed: a clock may have been wrong.
 CREATE TABLE stretches (
     stretch INTEGER PRIMARY KEY,            -- seq / 1024
@@ -201,7 +205,7 @@ CREATE TABLE stretches (
 );
 INSERT INTO stretches SELECT seq / 1024, min(time), max(time) FROM messages, server WHERE seq <= indexed GROUP BY 1;
 
--- Texts that the search index holds still, though they were edited or deleted: see indexing.py.
+-- Texts that the search index holds still, though they were edited or deleted: see search_index.py.
 CREATE TABLE outdated (
     seq INTEGER PRIMARY KEY,
     time INTEGER NOT NULL,
@@ -212,8 +216,11 @@ CREATE TABLE outdated (
     text TEXT NOT NULL
 );
 
--- Rooms that are no more, of which messages may be left: see pruning.py.
-CREATE TABLE dropped (room INTEGER PRIMARY KEY);
+-- Up to which time messages of a room are to be deleted, of one that is no more all: see retention.py.
+CREATE TABLE expired (
+    room INTEGER PRIMARY KEY,
+    before INTEGER                          -- Unix ms; NULL: all
+);
 """
 
 STEPS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)

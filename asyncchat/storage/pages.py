@@ -6,7 +6,8 @@ made in Python keep the GIL from the loop: 1,000 of them for 4 ms, decoded at on
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -17,12 +18,13 @@ from asyncchat.vocabulary.queries import FindPage, FindSince, Page, Place
 LAST = 2**63 - 1
 """Above every seq: the highest integer that SQLite holds."""
 
-PAGE_TEXT = 262_144
-"""Bytes of text in a page, however many messages were asked for: 1,000 of the longest would be 16 MB, and the loop
-would stand still for a tenth of a second while they become JSON."""
+PAGE_BYTES = 524_288
+"""Bytes (JSON) of a page, however many messages were asked for: 1,000 of the longest would be 16 MB, six times that
+where JSON escapes each character, and 200 with all the reactions that they may have 7 MB. The loop would stand still
+for a tenth of a second, and a client that does not read would hold it all. 1,000 short messages have some 300,000."""
 
 FEWER = 4
-"""Of messages whose text is too much for a page, how many times fewer are tried next."""
+"""Of messages that are too much for a page, how many times fewer are tried next."""
 
 
 def _time(column: str) -> str:
@@ -46,24 +48,25 @@ SAID = f"json_object({_MESSAGE})"
 SAID_WITH_REACTIONS = f"json_object({_MESSAGE}, 'reactions', json(nullif({_REACTIONS}, '{{}}')))"
 """The same, with reactions."""
 
+_encode = msgspec.json.Encoder().encode
 _said = msgspec.json.Decoder(list[Said])
 _events = msgspec.json.Decoder(list[KeptEvent])
 
 
-def bounded(event: str, text: str) -> str:
-    """The JSON array of such events, or NULL when there is more than ``:most`` bytes of *text* in several of them."""
-    size = f"length(CAST({text} AS BLOB))"  # without the cast it would end at a NUL
-    return f"iif(count(*) = 1 OR total({size}) <= :most, json_group_array({event}), NULL)"
+def bounded(event: str) -> str:
+    """The JSON array (bytes) of such events, or NULL when several of them have more than ``:most`` bytes."""
+    array = f"CAST(json_group_array({event}) AS BLOB)"  # SQLite makes it once, however often it is named
+    return f"iif(count(*) <= 1 OR length({array}) <= :most, {array}, NULL)"
 
 
 def found_in(rows: str) -> str:
     """The statement for `read_messages` of these rows of messages."""
-    return f"SELECT {bounded(SAID_WITH_REACTIONS, 'm.text')} FROM ({rows}) AS m"
+    return f"SELECT {bounded(SAID_WITH_REACTIONS)} FROM ({rows}) AS m"
 
 
 def read_messages(db: sqlite3.Connection, statement: str, values: dict[str, Any]) -> list[Said] | None:
-    """The messages of a `found_in` statement; None: their text is too much for one page."""
-    (said,) = db.execute(statement, values | {"most": PAGE_TEXT}).fetchone()
+    """The messages of a `found_in` statement; None: they are too much for one page."""
+    (said,) = db.execute(statement, values | {"most": PAGE_BYTES}).fetchone()
     return _said.decode(said) if said is not None else None
 
 
@@ -86,9 +89,17 @@ def cut(events: Sequence[KeptEvent], limit: int, *, more: bool = False) -> Page:
     return Page(page, complete=len(events) <= limit and not more, next=page[-1].seq if page else None)
 
 
-def text_of(events: Iterable[KeptEvent]) -> int:
-    """Bytes of text in events."""
-    return sum(len(getattr(event, "text", "").encode()) for event in events)
+def size_of(events: Sequence[KeptEvent]) -> int:
+    """Bytes of events in JSON, as clients get them: less than SQLite's, which names what is null."""
+    return len(_encode(events))
+
+
+def fitting(events: Sequence[KeptEvent]) -> int:
+    """How many of these events, the first ones, a page has room for; one at least."""
+    if size_of(events) <= PAGE_BYTES:
+        return len(events)
+    sizes = accumulate(len(_encode(event)) + 1 for event in events)
+    return max(sum(size <= PAGE_BYTES for size in sizes), 1)
 
 
 # --- one place ------------------------------------------------------------------------------------------------------
@@ -150,8 +161,8 @@ _SINCE = """
 ) AS {alias})"""
 
 _ALL_SINCE = f"""SELECT
-{_SINCE.format(events=bounded(SAID, "m.text"), table="messages", alias="m")},
-{_SINCE.format(events=bounded(_CHANGED, _TEXT), table="changes", alias="c")},
+{_SINCE.format(events=bounded(SAID), table="messages", alias="m")},
+{_SINCE.format(events=bounded(_CHANGED), table="changes", alias="c")},
 max(ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0))"""
 
 WIDER = range(2, 9)
@@ -171,31 +182,35 @@ def find_since(db: sqlite3.Connection, query: FindSince) -> Page:
         "person": query.person if query.direct else None,
     }
     found: list[KeptEvent] = []
-    after, length, rows = query.after, query.limit + 1, query.limit + 1
+    after, length, rows, size = query.after, query.limit + 1, query.limit + 1, 0
     while after < end and rows > len(found):
         until, missing = min(after + length, end), rows - len(found)
-        values |= {"after": after, "until": until, "rows": missing, "most": PAGE_TEXT - text_of(found)}
-        stretch, last = _stretch(db, values)
+        values |= {"after": after, "until": until, "rows": missing, "most": PAGE_BYTES - size}
+        stretch, stretch_size, last = _stretch(db, values)
         if stretch is None:
             if found:
                 return cut(found, query.limit, more=True)
             rows = fewer(rows)
             continue
         found += stretch
+        size += stretch_size
         after, end = until, min(end, last)
         wider = missing // len(stretch) + 1 if stretch else WIDER[-1]
         length *= min(max(wider, WIDER[0]), WIDER[-1])
     return cut(found, min(rows, query.limit), more=rows <= query.limit)
 
 
-def _stretch(db: sqlite3.Connection, values: dict[str, Any]) -> tuple[list[KeptEvent] | None, int]:
-    """The events of a stretch of the log (None: their text is too much for a page), and the last seq of all."""
+def _stretch(db: sqlite3.Connection, values: dict[str, Any]) -> tuple[list[KeptEvent] | None, int, int]:
+    """The events of a stretch of the log (None: they are too much for a page), their bytes, and the last seq of all."""
     said_there, changed_there, last = db.execute(_ALL_SINCE, values).fetchone()
     if said_there is None or changed_there is None:
-        return None, last
+        return None, 0, last
+    size = len(said_there) + len(changed_there) - len(b"[][]")
+    if size > values["most"] and values["rows"] > 1:
+        return None, 0, last
     events = _events.decode(said_there)
     changes = _events.decode(changed_there)
     if changes:
         events += changes
         events.sort(key=lambda event: event.seq)
-    return events, last
+    return events, size, last

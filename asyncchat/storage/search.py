@@ -8,10 +8,21 @@ from typing import Any
 
 import msgspec
 
-from asyncchat.storage.indexing import author_tag, person_tag, room_tag, times_of
-from asyncchat.storage.pages import LAST, PAGE_TEXT, cut, fewer, found_in, place_of, read_messages, read_page, text_of
-from asyncchat.storage.readers import time_limit
-from asyncchat.storage.words import Finder, literals, phrases, written
+from asyncchat.storage.pages import (
+    LAST,
+    PAGE_BYTES,
+    cut,
+    fewer,
+    fitting,
+    found_in,
+    place_of,
+    read_messages,
+    read_page,
+    size_of,
+)
+from asyncchat.storage.search_index import author_tag, person_tag, room_tag, times_of
+from asyncchat.storage.threads import time_limit
+from asyncchat.storage.tokenizer import Finder, literals, phrases, written
 from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
 from asyncchat.vocabulary.events import Said
 from asyncchat.vocabulary.queries import FindText, Page, Place
@@ -76,6 +87,8 @@ def _find(db: sqlite3.Connection, query: FindText, wanted: list[str]) -> Page:
         indexed = read_page(db, found_in(_INDEXED.format(where)), values, left)
         older = _with_edited(db, _fits(query, wanted), where, values, indexed, left)
         page = Page([*page.events, *older.events], complete=older.complete, next=older.next or page.next)
+    if (room := fitting(page.events)) < len(page.events):  # what was not indexed yet, and what was
+        page = cut(page.events, room)
     page.events.reverse()
     return page
 
@@ -177,7 +190,7 @@ def _find_in_tail(
     statement = found_in(_TAIL.format(where + _hint(words, values)))
     found: list[Said] = []
     length = TAIL_SLICE
-    while until > after and len(found) <= query.limit and text_of(found) <= PAGE_TEXT:
+    while until > after and len(found) <= query.limit and size_of(found) <= PAGE_BYTES:
         values |= {"after": max(after, until - length), "until": until}
         read = read_messages(db, statement, values)
         if read is None:

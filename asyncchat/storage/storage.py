@@ -1,20 +1,19 @@
 """What a server holds of its database: the log, the answers, and the care for it all."""
 
-import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
 from asyncchat.storage.backup import backup
-from asyncchat.storage.loading import Placed
-from asyncchat.storage.local import LocalLog, local_log
-from asyncchat.storage.opening import MEMORY
-from asyncchat.storage.pruning import AT_ONCE, GUEST_DAYS, silent_guests
+from asyncchat.storage.database_file import MEMORY
+from asyncchat.storage.local_log import LocalLog, local_log
+from asyncchat.storage.retention import is_due, silent_guests
+from asyncchat.storage.snapshot import Placed
 from asyncchat.storage.store import Store, ask
 from asyncchat.storage.threads import Threads
 from asyncchat.vocabulary.errors import StorageError
@@ -86,12 +85,17 @@ class Storage:
         return self._store.epoch
 
     @property
+    def identity(self) -> str:
+        """A random word by which clients know the server again: other than the epoch, its backups have it as well."""
+        return self._store.identity
+
+    @property
     def last_seq(self) -> int:
         """The highest seq that was given out."""
         return self._store.last_seq
 
     def load(self) -> Iterator[Placed]:
-        """The records that make the chat's state; before ``log.start``. See `loading.load`."""
+        """The records that make the chat's state; before ``log.start``. See `snapshot.load`."""
         return self._store.load(_now())
 
     def arrived(self) -> int | None:
@@ -115,24 +119,18 @@ class Storage:
             logger.warning("By the clock %.0f days have passed: for a day no message is deleted for its age", days)
         return monotonic() >= self._trusted_from
 
-    async def prune(self, room: int, before: int) -> int:
-        """Delete a room's messages from before a time (Unix ms), a few at a time; returns how many there were."""
-        total = 0
-        while count := await self.log.run(lambda store: store.prune(room, before, AT_ONCE)):
-            total += count
-            await asyncio.sleep(0)  # in memory nothing else would get a turn
-        return total
+    async def is_expired(self, room: int, before: int) -> bool:
+        """Has a room messages from before a time (Unix ms)? Then a `Pruned` is due."""
+        return await self._read(lambda db: is_due(db, room, before))
 
-    async def forget_guests(self) -> int:
-        """Delete guests who have long left and never wrote; returns how many. Once a day is enough."""
-        before = _now() - GUEST_DAYS * DAY
-        total, after = 0, 0
-        while True:
-            guests, more = await self._read(partial(silent_guests, before=before, after=after, limit=GUESTS_AT_ONCE))
-            if more is None:
-                return total
-            after = more
-            total += await self.log.run(partial(Store.remove_people, people=guests, before=before))
+    async def silent_guests(self, before: int) -> AsyncIterator[list[int]]:
+        """Guests who left before a time (Unix ms) and never wrote, some at a time; `PeopleForgotten` are due."""
+        after: int | None = 0
+        while after is not None:
+            find = partial(silent_guests, before=before, after=after, limit=GUESTS_AT_ONCE)
+            guests, after = await self._read(find)
+            if guests:
+                yield guests
 
     async def backup(self, path: Path | str) -> None:
         """Copy the database as it is now to a new file; raises `StorageError` when it exists or cannot be written."""

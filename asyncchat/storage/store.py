@@ -7,17 +7,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from asyncchat.storage import loading, opening, pruning
+from asyncchat.storage import database_file, retention, snapshot
 from asyncchat.storage.answers import answer
-from asyncchat.storage.indexing import index_next, is_current, merge, purge, purge_is_due, refresh, renew
-from asyncchat.storage.loading import Placed
 from asyncchat.storage.migrations import new_epoch
-from asyncchat.storage.moments import arrived
 from asyncchat.storage.projection import project
-from asyncchat.storage.readers import Reader
+from asyncchat.storage.search_index import index_next, is_current, merge, purge, purge_is_due, refresh, renew
+from asyncchat.storage.snapshot import Placed, arrived
+from asyncchat.storage.threads import Reader
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import StoreQuery
-from asyncchat.vocabulary.records import Message, MessageEdited, MessagesDeleted, RoomDropped
+from asyncchat.vocabulary.records import Message, MessageEdited, MessagesDeleted, Pruned, RoomDropped
 
 _NO_ROOM = frozenset(
     (
@@ -45,22 +44,23 @@ LATE = 256
 class Store:
     """An open database. Its methods are for one thread at a time; a `reader` is a connection for another."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path | None, lock: opening.Lock | None) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path | None, lock: database_file.Lock | None) -> None:
         self._db = db
         self._late: list[Placed] = []  # in memory only: messages that the next reading or writing takes over
         self._lock = lock
         self.path = path
-        epoch, high_water = db.execute("SELECT epoch, last_seq FROM server").fetchone()
+        epoch, identity, high_water = db.execute("SELECT epoch, identity, last_seq FROM server").fetchone()
         self.epoch: str = epoch
+        self.identity: str = identity
         self.last_seq: int = max(high_water, *self._highest())
         if not is_current(db):
             with self.transaction():
                 renew(db)
-        self._has_outdated = self._has_dropped = True  # as far as is known
-        if db.execute("SELECT 1 FROM dropped").fetchone() is not None:
+        self._has_outdated = self._has_expired = True  # as far as is known
+        if db.execute("SELECT 1 FROM expired").fetchone() is not None:
             with self.transaction():
-                pruning.forget_dropped(db)
-        self._files = opening.Files(path) if path is not None else opening.Files()
+                retention.forget_removed(db)
+        self._files = database_file.Files(path) if path is not None else database_file.Files()
         self._indexed: int = db.execute("SELECT indexed FROM server").fetchone()[0]
 
     @classmethod
@@ -70,16 +70,16 @@ class Store:
         Raises `DatabaseInUse`, `DamagedDatabase` or `NewerDatabase`, and leaves such a file as it was; `StorageError`
         when there is no access or no room.
         """
-        if path == opening.MEMORY:
-            return cls(opening.connect(path), None, None)
-        path = Path(path)
-        opening.prepare(path)
-        opening.inspect(path)
-        with opening.refusing(path), ExitStack() as undo:
-            lock = opening.Lock(path)
+        if path == database_file.MEMORY:
+            return cls(database_file.connect(path), None, None)
+        path = Path(path).absolute()  # it is looked at for each commit, wherever the process is by then
+        database_file.prepare(path)
+        database_file.inspect(path)
+        with database_file.refusing(path), ExitStack() as undo:
+            lock = database_file.Lock(path)
             undo.callback(lock.release)
-            opening.look_inside(path)
-            db = opening.connect(path)
+            database_file.look_inside(path)
+            db = database_file.connect(path)
             undo.callback(db.close)
             store = cls(db, path, lock)
             undo.pop_all()
@@ -136,7 +136,7 @@ class Store:
             with self.transaction() as db:
                 project(db, facts)
                 self._has_outdated = self._has_outdated or any(map(_outdates, facts))
-                self._has_dropped = self._has_dropped or any(map(_drops, facts))
+                self._has_expired = self._has_expired or any(map(_expires, facts))
                 if type(record) is not Message:  # a message's own row says how far the log has come
                     db.execute("UPDATE server SET last_seq = ?", (last,))
         self.last_seq = last
@@ -194,20 +194,14 @@ class Store:
         with self.transaction() as db:
             return purge(db, first=first)
 
-    def prune(self, room: int, before: int, limit: int) -> int:
-        """Delete messages of a room from before a time (Unix ms), *limit* at most; returns how many."""
-        with self.transaction() as db:
-            self._has_outdated = True
-            return pruning.prune(db, room, before, limit, last_seq=self.last_seq)
-
-    def clear_dropped(self) -> bool:
-        """Delete some of the messages of rooms that are gone; false when there were none."""
-        if not self._has_dropped:
+    def prune(self) -> bool:
+        """Delete some of the messages that have expired; false when there were none."""
+        if not self._has_expired:
             return False
         with self.transaction() as db:
-            self._has_dropped = pruning.clear_dropped(db, pruning.AT_ONCE, last_seq=self.last_seq)
-            self._has_outdated = self._has_outdated or self._has_dropped
-        return self._has_dropped
+            self._has_expired = retention.prune(db, last_seq=self.last_seq)
+        self._has_outdated = self._has_outdated or self._has_expired
+        return self._has_expired
 
     def seen_alive(self, now: int) -> int | None:
         """Note the time (Unix ms); returns the one noted before, or that of the last message, if there is any."""
@@ -218,11 +212,6 @@ class Store:
                 row = db.execute("SELECT time FROM messages ORDER BY seq DESC LIMIT 1").fetchone()
                 before = row[0] if row is not None else 0
         return before or None
-
-    def remove_people(self, people: Sequence[int], before: int) -> int:
-        """Delete these guests unless they were seen since a time (Unix ms); returns how many."""
-        with self.transaction() as db:
-            return pruning.remove_people(db, people, before)
 
     def renew_epoch(self) -> None:
         """Become another database in the eyes of clients, who then forget how far they had read."""
@@ -238,25 +227,25 @@ class Store:
         try:
             busy: int = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:
-            db.execute(f"PRAGMA busy_timeout = {opening.BUSY_SECONDS * 1000:.0f}")
+            db.execute(f"PRAGMA busy_timeout = {database_file.BUSY_SECONDS * 1000:.0f}")
         return not busy
 
     def load(self, now: int = 0) -> Iterator[Placed]:
-        """The records that make the chat's state; see `loading.load`. Raises `StorageError` for a damaged file."""
+        """The records that make the chat's state; see `snapshot.load`. Raises `StorageError` for a damaged file."""
         try:
-            yield from loading.load(self.connection, now=now)
+            yield from snapshot.load(self.connection, now=now)
         except sqlite3.Error as error:
             raise StorageError(f"the database cannot be read: {error}") from error
 
     def arrived(self) -> int | None:
-        """See `moments.arrived`."""
+        """See `snapshot.arrived`."""
         return arrived(self.connection)
 
     def reader(self) -> sqlite3.Connection:
         """One more connection for `ask`, for a thread beside this one's. Not for a database in memory."""
         if self.path is None:
             raise ValueError("a database in memory has one connection")
-        return opening.connect_reader(self.path, Reader)
+        return database_file.connect_reader(self.path, Reader)
 
     def _highest(self) -> tuple[int, int]:
         statement = "SELECT ifnull((SELECT max(seq) FROM messages), 0), ifnull((SELECT max(seq) FROM changes), 0)"
@@ -268,8 +257,8 @@ def _outdates(fact: Placed) -> bool:
     return isinstance(fact[1], MessageEdited | MessagesDeleted)
 
 
-def _drops(fact: Placed) -> bool:
-    return isinstance(fact[1], RoomDropped)
+def _expires(fact: Placed) -> bool:
+    return isinstance(fact[1], RoomDropped | Pruned)
 
 
 def _is_message(fact: Placed) -> bool:
@@ -285,6 +274,6 @@ def ask(db: sqlite3.Connection, query: StoreQuery) -> Any:
 
 
 def _explain(error: Exception) -> StorageError:
-    if isinstance(error, sqlite3.Error) and opening.primary_code(error) in _NO_ROOM:
+    if isinstance(error, sqlite3.Error) and database_file.primary_code(error) in _NO_ROOM:
         return NotStored(f"not stored: {error}")
     return StorageError(f"the storage failed: {error}")

@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import queue
+import sqlite3
 import sys
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.terms import Code
@@ -110,3 +114,41 @@ class _Leave(Exception):  # noqa: N818 - no error
 def _leave(loop: asyncio.AbstractEventLoop, say_so: Callable[[], None]) -> None:
     loop.call_soon_threadsafe(say_so)
     raise _Leave
+
+
+STEPS = 3_000
+"""Steps of SQLite's machine that a reader makes without a rest: some 0.2 ms."""
+
+REST_SECONDS = 0.0002
+"""A rest: the kernel lets others run, and half of the time is left for reading."""
+
+
+class Reader(sqlite3.Connection):
+    """A connection for a thread that nobody waits for. ``deadline``: when to interrupt it, on the monotonic clock."""
+
+    deadline = math.inf
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.set_progress_handler(self._rest, STEPS)
+
+    def _rest(self) -> bool:
+        time.sleep(REST_SECONDS)
+        return time.monotonic() > self.deadline
+
+
+@contextmanager
+def time_limit(db: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    """Interrupt what any connection does in this block after so long: `sqlite3.OperationalError`, SQLITE_INTERRUPT."""
+    deadline = time.monotonic() + seconds
+    if isinstance(db, Reader):
+        db.deadline = deadline
+    else:
+        db.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+    try:
+        yield
+    finally:
+        if isinstance(db, Reader):
+            db.deadline = math.inf
+        else:
+            db.set_progress_handler(None, 0)

@@ -2,7 +2,7 @@
 
 The first line is a `Heading`; each other one a `Line`: a record as in ``vocabulary/records.py``, and its seq. People
 and rooms keep their ids and messages their seqs. Of what was edited or deleted only what is left is exported. The new
-database has an epoch of its own: it may go another way than the old one.
+database is the same server to clients, with an epoch of its own: it may go another way than the old one.
 """
 
 import codecs
@@ -16,9 +16,10 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from asyncchat.storage import loading, opening
-from asyncchat.storage.loading import Placed
+from asyncchat.storage import database_file, snapshot
 from asyncchat.storage.projection import project
+from asyncchat.storage.retention import removed_rooms
+from asyncchat.storage.snapshot import Placed
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.errors import StorageError
@@ -33,11 +34,12 @@ BATCH = 1000
 
 
 class Heading(Struct, frozen=True, kw_only=True):
-    """The first line: what the others are, and how far the log had come."""
+    """The first line: what the others are, how far the log had come, and whose it was (earlier exports do not say)."""
 
     format: str
     version: int
     last_seq: int
+    identity: str | None = None
 
 
 class Line(Struct, frozen=True):
@@ -53,11 +55,13 @@ def export(path: Path | str) -> Iterator[bytes]:
     Raises `StorageError` when the file cannot be read.
     """
     path = Path(path)
-    opening.inspect(path)
+    database_file.inspect(path)
     try:
-        with contextlib.closing(opening.connect_inspector(path)) as db:
+        with contextlib.closing(database_file.connect_inspector(path)) as db:
             db.execute("BEGIN")
-            yield msgspec.json.encode(Heading(format=FORMAT, version=FORMAT_VERSION, last_seq=_last_seq(db)))
+            (identity,) = db.execute("SELECT identity FROM server").fetchone()
+            heading = Heading(format=FORMAT, version=FORMAT_VERSION, last_seq=_last_seq(db), identity=identity)
+            yield msgspec.json.encode(heading)
             for seq, fact in _facts(db):
                 yield msgspec.json.encode(Line(seq, fact))
     except sqlite3.Error as error:
@@ -71,12 +75,13 @@ def import_(lines: Iterable[bytes | str], path: Path | str) -> int:
     """
     path = Path(path)
     _require_absent(path)
-    opening.prepare_folder(path)
-    lock = opening.Lock(path)
+    database_file.prepare_folder(path)
+    lock = database_file.Lock(path)
     try:
         _require_absent(path)  # a server may have come and gone before the lock was ours
         # Elsewhere until it is whole: an import that is killed leaves nothing that a server takes for the database.
         with tempfile.TemporaryDirectory(prefix="import-", dir=path.parent) as folder:
+            database_file.hand_over(Path(folder))
             part = Path(folder, path.name)
             with contextlib.closing(Store.open(part)) as store:
                 count = _fill(store, _without_mark(lines))
@@ -100,8 +105,8 @@ def _without_mark(lines: Iterable[bytes | str]) -> Iterator[bytes | str]:
 def _require_absent(path: Path) -> None:
     if path.exists():
         raise StorageError(f"{path} is there already: an import makes a new database", Code.CONFLICT)
-    if opening.wal_size(path):  # SQLite would take it for the new database's
-        raise StorageError(f"{opening.wal_of(path)} is there still: move it away as well", Code.CONFLICT)
+    if database_file.wal_size(path):  # SQLite would take it for the new database's
+        raise StorageError(f"{database_file.wal_of(path)} is there still: move it away as well", Code.CONFLICT)
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -117,7 +122,7 @@ def _last_seq(db: sqlite3.Connection) -> int:
 
 
 def _facts(db: sqlite3.Connection) -> Iterator[Placed]:
-    yield from loading.load(db, everyone=True)
+    yield from snapshot.load(db, everyone=True)
     for token, person in db.execute("SELECT token, person FROM tokens ORDER BY person"):
         yield 0, r.TokenGiven(time=0, person=person, token=token)
     yield from _messages_and_changes(db)
@@ -125,10 +130,10 @@ def _facts(db: sqlite3.Connection) -> Iterator[Placed]:
 
 def _messages_and_changes(db: sqlite3.Connection) -> Iterator[Placed]:
     messages = db.execute(
-        'SELECT seq, time, author, name, room, peer, "to", text,  kind, reply_to, nonce FROM messages'
-        " WHERE room NOT IN (SELECT room FROM dropped) ORDER BY seq"
+        'SELECT seq, time, author, name, room, peer, "to", text, kind, reply_to, nonce FROM messages'
+        f" WHERE room NOT IN ({removed_rooms(db)}) ORDER BY seq"
     )
-    changes = db.execute("SELECT * FROM changes WHERE room NOT IN (SELECT room FROM dropped) ORDER BY seq")
+    changes = db.execute(f"SELECT * FROM changes WHERE room NOT IN ({removed_rooms(db)}) ORDER BY seq")
     change = changes.fetchone()
     for seq, time, author, name, room, peer, to, text, kind, reply_to, nonce in messages:
         while change is not None and change[0] < seq:
@@ -191,7 +196,7 @@ def _fill(store: Store, lines: Iterator[bytes | str]) -> int:
             batch = []
     _write(store, batch, count + 1)
     with store.transaction() as db:
-        db.execute("UPDATE server SET last_seq = ?", (highest,))
+        db.execute("UPDATE server SET last_seq = ?, identity = ifnull(?, identity)", (highest, heading.identity))
     return count
 
 

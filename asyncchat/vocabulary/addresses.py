@@ -12,17 +12,40 @@ from typing import Literal
 DEFAULT_PORT = 7777
 """The port of a server that names none; the same for tcp and tls, since a server listens where it is told."""
 
+SOCKET_PATH_BYTES = 103
+"""Bytes of a socket's path that every system takes: macOS and BSD so many, Linux 107."""
+
 Scheme = Literal["tcp", "tls", "unix", "fd", "tls+fd"]
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens: ``path`` for unix, ``port`` (a descriptor) for fd, ``host`` and ``port`` for others."""
+    """Where a server listens: ``path`` for unix, ``port`` (a descriptor) for fd, ``host`` and ``port`` for others.
+
+    A relative path is made absolute at once, so that it stays the same one wherever the process goes.
+    """
 
     scheme: Scheme
     host: str = ""
     port: int = 0
     path: str = ""
+
+    def __post_init__(self) -> None:
+        if self.path:
+            try:
+                path = os.path.join(os.getcwd(), self.path) if not os.path.isabs(self.path) else self.path
+            except FileNotFoundError:
+                raise ValueError(f"not a path: {self.path!r}: the working directory was removed") from None
+            # More slashes than one would be read as those of "unix://".
+            object.__setattr__(self, "path", "/" + path.lstrip("/") if path.startswith("//") else path)
+
+    @property
+    def socket_path(self) -> str:
+        """The path for the system's calls: where it is too long for them, from the working directory if it is there."""
+        if len(os.fsencode(self.path)) <= SOCKET_PATH_BYTES:
+            return self.path
+        rest = self.path.removeprefix(os.path.join(os.getcwd(), ""))
+        return self.path if rest.startswith("/") else rest
 
     def __str__(self) -> str:
         if self.scheme == "unix":
@@ -41,8 +64,11 @@ class Address:
         return f"{host}:{self.port}"
 
 
-def parse_address(text: str, *, listening: bool = False) -> Address:
-    """The address that *text* names; raises ValueError, with a text for people, when it names none."""
+def parse_address(text: str, *, listening: bool = False, folder: str | os.PathLike[str] = "") -> Address:
+    """The address that *text* names; raises ValueError, with a text for people, when it names none.
+
+    ``folder``: from where a relative path counts, by default the working directory.
+    """
     if not text:
         raise ValueError("an empty address: write tcp://HOST:PORT")
     if listening and text.startswith(("fd:", "tls+fd:")):
@@ -56,7 +82,7 @@ def parse_address(text: str, *, listening: bool = False) -> Address:
             raise ValueError(f"no path in {text!r}: write unix:PATH")
         if "\0" in path:
             raise ValueError(f"not a path: {path!r}: it contains U+0000")
-        return Address("unix", path=path)
+        return Address("unix", path=os.path.join(folder, path))
     scheme, separator, rest = text.partition("://")
     if not separator:
         return _host_port("tcp", text, text, listening)

@@ -15,6 +15,9 @@ Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 """A duration; ten years are as good as for ever."""
 
+MAX_COUNTDOWN = 86_400
+"""Seconds of the longest countdown before a shutdown: a day."""
+
 CommandId = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[str, Meta(max_length=MAX_ID)]
 
 
@@ -36,6 +39,10 @@ class Base(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_
     before_login: ClassVar[bool] = False
     #: The server's operators have it, whose session is nobody's: see `asyncchat.core.operator`.
     for_operators: ClassVar[bool] = False
+    #: Only the server's control socket accepts it: it is for the machine's owner, not for people of the chat.
+    control: ClassVar[bool] = False
+    #: It means nothing to a database without a running server.
+    needs_server: ClassVar[bool] = False
     #: The words that confirm it to people, where no event tells of it.
     done: ClassVar[str] = ""
 
@@ -75,6 +82,7 @@ class Quit(Base, frozen=True):
     """Leave for good: no minute of grace, the name is free again (a registered one stays its owner's)."""
 
     before_login = True
+    for_operators = True
 
     reason: str | None = None
 
@@ -90,6 +98,7 @@ class Pong(Base, frozen=True):
     """The answer to the server's `ping`; it gets no reply."""
 
     before_login = True
+    for_operators = True
 
 
 # --- talking --------------------------------------------------------------------------------------------------------
@@ -178,17 +187,26 @@ class Leave(Base, frozen=True):
 
 
 class Rooms(Question, frozen=True):
-    """Which rooms are there? Private ones are listed only to those who may know of them."""
+    """A page of the rooms, in the order in which they were made; private ones for those who may know of them.
+
+    ``after``: the ``next`` of the page before; of `Who` and `Bans` too.
+    """
 
     for_operators = True
+
+    after: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Who(Question, frozen=True):
-    """Who is in a room, or, without one, on the server?"""
+    """Who is in a room, or, without one, on the server? A page of them, in the order in which they came."""
 
     for_operators = True
+    needs_server = True
 
     room: str | None = None
+    after: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Whois(Question, frozen=True):
@@ -304,6 +322,7 @@ class Kick(Base, frozen=True):
     """Put a person out of a room."""
 
     for_operators = True
+    needs_server = True
 
     room: str
     name: str
@@ -336,11 +355,13 @@ class Unban(Base, frozen=True):
 
 
 class Bans(Question, frozen=True):
-    """The bans and mutes of a room (operators) or of the server (administrators)."""
+    """A page of the bans and mutes of a room (operators) or of the server (administrators), as they were set."""
 
     for_operators = True
 
     room: str | None = None
+    after: Seq | None = None
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class Mute(Base, frozen=True):
@@ -403,6 +424,89 @@ class Purge(Base, frozen=True):
     seconds: Seconds
 
 
+# --- operating the server -------------------------------------------------------------------------------------------
+
+
+class Announce(Base, frozen=True):
+    """Tell everyone who is connected; for administrators."""
+
+    for_operators = True
+    needs_server = True
+
+    text: str
+
+
+class Stats(Question, frozen=True):
+    """The server in numbers; for administrators."""
+
+    for_operators = True
+    needs_server = True
+
+
+class ControlCommand(Base, frozen=True):
+    """What all commands share that only the control socket accepts."""
+
+    control = True
+    for_operators = True
+
+
+class Accounts(ControlCommand, frozen=True):
+    """All registered names."""
+
+    read_only = True
+    repeatable = True
+
+
+class CreateAccount(ControlCommand, frozen=True, tag="create_account"):
+    """Register a name that nobody holds."""
+
+    name: str
+    password: str
+
+
+class ResetPassword(ControlCommand, frozen=True, tag="reset_password"):
+    """Give a registered person another password; all their tokens are void with it."""
+
+    name: str
+    password: str
+
+
+class SetAdministrator(ControlCommand, frozen=True, tag="administrator"):
+    """Make a registered person an administrator, or take that back."""
+
+    name: str
+    active: bool = True
+
+
+class Log(ControlCommand, frozen=True):
+    """Set the level from which on the server logs or, without one, ask for it."""
+
+    needs_server = True
+
+    level: str | None = None
+
+
+class Reload(ControlCommand, frozen=True):
+    """Read the settings and the certificates anew."""
+
+    needs_server = True
+
+
+class Backup(ControlCommand, frozen=True):
+    """Copy the database as it is now to a new file, whose absolute ``path`` is the server's."""
+
+    path: Annotated[str, Meta(max_length=4096)]
+
+
+class Shutdown(ControlCommand, frozen=True):
+    """End the server: at once, or after a countdown of ``seconds`` that everyone sees; ``cancel`` calls it off."""
+
+    needs_server = True
+
+    seconds: Annotated[int, Meta(ge=0, le=MAX_COUNTDOWN)] = 0
+    cancel: bool = False
+
+
 Command = (
     Hello | Quit | Ping | Pong
     | Say | Edit | Delete | React | Typing | Read
@@ -410,4 +514,6 @@ Command = (
     | History | Sync | Search
     | Nick | Away | Register | Passwd
     | Kick | Ban | Unban | Bans | Mute | SetRole | SetRoom | Destroy | Purge
+    | Announce | Stats
+    | Accounts | CreateAccount | ResetPassword | SetAdministrator | Log | Reload | Backup | Shutdown
 )  # fmt: skip

@@ -26,14 +26,15 @@ class Refused(ChatError):  # noqa: N818 - named for what happened, as it reads i
     """The server refused a command.
 
     ``code`` is one of `Code`; ``text`` is for people; ``wait`` is a number of seconds after which the same command may
-    succeed (with 429), else None.
+    succeed (with 429), else None. ``identity`` is what the server says of itself where it refuses a login, else None.
     """
 
-    def __init__(self, code: int, text: str, *, wait: float | None = None) -> None:
+    def __init__(self, code: int, text: str, *, wait: float | None = None, identity: str | None = None) -> None:
         super().__init__(code, text)
         self.code = Code(code)
         self.text = text
         self.wait = wait
+        self.identity = identity
 
     def __str__(self) -> str:
         return f"{self.text} ({self.code.value})"

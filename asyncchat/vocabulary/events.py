@@ -227,7 +227,11 @@ KeptEvent = Said | Edited | Deleted | Reacted | TopicChanged
 
 
 class Welcome(Base, frozen=True, kw_only=True):
-    """The reply to ``hello``: who I am now, where the log stands, which rooms I am in, and the server's limits."""
+    """The reply to ``hello``: who I am now, where the log stands, which rooms I am in, and the server's limits.
+
+    ``identity``: by which a client knows the server again, at whatever address; None: an earlier server. It proves
+    nothing, since anybody can repeat it.
+    """
 
     id: Id | None = None
     code: Code
@@ -235,6 +239,7 @@ class Welcome(Base, frozen=True, kw_only=True):
     server: str
     version: str
     epoch: str
+    identity: str | None = None
     seq: int
     time: str
     rooms: list[str]
@@ -259,12 +264,16 @@ class Ok(Base, frozen=True, kw_only=True):
 
 
 class Error(Base, frozen=True, kw_only=True):
-    """A command was refused: ``text`` tells people why, ``code`` programs. ``wait``: seconds until it may succeed."""
+    """A command was refused: ``text`` tells people why, ``code`` programs. ``wait``: seconds until it may succeed.
+
+    ``identity``: that of `Welcome`, where a ``hello`` was refused.
+    """
 
     id: Id | None = None
     code: Code
     text: str
     wait: float | None = None
+    identity: str | None = None
 
 
 class Room(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -279,10 +288,15 @@ class Room(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
 
 
 class RoomList(Base, frozen=True, kw_only=True, tag="rooms"):
-    """The reply to ``rooms``."""
+    """The reply to ``rooms``: a page of them.
+
+    Unless it is ``complete`` there are more: ask with its ``next`` as ``after``. So it is with `Members` and `BanList`.
+    """
 
     id: Id | None = None
     rooms: list[Room]
+    complete: bool = True
+    next: int | None = None
 
 
 class Member(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -297,12 +311,14 @@ class Member(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
 
 
 class Members(Base, frozen=True, kw_only=True):
-    """The reply to ``who``: the members of ``room``, or the people on the server."""
+    """The reply to ``who``: a page of the members of ``room``, or of the people on the server."""
 
     id: Id | None = None
     room: str | None = None
     topic: str = ""
     members: list[Member]
+    complete: bool = True
+    next: int | None = None
 
 
 class User(Base, frozen=True, kw_only=True):
@@ -346,13 +362,49 @@ class Ban(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
 
 
 class BanList(Base, frozen=True, kw_only=True, tag="bans"):
-    """The reply to ``bans``."""
+    """The reply to ``bans``: a page of them."""
 
     id: Id | None = None
     room: str | None = None
     bans: list[Ban]
+    complete: bool = True
+    next: int | None = None
 
 
-Result = Welcome | Ok | Error | RoomList | Members | User | History | BanList
+class Account(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A line of the list of accounts. ``password``: there is one, and not only a token."""
+
+    name: str
+    password: bool = False
+    administrator: bool = False
+
+
+class AccountList(Base, frozen=True, kw_only=True, tag="accounts"):
+    """The reply to ``accounts``, by name."""
+
+    id: Id | None = None
+    accounts: list[Account]
+
+
+class Stats(Base, frozen=True, kw_only=True):
+    """The reply to ``stats``. ``uptime``: seconds; ``memory``: bytes, where that is known; ``seq``: the log's end.
+
+    ``people`` are online, ``registered`` have an account; ``listening``: the server's addresses.
+    """
+
+    id: Id | None = None
+    version: str
+    uptime: int
+    memory: int | None = None
+    connections: int
+    sessions: int
+    people: int
+    registered: int
+    rooms: int
+    seq: int
+    listening: list[str]
+
+
+Result = Welcome | Ok | Error | RoomList | Members | User | History | BanList | AccountList | Stats
 Told = Event | Result
 """Everything that a server sends."""

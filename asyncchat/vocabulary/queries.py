@@ -169,5 +169,33 @@ class VerifyPassword(Struct, frozen=True, gc=False):
     password: str
 
 
+class Measure(Struct, frozen=True, gc=False):
+    """The server in numbers. Answer: `events.Stats`. This and what follows is answered by the server."""
+
+
+class SetLogLevel(Struct, frozen=True, gc=False):
+    """Log from this level on (None: leave it). Answer: str, the level in force."""
+
+    level: str | None
+
+
+class ReloadSettings(Struct, frozen=True, gc=False):
+    """Read the settings anew. Answer: str, what to say of it."""
+
+
+class CopyDatabase(Struct, frozen=True, gc=False):
+    """Copy the database to a new file. Answer: str, what to say of it."""
+
+    path: str
+
+
+class ShutDown(Struct, frozen=True, gc=False):
+    """End the server after so many seconds; or (``cancel``) do not. Answer: str, what to say of it."""
+
+    seconds: int
+    cancel: bool
+
+
+ServerQuery = Measure | SetLogLevel | ReloadSettings | CopyDatabase | ShutDown
 StoreQuery = FindToken | FindMessage | FindNonces | FindReading | FindPage | FindSince | FindText | FindRecent
-Query = StoreQuery | HashPassword | VerifyPassword
+Query = StoreQuery | HashPassword | VerifyPassword | ServerQuery

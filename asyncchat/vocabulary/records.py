@@ -70,12 +70,15 @@ class Registered(Kept, frozen=True, kw_only=True):
 class PasswordSet(Kept, frozen=True, kw_only=True):
     """A registered person has another password (argon2id, PHC form). All tokens given before are void.
 
-    ``keep_sessions``: sessions that logged in with what is void now go on; else they end, but for the one that asked.
+    ``keep_sessions``: sessions that logged in with what is void now go on; else they end, but for the one that asked
+    (``session`` of ``node``).
     """
 
     person: int
     password: str
     keep_sessions: bool = False
+    session: int = NOBODY
+    node: str = ""
 
 
 class TokenGiven(Kept, frozen=True, kw_only=True):
@@ -257,6 +260,20 @@ class MessageReacted(Change, frozen=True, kw_only=True):
     remove: bool = False
 
 
+class Pruned(Kept, frozen=True, kw_only=True):
+    """A room keeps its messages from before a time (Unix milliseconds) no longer."""
+
+    room: int
+    before: int
+
+
+class PeopleForgotten(Kept, frozen=True, kw_only=True):
+    """Guests who left before a time (Unix milliseconds) and never wrote are known no more, nor are their tokens."""
+
+    people: list[int]
+    before: int
+
+
 class MarkerSet(Kept, frozen=True, kw_only=True):
     """A person has read a room, or the conversation with ``peer``, up to the message ``upto``."""
 
@@ -269,10 +286,44 @@ class MarkerSet(Kept, frozen=True, kw_only=True):
 # --- passing --------------------------------------------------------------------------------------------------------
 
 
-class Attached(Passing, frozen=True, kw_only=True):
-    """One more session of a person."""
+class SettingsApplied(Passing, frozen=True, kw_only=True):
+    """What the operator set, as far as it decides what becomes of records.
+
+    ``server``: the name under which the server itself does things; ``administrators``: the keys of registered names
+    that have all rights.
+    """
+
+    server: str
+    administrators: list[str]
+
+
+class SessionOpened(Passing, frozen=True, kw_only=True):
+    """One more session of a person: number ``session`` of a ``node`` (empty: the only one), from an IP ``address``.
+
+    ``most``: sessions that a person may have, 0: any number.
+    """
 
     person: int
+    session: int
+    node: str = ""
+    address: str = ""
+    most: int = 0
+
+
+class NoncesRecalled(Passing, frozen=True, kw_only=True):
+    """The latest nonces of a person with the ``seq`` of their messages, as storage had them at ``upto``."""
+
+    person: int
+    nonces: dict[str, int]
+    upto: int
+
+
+class ReadingRecalled(Passing, frozen=True, kw_only=True):
+    """How far a guest who comes back had read (see `Person.markers`), and up to where they were sent everything."""
+
+    person: int
+    markers: dict[int, int]
+    seen: int | None = None
 
 
 class GuestCame(Passing, frozen=True, kw_only=True):
@@ -288,42 +339,48 @@ class GuestCame(Passing, frozen=True, kw_only=True):
     token: bytes | None = None
 
 
-class GuestGone(Passing, frozen=True, kw_only=True):
-    """A guest who was never kept (an id below 0) has gone, and the name is free."""
+class PersonGone(Passing, frozen=True, kw_only=True):
+    """A person who has no session is no longer waited for: they leave all rooms, unless they came back meanwhile.
+
+    A guest's name is free with the `NameReleased` that follows; that of a guest who was never kept is at once.
+    """
 
     person: int
+    reason: str | None = None
 
 
-class Detached(Passing, frozen=True, kw_only=True):
+class SessionClosed(Passing, frozen=True, kw_only=True):
     """One session less of a person; ``quit``: they said goodbye, and are not waited for if it was the last.
 
     ``received``: the ``seq`` up to which that session surely got everything; None: all that it was told.
     """
 
     person: int
+    session: int
+    node: str = ""
     quit: bool = False
     reason: str | None = None
     received: int | None = None
 
 
 class PersonJoined(Passing, frozen=True, kw_only=True):
-    """A person entered a room."""
+    """A person entered a room, by a session from this IP ``address`` (empty: none)."""
 
     person: int
     room: int
+    address: str = ""
 
 
 class PersonLeft(Passing, frozen=True, kw_only=True):
     """A person left a room.
 
-    ``by``: the name of the one who put them out. ``gone``: they have no session any more, and stay if they came back.
+    ``by``: the name of the one who put them out.
     """
 
     person: int
     room: int
     reason: str | None = None
     by: str | None = None
-    gone: bool = False
 
 
 class PersonInvited(Passing, frozen=True, kw_only=True):
@@ -366,10 +423,11 @@ class Fence(Passing, frozen=True, kw_only=True):
 KeptRecord = (
     PersonCreated | NameTaken | NameReleased | Registered | PasswordSet | TokenGiven | AdministratorSet | Seen
     | RoomCreated | RoomDropped | RoomSet | TopicSet | RoleSet | InviteSet | BanSet | BanLifted
-    | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet
+    | Message | MessageEdited | MessagesDeleted | MessageReacted | MarkerSet | Pruned | PeopleForgotten
 )  # fmt: skip
 PassingRecord = (
-    GuestCame | GuestGone | Attached | Detached | PersonJoined | PersonLeft | PersonInvited | PresenceSet | PersonTyping
+    SettingsApplied | SessionOpened | SessionClosed | NoncesRecalled | ReadingRecalled
+    | GuestCame | PersonGone | PersonJoined | PersonLeft | PersonInvited | PresenceSet | PersonTyping
     | Announced | Fence
 )  # fmt: skip
 Record = KeptRecord | PassingRecord

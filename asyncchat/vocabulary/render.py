@@ -290,7 +290,12 @@ def _note(text: str) -> Line:
 
 def _rooms(result: events.RoomList, view: View) -> list[Line]:
     width = max((len(room.name) for room in result.rooms), default=0)
-    return [_room(room, width) for room in result.rooms] or [_note("there are no rooms")]
+    return [*(_room(room, width) for room in result.rooms), *_more(result, "/rooms")] or [_note("there are no rooms")]
+
+
+def _more(result: events.RoomList | events.Members | events.BanList, command: str) -> list[Line]:
+    """How to go on, if there is more of a list."""
+    return [] if result.complete else [_note(f"there is more: {command} after {result.next}")]
 
 
 def _room(room: events.Room, width: int) -> Line:
@@ -302,15 +307,17 @@ def _room(room: events.Room, width: int) -> Line:
 
 def members(result: events.Members, most: int | None = None) -> list[Line]:
     """Who is there, in one line; of more than *most* the rest is counted."""
-    if not result.members:
+    if not result.members and result.complete:
         return [_note(f"nobody is {f'in {result.room}' if result.room else 'online'}")]
     line: Line = [("notice", f"* in {result.room}: " if result.room else "* online: ")]
     for member in result.members[:most]:
         line += [("name", member.name), ("text", f"{_about(member)}, ")]
-    rest = f" and {len(result.members) - most} more" if most is not None and len(result.members) > most else ""
+    rest = len(result.members) - len(result.members[:most])
     style, text = line[-1]
-    line[-1] = style, text.removesuffix(", ") + rest
-    return [*([_note(f"topic of {result.room}: {result.topic}")] if result.topic else []), line]
+    more = f" and {'' if result.complete else 'at least '}{rest} more" if rest else ""
+    line[-1] = style, text.removesuffix(", ") + more
+    topic = [_note(f"topic of {result.room}: {result.topic}")] if result.topic else []
+    return [*topic, line, *(_more(result, f"/who {result.room or '*'}") if not rest else [])]
 
 
 def _about(member: events.Member) -> str:
@@ -342,15 +349,39 @@ def _spoken(seconds: int) -> str:
 
 
 def _bans(result: events.BanList, view: View) -> list[Line]:
-    return [[("text", _ban(ban, view))] for ban in result.bans] or [
-        _note(f"nobody is banned from {result.room or 'this server'}")
-    ]
+    if not result.bans and result.complete:
+        return [_note(f"nobody is banned from {result.room or 'this server'}")]
+    return [*([("text", _ban(ban, view))] for ban in result.bans), *_more(result, f"/bans {result.room or '*'}")]
 
 
 def _ban(ban: events.Ban, view: View) -> str:
     until = f" until {moment(ban.until, view.zone)}" if ban.until else ""
     by = f", by {ban.by}" if ban.by else ""
     return f"  {ban.who}: {'muted' if ban.mute else 'banned'}{until}{by}{_because(ban.reason)}"
+
+
+def _accounts(result: events.AccountList, view: View) -> list[Line]:
+    width = max((len(account.name) for account in result.accounts), default=0)
+    return [
+        [("name", account.name), ("text", f"{'':<{width - len(account.name)}}  {', '.join(_rights(account))}")]
+        for account in result.accounts
+    ] or [_note("nobody is registered")]
+
+
+def _rights(account: events.Account) -> list[str]:
+    return [*(["administrator"] if account.administrator else []), "password" if account.password else "token only"]
+
+
+def _stats(stats: events.Stats, view: View) -> list[Line]:
+    memory = f", {stats.memory / 1e6:.1f} MB of memory" if stats.memory is not None else ""
+    return [
+        _note(f"asyncchat {stats.version}, up for {_spoken(stats.uptime)}{memory}"),
+        _note(
+            f"connections: {stats.connections}, sessions: {stats.sessions}, people online: {stats.people},"
+            f" registered: {stats.registered}, rooms: {stats.rooms}, records: {stats.seq}"
+        ),
+        _note(f"listening on {', '.join(stats.listening)}"),
+    ]
 
 
 def _history(result: events.History, view: View) -> list[Line]:
@@ -381,6 +412,8 @@ _RESULTS: _Shown = {
     events.User: _user,
     events.BanList: _bans,
     events.History: _history,
+    events.AccountList: _accounts,
+    events.Stats: _stats,
     events.Ok: lambda result, _: [_note(result.text)] if result.text else [],
     events.Error: lambda result, _: [[("error", f"! {result.text}")]],
 }

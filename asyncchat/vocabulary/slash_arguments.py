@@ -26,6 +26,7 @@ LONGEST = 10 * 366 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
 _PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _SEQ = re.compile(r"\^?(\d{1,18})", re.ASCII)
 
 
@@ -36,6 +37,7 @@ class Context:
     ``here``: the room or person that lines go to. ``partner``: who wrote directly last. ``own``, ``last``: the last
     message of one's own, and the last in ``here``. ``places``: the room or person of messages found by a search.
     ``find``: the room or conversation that a word names, with or without its sign, if the program has it open.
+    ``everywhere``: what names no room means the whole server, as the operator is in none.
     """
 
     here: str | None = None
@@ -44,6 +46,7 @@ class Context:
     last: int | None = None
     places: Mapping[int, str] = field(default_factory=dict)
     find: Callable[[str], str | None] = lambda _: None
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,19 @@ class Words:
         if self.peek() == "*":
             self.take()
             return None
+        if self.context.everywhere and not is_room(self.peek()):
+            return None
         return self.room()
+
+    def after(self) -> int | None:
+        """The number after which a list goes on, if ``after N`` comes next; raises `BadUsage` if N is no number."""
+        if self.peek().lower() != "after":
+            return None
+        self.take()
+        word = self.need()
+        if _NUMBER.fullmatch(word) is None:
+            raise BadUsage(f"{word} is no number")
+        return int(word)
 
     def message(self, default: int | None) -> int:
         """The message named next (``^1042``), else *default*; raises `BadUsage` if that is None."""
@@ -394,3 +409,29 @@ def _must_last(words: Words) -> int:
     if seconds is None:
         raise BadUsage("how long back? 10m, 2h, 7d")
     return seconds
+
+
+# --- operating the server ---------------------------------------------------------------------------------------
+
+
+def administrator(words: Words) -> Command:
+    """``/administrator``: on, unless off is said."""
+    name, change = words.person(), words.take() or "on"
+    if change not in ("on", "off"):
+        raise BadUsage
+    return commands.SetAdministrator(name=name, active=change == "on")
+
+
+def shutdown(words: Words) -> Command:
+    """``/shutdown``: at once, after so many seconds or a duration, or not after all."""
+    word = words.take() or "0"
+    if word == "off":
+        return commands.Shutdown(cancel=True)
+    seconds = int(word) if word.isascii() and word.isdigit() and len(word) < _LONGEST_NUMBER else duration(word)
+    if seconds is None:
+        raise BadUsage
+    return commands.Shutdown(seconds=seconds)
+
+
+_LONGEST_NUMBER = 9
+"""Digits of seconds that are read at all; the longest countdown has five."""

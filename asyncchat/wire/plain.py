@@ -36,7 +36,7 @@ LINES_SHOWN = 10
 """Messages of the past that are shown to whoever comes in."""
 
 MEMBERS_SHOWN = 50
-"""People who are listed to whoever comes in; ``/who`` lists them all."""
+"""People who are listed to whoever comes in; ``/who`` lists more."""
 
 HINT = "* /help lists the commands, exit leaves"
 
@@ -410,6 +410,7 @@ _SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
     events.RoomList: PlainDialect._lines_of,
     events.User: PlainDialect._lines_of,
     events.BanList: PlainDialect._lines_of,
+    events.Stats: PlainDialect._lines_of,
 }
 """What is shown in another way than as one sentence."""
 

@@ -6,7 +6,10 @@ import pytest
 
 from tests.campaigns import hostile, killing, proxy, weather
 
-pytestmark = pytest.mark.timeout(240)  # ten starts of a server, on a machine that has other things to do
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+]  # ten starts of a server, on a machine that has other things to do
 
 
 async def test_the_server_is_killed(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class ScriptedServer:
         self.log: list[events.Said] = []
         self.seq = 100
         self.epoch = "first"
+        self.identity: str | None = None
         self.token: str | None = "secret-token"
         self.limits: dict[str, int | float] = {}
         self.peers: list[Peer] = []
@@ -202,6 +203,7 @@ class ScriptedServer:
             server="scripted",
             version="0",
             epoch=self.epoch,
+            identity=self.identity,
             seq=self.seq,
             time=rfc3339(self.seq),
             rooms=hello.rooms if hello.rooms is not None else ["#lobby"],
@@ -219,6 +221,7 @@ class ScriptedServer:
         """A handler that refuses, for `take_over`."""
 
         def handler(peer: Peer, command: Command) -> None:
-            peer.tell(events.Error(id=command.id, code=code, text=text))
+            identity = self.identity if isinstance(command, commands.Hello) else None
+            peer.tell(events.Error(id=command.id, code=code, text=text, identity=identity))
 
         return handler

@@ -6,10 +6,11 @@ import pytest
 from msgspec import structs
 
 from asyncchat.client import ChatClient, ConnectionState, Cursor, Resumed, connect
+from asyncchat.client import commands as chat_commands
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ConnectionLost, ProtocolError, Refused
 from asyncchat.vocabulary.events import Event
-from asyncchat.vocabulary.terms import Code
+from asyncchat.vocabulary.terms import Code, State
 from tests.client.chats import take, to
 from tests.client.scripted import Peer, ScriptedServer
 
@@ -173,6 +174,70 @@ async def test_a_reply_of_another_kind_is_an_error(scripted: ScriptedServer) -> 
     async with to(scripted) as chat:
         with pytest.raises(ProtocolError, match="the reply to 'who' is Ok"):
             await chat.who()
+
+
+def online(*names: str) -> list[events.Member]:
+    return [events.Member(name=name, state=State.ONLINE) for name in names]
+
+
+async def test_a_list_is_fetched_page_by_page(scripted: ScriptedServer) -> None:
+    pages = {None: (["ann", "bob"], 0), 0: ([], 7), 7: (["carl"], None)}
+
+    def answer(peer: Peer, who: commands.Who) -> None:
+        names, next = pages[who.after]
+        page = events.Members(id=who.id, room=who.room, members=online(*names), complete=next is None, next=next)
+        peer.tell(page)
+
+    scripted.take_over(commands.Who, answer)
+    async with to(scripted) as chat:
+        assert [member.name for member in await chat.who("#lobby")] == ["ann", "bob", "carl"]
+        assert [(who.room, who.after) for who in scripted.all(commands.Who)] == [
+            ("#lobby", None), ("#lobby", 0), ("#lobby", 7)
+        ]  # fmt: skip
+
+
+async def test_a_list_goes_on_after_a_lost_connection(scripted: ScriptedServer) -> None:
+    def cut(peer: Peer, rooms: commands.Rooms) -> None:
+        if rooms.after is not None:
+            scripted.take_over(commands.Rooms, last)
+            scripted.cut()
+        else:
+            first = [events.Room(name="#a", members=1)]
+            peer.tell(events.RoomList(id=rooms.id, rooms=first, complete=False, next=7))
+
+    def last(peer: Peer, rooms: commands.Rooms) -> None:
+        assert rooms.after == 7
+        peer.tell(events.RoomList(id=rooms.id, rooms=[events.Room(name="#b", members=1)]))
+
+    scripted.take_over(commands.Rooms, cut)
+    async with to(scripted) as chat:
+        assert [room.name for room in await chat.rooms()] == ["#a", "#b"]
+
+
+@pytest.mark.parametrize("next", [None, 5, 4])
+async def test_a_list_that_does_not_go_on_is_an_error(scripted: ScriptedServer, next: int | None) -> None:
+    def answer(peer: Peer, bans: commands.Bans) -> None:
+        peer.tell(events.BanList(id=bans.id, bans=[], complete=False, next=5 if bans.after is None else next))
+
+    scripted.take_over(commands.Bans, answer)
+    async with to(scripted) as chat:
+        with pytest.raises(ProtocolError, match="the list of 'bans' does not end"):
+            await chat.bans()
+
+
+async def test_a_list_without_an_end_does_not_fill_the_memory(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_commands, "LONGEST_LIST", 10)
+
+    def answer(peer: Peer, who: commands.Who) -> None:
+        peer.tell(events.Members(id=who.id, members=online("x", "y"), complete=False, next=(who.after or 0) + 1))
+
+    scripted.take_over(commands.Who, answer)
+    async with to(scripted) as chat:
+        with pytest.raises(ProtocolError, match="does not end"):
+            await chat.who()
+    assert len(scripted.all(commands.Who)) == 6
 
 
 async def test_asking_from_within_the_iteration_works_however_full_the_queue_is(scripted: ScriptedServer) -> None:

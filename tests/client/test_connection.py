@@ -14,6 +14,7 @@ from asyncchat.client.streams import parse_fingerprint
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ConnectionLost, Refused
 from asyncchat.vocabulary.terms import Code
+from tests.client.chats import AT_ONCE
 from tests.client.scripted import Peer, ScriptedServer
 from tests.tools import requires_tool
 
@@ -49,6 +50,17 @@ async def test_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "chat.sock"
     async with ScriptedServer(path=path), connect(f"unix:{path}", name="alice", reconnect=False) as chat:
         assert chat.name == "alice"
+
+
+async def test_a_relative_path_is_the_same_one_after_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with (
+        ScriptedServer(path=tmp_path / "chat.sock") as server,
+        connect("unix:chat.sock", name="alice", reconnect=AT_ONCE),
+    ):
+        monkeypatch.chdir("/")
+        server.cut()
+        await server.wait_for(commands.Hello, 2)
 
 
 async def test_streams_that_are_there_already(server: ScriptedServer) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,11 @@ async def test_tasks_that_begin_at_once_do_no_harm(server: ScriptedServer) -> No
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
     async with connect(server.address, name="alice") as chat:
         await chat.say("#lobby", "hi")
+
+
+def test_a_file_of_certificates_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read for each connection."""
+    monkeypatch.chdir(tmp_path)
+    tls = TLS(ca="ca.pem")
+    monkeypatch.chdir("/")
+    assert tls.ca == tmp_path / "ca.pem"

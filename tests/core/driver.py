@@ -123,16 +123,29 @@ class World:
         return Chat(
             self.settings,
             epoch="epoch",
+            identity="identity",
             new_token=lambda: f"token-{next(self._tokens)}",
             no_password=NO_PASSWORD,
         )
 
     def _restore(self, arrived: int | None = None) -> None:
-        # As the storage does it: people first, and then what stays with them though they may have gone and come back.
-        facts = sorted(self.memory.current(), key=lambda fact: isinstance(fact[1], records.MarkerSet))
-        due = self.chat.restore(facts, seq=self.last_seq, arrived=arrived, now=self.now)
-        self.pending += [(record, None) for record in due]
+        due = self.chat.restore(self.facts(), seq=self.last_seq, arrived=arrived, now=self.now)
+        for record in due:
+            self._append(record, None)
         self.flush()
+
+    def facts(self) -> list[tuple[int, records.Record]]:
+        """What storage gives back: people first, and then what stays with them though they may have gone."""
+        return sorted(self.memory.current(), key=lambda fact: isinstance(fact[1], records.MarkerSet))
+
+    def _append(self, record: records.Record, ticket: Ticket | None) -> None:
+        self.chat.appended(record, ticket.client.session if ticket is not None else None)
+        self.pending.append((record, ticket))
+
+    def set(self, settings: Settings) -> None:
+        """Other settings from now on."""
+        self.house.settings = settings
+        self.append(self.chat.settings_record(self.now))
 
     @property
     def house(self) -> House:
@@ -193,7 +206,7 @@ class World:
 
     def append(self, record: records.Record) -> None:
         """A record of the server's own, applied at once."""
-        self.pending.append((record, None))
+        self._append(record, None)
         self.flush()
 
     def drive(self, ticket: Ticket, step: Any) -> None:
@@ -209,8 +222,12 @@ class World:
             case Append():
                 assert outcome.records, "nothing to append: nobody would ever answer"
                 ticket.append, ticket.missing, ticket.seqs, ticket.refused = outcome, len(outcome.records), [], None
-                self.pending += [(record, ticket) for record in outcome.records]
-            case Reply(results) | Close(results):
+                for record in outcome.records:
+                    self._append(record, ticket)
+            case Reply(results):
+                ticket.done(results)
+            case Close(results):
+                ticket.client.session.phase = Phase.OVER
                 ticket.done(results)
 
     def flush(self, failing: type[Kept] | None = None) -> None:
@@ -299,7 +316,8 @@ class World:
 
     def sweep(self) -> None:
         """Put into the log what is due now, and apply it."""
-        self.pending += [(record, None) for record in self.chat.overdue(self.now)]
+        for record in self.chat.overdue(self.now):
+            self._append(record, None)
         self.flush()
 
     def restart(self, arrived: int | None = None) -> None:

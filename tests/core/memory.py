@@ -52,6 +52,14 @@ class Memory:
                 return self._find_text(query)
             case queries.FindRecent():
                 return self._find_recent(query)
+            case (
+                queries.Measure()
+                | queries.SetLogLevel()
+                | queries.ReloadSettings()
+                | queries.CopyDatabase()
+                | queries.ShutDown()
+            ):
+                raise AssertionError(f"the rules alone are tested: {query}")
             case _:
                 assert_never(query)
 

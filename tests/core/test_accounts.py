@@ -235,7 +235,7 @@ def test_an_administrators_name_is_taken_from_the_servers_own_machine() -> None:
 
 def test_a_guest_who_has_the_name_already_cannot_register_it_from_afar(world: World) -> None:
     far, here = world.guest("alice", address=FAR), world.guest("bob")
-    world.house.settings = World(administrators=frozenset({"alice", "bob"})).settings
+    world.set(World(administrators=frozenset({"alice", "bob"})).settings)
     assert register(far) == Code.CONFLICT
     assert register(here) == Code.CREATED
     assert world.house.is_administrator(here.person)
@@ -271,7 +271,7 @@ def test_a_look_alike_of_an_administrators_name_is_kept_too() -> None:
 
 def test_whoever_was_first_under_a_look_alike_does_not_keep_an_administrator_out(world: World) -> None:
     squatter = world.registered("\u0441hef", address=FAR)
-    world.house.settings = structs.replace(world.settings, administrators=frozenset({"chef"}))
+    world.set(structs.replace(world.settings, administrators=frozenset({"chef"})))
     chef = world.guest("chef", address="127.0.0.1")
     assert register(chef) == Code.CREATED
     assert world.house.is_administrator(chef.person)

@@ -22,7 +22,7 @@ def test_a_ban_is_on_an_id_a_name_or_a_network() -> None:
     bans = Bans()
     assert not bans
     for each in (ban(person=7), ban(key="eve"), ban(person=8, key="eight"), ban(address="192.0.2.0/24")):
-        bans.add(each)
+        bans.add(each, 0)
     assert bans
     for person, key, address in (
         (7, "x", ""), (9, "eve", ""), (8, "x", ""), (9, "eight", ""), (9, "x", "192.0.2.1"),
@@ -35,7 +35,7 @@ def test_a_ban_is_on_an_id_a_name_or_a_network() -> None:
 
 def test_a_mute_is_no_ban() -> None:
     bans = Bans()
-    bans.add(ban(person=7, mute=True))
+    bans.add(ban(person=7, mute=True), 0)
     assert bans.mutes == 1
     assert not hits(bans, 7)
     assert hits(bans, 7, mute=True)
@@ -47,9 +47,9 @@ def test_a_mute_is_no_ban() -> None:
 
 def test_a_ban_replaces_one_on_the_same_target_and_ends() -> None:
     bans = Bans()
-    bans.add(ban(person=7, until=10))
-    bans.add(ban(person=7, until=20, mute=True))
-    bans.add(ban(person=7, until=30))
+    bans.add(ban(person=7, until=10), 0)
+    bans.add(ban(person=7, until=20, mute=True), 0)
+    bans.add(ban(person=7, until=30), 0)
     assert [each.until for each in bans.active(0)] == [20, 30]
     assert hits(bans, 7, now=29)
     assert not hits(bans, 7, now=30)
@@ -60,7 +60,7 @@ def test_a_ban_replaces_one_on_the_same_target_and_ends() -> None:
 
 def test_what_was_lifted_is_lifted() -> None:
     bans = Bans()
-    bans.add(ban(person=7, key="eve"))
+    bans.add(ban(person=7, key="eve"), 0)
     bans.lift(lifted(person=7))
     assert hits(bans, 7), "that is another target"
     bans.lift(lifted(person=7, key="eve"))
@@ -81,7 +81,7 @@ def test_what_was_lifted_is_lifted() -> None:
 def test_a_network_of_any_length_is_found_among_others(network: str, within: str, outside: str) -> None:
     bans = Bans()
     for each in ("203.0.113.0/24", "203.0.113.0/28", network, "2001:db8:1::/48"):
-        bans.add(ban(address=each))
+        bans.add(ban(address=each), 0)
     assert hits(bans, address=within)
     assert not hits(bans, address=outside)
     bans.lift(lifted(address=network))
@@ -92,7 +92,7 @@ def test_a_network_of_any_length_is_found_among_others(network: str, within: str
 def test_a_ban_beside_others() -> None:
     bans = Bans()
     for each in (ban(person=7), ban(key="eve"), ban(person=8, until=10)):
-        bans.add(each)
+        bans.add(each, 0)
     assert bans.others(ban(person=9), 9) == 3
     assert bans.others(ban(person=8), 9) == 2
     assert bans.others(ban(person=8), 10) == 2

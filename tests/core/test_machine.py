@@ -1,9 +1,11 @@
 """Any number of people do anything in any order, with a log that may lag, a disk that may be full, and restarts.
 
 What is looked for is named in the invariants; and at the end of each run all leave, and the state must be what storage
-gives back.
+gives back. Two more chats follow the same log, without sessions of their own: they stay equal to the one that people
+talk to, so that any of them could take over.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -13,6 +15,7 @@ from msgspec import structs
 
 from asyncchat.core.chat import Chat
 from asyncchat.core.outcomes import Tell
+from asyncchat.core.pages import NumberedSet
 from asyncchat.core.permissions import sees
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
@@ -20,8 +23,9 @@ from asyncchat.core.upkeep import EMPTY_ROOM_SECONDS
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary import commands as c
 from asyncchat.vocabulary import events
+from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import parse_room_name
-from asyncchat.vocabulary.records import AdministratorSet
+from asyncchat.vocabulary.records import AdministratorSet, Record
 from asyncchat.vocabulary.terms import Role
 from tests.core.driver import Client, Ticket, World
 
@@ -93,7 +97,23 @@ talk = st.one_of(
 
 
 class Watched(World):
-    """A server that looks at everything it tells."""
+    """A server that looks at everything it tells, with two others behind its log."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.followers: list[Chat] = []
+        super().__init__(**settings)
+
+    def _restore(self, arrived: int | None = None) -> None:
+        self.followers = [self.new_chat(), self.new_chat()]
+        for chat in self.followers:
+            chat.restore(self.facts(), seq=self.last_seq, arrived=arrived, now=self.now)
+        super()._restore(arrived)
+
+    def _apply(self, record: Record, ticket: Ticket | None) -> None:
+        super()._apply(record, ticket)
+        for chat in self.followers:
+            with suppress(Refused):
+                chat.apply(self.last_seq, record, None)
 
     def on_tell(self, tell: Tell) -> None:
         event = tell.event
@@ -281,6 +301,12 @@ class ChatMachine(RuleBasedStateMachine):
     # --- what must hold ---------------------------------------------------------------------------------------------
 
     @invariant()
+    def chats_behind_one_log_are_equal(self) -> None:
+        one, *others = (live_state(chat, self.world.now) for chat in (self.world.chat, *self.world.followers))
+        for other in others:
+            assert other == one
+
+    @invariant()
     def names_are_held_once(self) -> None:
         people = self.world.house.people
         assert {person.key: person for person in people} == people.by_key
@@ -306,6 +332,17 @@ class ChatMachine(RuleBasedStateMachine):
             assert all(house.people.by_id[person.id] is person for person in room.members)
         for person in house.people:
             assert all(person in room.members for room in person.rooms.values())
+
+    @invariant()
+    def lists_hold_what_is_there_each_with_its_own_number(self) -> None:
+        house = self.world.house
+        assert set(house.people.online) == {person for person in house.people if person.sessions}
+        assert list(house.rooms.listed) == list(house.rooms)
+        lists: list[NumberedSet[Any]] = [house.people.online, house.rooms.listed, *(r.members for r in house.rooms)]
+        for numbered in lists:
+            found = list(numbered.after(None))
+            assert found == [(number, item) for item, number in numbered.items()]
+            assert [number for number, _ in found] == sorted({number for number, _ in found})
 
     @invariant()
     def guests_are_here_or_waited_for(self) -> None:
@@ -399,6 +436,37 @@ def state(chat: Chat, now: int, *, markers: bool = True) -> dict[str, Any]:
         },
         "bans": bans(house.bans, now),
         "invitations": house.used_invitations,
+    }
+
+
+def live_state(chat: Chat, now: int) -> dict[str, Any]:
+    """All that records make, also what ends with the process."""
+    house = chat.house
+    return {
+        **state(chat, now),
+        "seq": house.seq,
+        "server": house.server_name,
+        "administrators": house.administrators,
+        "sessions": {(session.node, session.key, session.address) for session in house.sessions},
+        "here": {
+            person.id: (
+                [(session.node, session.key, session.seen) for session in person.sessions],
+                list(person.rooms),
+                (person.away, person.told_offline, person.seen, person.spoke_at, person.as_guest),
+                person in house.people.passing,
+            )
+            for person in house.people
+        },
+        "in": {
+            room.id: (
+                [person.id for person in room.members],
+                {(session.node, session.key) for session in room.audience},
+                list(room.roles),
+                list(room.invited),
+            )
+            for room in house.rooms
+        },
+        "names": {key: person.id for key, person in house.people.by_key.items()},
     }
 
 

@@ -1,19 +1,11 @@
 """The operator at the server itself: every right, no person."""
 
-from typing import Any
+from typing import get_args
 
 import pytest
 
-from asyncchat.core.operator import (
-    announce,
-    create_account,
-    operator_session,
-    reset_password,
-    set_administrator,
-)
-from asyncchat.core.outcomes import Outcome
+from asyncchat.core.operator import operator_session, operator_welcome
 from asyncchat.vocabulary import commands, events
-from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code, Role
 from tests.core.driver import Client, World
 
@@ -28,13 +20,6 @@ def console(world: World) -> Client:
     client.session = operator_session(world.house)
     client.session.peer = client
     return client
-
-
-def replies(world: World, outcome: Outcome) -> tuple[Any, ...]:
-    ticket = world.carry(world.client(), outcome)
-    world.flush()
-    assert ticket.replies is not None
-    return ticket.replies
 
 
 def test_it_has_every_right_everywhere_and_is_nowhere(world: World) -> None:
@@ -79,7 +64,6 @@ def test_it_has_every_right_everywhere_and_is_nowhere(world: World) -> None:
     "command",
     [
         commands.Hello(name="x"),
-        commands.Quit(),
         commands.Join(room="#tea"),
         commands.Leave(room="#lobby"),
         commands.Nick(name="x"),
@@ -119,20 +103,19 @@ def test_what_it_says_twice_is_said_twice(world: World) -> None:
 
 
 def test_an_account_is_made_for_anybody(world: World) -> None:
-    assert replies(world, create_account(world.house, "admin", "long enough", world.now))[0].code == Code.CREATED
+    root = console(world)
+    assert root.code(commands.CreateAccount(id=1, name="admin", password="long enough")) == Code.CREATED
     assert world.client().login("admin", password="long enough").registered
     for name in ("Admin", "аdmin"):
-        with pytest.raises(Refused, match="taken"):
-            create_account(world.house, name, "long enough", world.now)
-    with pytest.raises(Refused, match="at least"):
-        create_account(world.house, "bob", "short", world.now)
+        assert root.code(commands.CreateAccount(id=1, name=name, password="long enough")) == Code.CONFLICT
+    assert root.code(commands.CreateAccount(id=1, name="bob", password="short")) == Code.MALFORMED
     world.wait(100)
     world.restart()
     assert "admin" in world.house.people.by_key
 
 
 def test_what_is_written_to_a_new_account_waits_for_its_first_login(world: World) -> None:
-    replies(world, create_account(world.house, "bob", "long enough", world.now))
+    console(world).do(commands.CreateAccount(id=1, name="bob", password="long enough"))
     assert world.guest("ann").say("bob", "welcome").code == Code.ACCEPTED
     client = world.client()
     ticket = client.start(commands.Hello(id=1, name="bob", password="long enough"))
@@ -142,24 +125,77 @@ def test_what_is_written_to_a_new_account_waits_for_its_first_login(world: World
 
 
 def test_administrators_are_made_of_registered_people(world: World) -> None:
-    bob = world.registered("bob")
+    bob, root = world.registered("bob"), console(world)
     world.guest("ann")
     for name, active, wrong in (("ann", True, 403), ("nobody_", True, 404), ("bob", False, 409)):
-        with pytest.raises(Refused) as refused:
-            set_administrator(world.house, name, active, world.now)
-        assert refused.value.code == wrong
-    replies(world, set_administrator(world.house, "BOB", True, world.now))
+        assert root.code(commands.SetAdministrator(id=1, name=name, active=active)) == wrong
+    assert root.code(commands.SetAdministrator(id=1, name="BOB")) == Code.OK
     assert bob.code(commands.Bans(id=1)) == Code.OK
+    accounts = root.do(commands.Accounts(id=1))
+    assert accounts.accounts == [events.Account(name="bob", password=True, administrator=True)]
+
+
+def test_an_administrator_by_the_settings_stays_one() -> None:
+    world = World(administrators=frozenset({"Bob"}))
+    world.registered("bob")
+    assert console(world).code(commands.SetAdministrator(id=1, name="bob", active=False)) == Code.CONFLICT
 
 
 def test_a_password_is_reset(world: World) -> None:
     bob = world.registered("bob")
-    replies(world, reset_password(world.house, "bob", "another one", world.now))
+    assert console(world).code(commands.ResetPassword(id=1, name="bob", password="another one")) == Code.OK
     assert world.client().login(token=bob.token).code == Code.WRONG_PASSWORD
     assert world.client().login("bob", password="another one").registered
 
 
-def test_a_word_to_all(world: World) -> None:
+def test_a_word_to_all_is_for_administrators(world: World) -> None:
+    ann, bob = world.administrator("ann"), world.guest("bob")
+    for teller in (console(world), ann):
+        assert teller.code(commands.Announce(id=1, text="closing")) == Code.OK
+        assert bob.told == [events.Notice(text="closing")]
+        bob.forget()
+    assert ann.code(commands.Announce(id=1, text=" ")) == Code.MALFORMED
+    assert bob.code(commands.Announce(id=1, text="opening")) == Code.FORBIDDEN
+    assert bob.code(commands.Stats(id=1)) == Code.FORBIDDEN
+    assert bob.told == []
+
+
+OF_THE_SOCKET = (
+    commands.Accounts(id=1),
+    commands.CreateAccount(id=1, name="eve", password="long enough"),
+    commands.ResetPassword(id=1, name="ann", password="long enough"),
+    commands.SetAdministrator(id=1, name="ann", active=False),
+    commands.Log(id=1),
+    commands.Reload(id=1),
+    commands.Backup(id=1, path="/copy.db"),
+    commands.Shutdown(id=1),
+)
+
+
+@pytest.mark.parametrize("command", OF_THE_SOCKET)
+def test_only_the_operator_may_do_what_is_the_control_sockets(world: World, command: commands.Command) -> None:
+    ann = world.administrator("ann")
+    inside = world.guest("bot", inside=True)
+    for client in (ann, inside, world.client()):
+        refused = client.do(command)
+        assert (refused.code, refused.text) == (Code.FORBIDDEN, "only the server's control socket takes that")
+    assert [record for record, _ in world.pending] == []
+    console(world).session.require(type(command))
+
+
+def test_these_are_all_such_commands() -> None:
+    assert (
+        {type(command) for command in OF_THE_SOCKET}
+        == {kind for kind in get_args(commands.Command) if kind.control}
+        == {kind for kind in get_args(commands.Command) if issubclass(kind, commands.ControlCommand)}
+    )
+
+
+def test_it_is_welcomed_and_its_end_is_nobodys(world: World) -> None:
+    root = console(world)
+    welcome = operator_welcome(world.house, root.session, world.now)
+    assert (welcome.name, welcome.administrator, welcome.rooms) == ("Teahouse", True, [])
     bob = world.guest("bob")
-    replies(world, announce("closing", world.now))
-    assert bob.told == [events.Notice(text="closing")]
+    root.vanish()
+    assert isinstance(console(world).do(commands.Quit()), events.Bye)
+    assert bob.told == []

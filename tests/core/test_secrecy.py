@@ -112,6 +112,16 @@ OTHERS: dict[type[c.Command], Callable[[Scene], c.Command]] = {
     c.Ping: lambda scene: c.Ping(id=1),
     c.Pong: lambda scene: c.Pong(),
     c.Quit: lambda scene: c.Quit(id=1),
+    c.Announce: lambda scene: c.Announce(id=1, text="hear, hear"),
+    c.Stats: lambda scene: c.Stats(id=1),
+    c.Accounts: lambda scene: c.Accounts(id=1),
+    c.CreateAccount: lambda scene: c.CreateAccount(id=1, name="dan", password="long enough"),
+    c.ResetPassword: lambda scene: c.ResetPassword(id=1, name="ann", password="long enough"),
+    c.SetAdministrator: lambda scene: c.SetAdministrator(id=1, name="eve"),
+    c.Log: lambda scene: c.Log(id=1),
+    c.Reload: lambda scene: c.Reload(id=1),
+    c.Backup: lambda scene: c.Backup(id=1, path="/copy.db"),
+    c.Shutdown: lambda scene: c.Shutdown(id=1),
 }
 
 MORE_OTHERS: list[Callable[[Scene], c.Command]] = [
@@ -292,7 +302,7 @@ def test_to_log_in_into_it_tells_no_more(options: dict[str, Any], outsider: Call
 def restricted(secret: bool, **options: Any) -> Scene:
     """As before, and from now on only administrators open rooms."""
     scene = Scene(secret, **options)
-    scene.world.house.settings = structs.replace(scene.world.settings, founding="administrators")
+    scene.world.set(structs.replace(scene.world.settings, founding="administrators"))
     return scene
 
 

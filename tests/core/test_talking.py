@@ -89,7 +89,7 @@ def test_names_longer_than_todays_limit_are_found_still() -> None:
     alice = world.guest("alice")
     assert alice.say(long).code == Code.OK
     assert alice.code(commands.Join(id=1, room="#" + long)) == Code.OK
-    world.house.settings = World(limits={"name": 4, "room_name": 4}).settings
+    world.set(World(limits={"name": 4, "room_name": 4}).settings)
     assert world.guest("bob").say("alice").code == Code.OK
 
 
@@ -475,7 +475,7 @@ def test_pages_have_a_length() -> None:
     assert len(alice.do(commands.Search(text="h", limit=100)).events) == 2
     assert len(alice.do(commands.Sync(after=0, limit=100)).events) == 3
     assert len(alice.do(commands.Sync(after=0)).events) == 3
-    world.house.settings = World(limits={"page": 0}).settings
+    world.set(World(limits={"page": 0}).settings)
     alice.do(commands.History(to="#lobby", limit=2**63))
     (asked,) = [query for query in world.memory.asked[-1:] if isinstance(query, queries.FindPage)]
     assert asked.limit < 2**31

@@ -80,7 +80,7 @@ def lowered() -> World:
     alice = world.registered(LONG, f"#c{LONG}", f"#d{LONG}")
     alice.do(commands.SetRoom(room=f"#d{LONG}", private=True))
     alice.vanish()
-    world.house.settings = World(limits={"name": 10, "room_name": 10}).settings
+    world.set(World(limits={"name": 10, "room_name": 10}).settings)
     return world
 
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from asyncchat import ChatServer, commands, events
 from asyncchat.client import connect
 from tests.console.terminals import terminal
 from tests.server.peers import Native
-from tests.server.process import PROGRAM, ROOT, ServerProcess, run
+from tests.server.process import PROGRAM, ROOT, ServerProcess, call
 
 PASSWORD = "correct horse battery"
 OTHER = "staple correct horse"
@@ -30,14 +31,14 @@ class Admin:
 
     def __call__(self, *words: str, said: str = "") -> str:
         """A command that succeeds; its output."""
-        result = run("admin", "--data", str(self.data), *words, said=said)
+        result = call("admin", "--data", str(self.data), *words, said=said)
         assert result.returncode == 0, result.stderr
         assert result.stderr == ""
         return result.stdout
 
     def fails(self, *words: str, said: str = "") -> str:
         """A command that fails: the one line that says why."""
-        result = run("admin", "--data", str(self.data), *words, said=said)
+        result = call("admin", "--data", str(self.data), *words, said=said)
         assert result.returncode == 1, result.stderr
         (line,) = result.stderr.splitlines()
         assert line.startswith("asyncchat-server: ")
@@ -60,9 +61,15 @@ class Admin:
         return result
 
 
+def empty(data: Path) -> Admin:
+    """An empty directory: of one that root makes the commands tell whose it is."""
+    data.mkdir()
+    return Admin(data)
+
+
 @pytest.fixture
 def admin(tmp_path: Path) -> Admin:
-    return Admin(tmp_path / "data")
+    return empty(tmp_path / "data")
 
 
 @pytest.fixture
@@ -169,27 +176,28 @@ def test_a_name_that_is_reserved_can_be_given_away(admin: Admin) -> None:
     assert admin("accounts", "list") == "admin  password\n"
 
 
-def test_accounts_need_the_database_for_themselves(talked: Admin) -> None:
+def test_a_new_epoch_needs_the_database_for_itself(talked: Admin) -> None:
     with ServerProcess(data=talked.data).started() as server:
-        problem = talked.fails("accounts", "list")
-        assert problem.startswith(f"another process uses the database {talked.database}: end the server first")
+        problem = talked.fails("new-epoch")
+        assert problem == f"another process uses the database {talked.database}: end it first"
         assert server.stop() == 0
 
 
 def test_the_settings_of_the_server_count(talked: Admin, tmp_path: Path) -> None:
     config = tmp_path / "chat.toml"
     config.write_text(f"data = '{talked.data}'\nadministrators = ['alice']")
-    result = run("admin", "--config", str(config), "accounts", "list")
+    result = call("admin", "--config", str(config), "accounts", "list")
     assert (result.returncode, result.stdout) == (0, "alice  administrator, password\n")
     config.write_text("nmae = 'x'")
-    result = run("admin", "--config", str(config), "accounts", "list")
+    result = call("admin", "--config", str(config), "accounts", "list")
     assert (result.returncode, result.stderr) == (
         2, "asyncchat-server: nmae: there is no such setting; is name meant?\n"
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [["accounts", "list"], ["export"], ["check"], ["new-epoch"], ["backup", "copy.db"]])
-def test_no_database_is_made_by_looking_for_one(admin: Admin, words: list[str]) -> None:
+def test_no_database_is_made_by_looking_for_one(tmp_path: Path, words: list[str]) -> None:
+    admin = Admin(tmp_path / "none")
     assert admin.fails(*words) == f"there is no database in {admin.data}"
     assert not admin.data.exists()
 
@@ -202,9 +210,81 @@ def test_a_place_that_the_system_refuses_is_told_in_a_line(tmp_path: Path, words
 
 @pytest.mark.parametrize("words", [[], ["accounts"], ["explode"], ["accounts", "create"], ["--colour", "check"]])
 def test_bad_usage_is_status_2(words: list[str]) -> None:
-    result = run("admin", *words)
+    result = call("admin", *words)
     assert result.returncode == 2
     assert result.stderr.startswith("usage: asyncchat-server admin")
+
+
+# --- what root makes ------------------------------------------------------------------------------------------------
+
+SERVICE = 64_321
+"""A user as whom a server may run, in no list of users."""
+
+needs_root = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="only root makes files for somebody else"
+)
+
+
+def owners(folder: Path) -> dict[str, int]:
+    return {file.name: file.lstat().st_uid for file in (folder, *folder.iterdir())}
+
+
+@pytest.fixture
+def of_service(admin: Admin) -> Admin:
+    """A directory of the server's user, as systemd makes it."""
+    os.chown(admin.data, SERVICE, SERVICE)
+    return admin
+
+
+@needs_root
+def test_what_root_makes_in_the_directory_of_the_servers_user_is_theirs(of_service: Admin) -> None:
+    of_service("accounts", "create", "alice", said=f"{PASSWORD}\n")
+    assert owners(of_service.data) == dict.fromkeys(("data", "asyncchat.db", "asyncchat.db-lock"), SERVICE)
+
+
+@needs_root
+def test_a_server_of_root_makes_nothing_that_the_directorys_owner_cannot_open(of_service: Admin) -> None:
+    with ServerProcess(data=of_service.data).started() as server:
+        files = ("data", "asyncchat.db", "asyncchat.db-lock", "asyncchat.db-wal", "asyncchat.db-shm")
+        assert owners(of_service.data) == dict.fromkeys(files, SERVICE) | {"control.sock": 0}
+        assert server.stop() == 0
+
+
+@needs_root
+def test_an_import_of_root_belongs_to_the_directorys_owner(of_service: Admin, talked: Admin, tmp_path: Path) -> None:
+    exported = talked("export")
+    new = Admin(of_service.data / "deep" / "data")
+    new("import", said=exported)
+    assert new.data.parent.stat().st_uid == SERVICE
+    assert owners(new.data) == dict.fromkeys(("data", "asyncchat.db", "asyncchat.db-lock"), SERVICE)
+
+
+@needs_root
+def test_reading_as_root_leaves_nothing_of_roots(of_service: Admin, tmp_path: Path) -> None:
+    of_service("accounts", "create", "alice", said=f"{PASSWORD}\n")
+    of_service("backup", str(tmp_path / "copy.db"))
+    of_service("export")
+    of_service("check")
+    of_service("new-epoch")
+    assert set(owners(of_service.data).values()) == {SERVICE}
+
+
+@needs_root
+def test_a_link_in_the_place_of_the_lock_gives_nothing_of_roots_away(of_service: Admin, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    (of_service.data / "asyncchat.db-lock").symlink_to(target)
+    of_service("accounts", "create", "alice", said=f"{PASSWORD}\n")
+    assert target.stat().st_uid == 0
+
+
+@needs_root
+def test_of_a_directory_that_root_makes_it_is_said_whose_it_is(admin: Admin) -> None:
+    new = admin.data / "new"
+    result = call("admin", "--data", str(new), "accounts", "create", "alice", said=f"{PASSWORD}\n")
+    assert result.returncode == 0
+    assert result.stderr == (
+        f"asyncchat-server: {new} is new and belongs to root: give it to the user as whom the server runs (chown -R)\n"
+    )
 
 
 # --- copies ---------------------------------------------------------------------------------------------------------
@@ -238,17 +318,18 @@ def test_a_backup_beside_a_running_server(talked: Admin, tmp_path: Path) -> None
 
 
 async def test_an_older_state_that_was_put_back_gets_another_epoch(talked: Admin) -> None:
-    before = (await talked.welcome("alice", PASSWORD)).epoch
+    before = await talked.welcome("alice", PASSWORD)
     assert "an epoch of its own" in talked("new-epoch")
     after = await talked.welcome("alice", PASSWORD)
-    assert after.epoch != before
+    assert after.epoch != before.epoch
+    assert after.identity == before.identity is not None
     assert texts(talked.database) == SAID
 
 
 def test_an_export_and_its_import_are_the_same_chat(talked: Admin, tmp_path: Path) -> None:
     exported = talked("export")
     assert [json.loads(line)["fact"]["text"] for line in exported.splitlines() if '"text":"message' in line] == SAID
-    new = Admin(tmp_path / "new")
+    new = empty(tmp_path / "new")
     count = len(exported.splitlines()) - 1
     assert new("import", said=exported) == f"{count} records are in {new.database}\n"
     assert texts(new.database) == SAID
@@ -258,7 +339,7 @@ def test_an_export_and_its_import_are_the_same_chat(talked: Admin, tmp_path: Pat
 
 
 def test_export_to_a_file_and_import_from_one(talked: Admin, tmp_path: Path) -> None:
-    file, new = tmp_path / "chat.jsonl", Admin(tmp_path / "new")
+    file, new = tmp_path / "chat.jsonl", empty(tmp_path / "new")
     assert talked("export", str(file)) == ""
     assert file.read_text() == talked("export")
     if os.name == "posix":
@@ -285,7 +366,7 @@ def test_lines_that_are_no_export_make_no_database(admin: Admin) -> None:
 def test_a_newer_database_is_not_called_damaged(talked: Admin) -> None:
     with closing(sqlite3.connect(talked.database)) as db:
         db.execute("PRAGMA user_version = 9999")
-    result = run("admin", "--data", str(talked.data), "check")
+    result = call("admin", "--data", str(talked.data), "check")
     assert (result.returncode, result.stdout) == (1, "")
     assert "newer version of this program" in result.stderr
 
@@ -295,7 +376,7 @@ def test_a_damaged_database_is_told(talked: Admin) -> None:
     with closing(sqlite3.connect(talked.database)) as db:
         db.execute("DELETE FROM people")
         db.commit()
-    result = run("admin", "--data", str(talked.data), "check")
+    result = call("admin", "--data", str(talked.data), "check")
     assert result.returncode == 1
     assert "messages of nobody" in result.stdout
     assert result.stderr == f"asyncchat-server: {talked.database} is damaged\n"

@@ -19,7 +19,7 @@ from asyncchat import __version__, commands, events
 from asyncchat.client import connect
 from asyncchat.server.options import OPTIONS
 from tests.server.peers import Native, Plain, Raw
-from tests.server.process import PROGRAM, ROOT, ServerProcess, run
+from tests.server.process import PROGRAM, ROOT, ServerProcess, call, run
 from tests.tools import requires_tool
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends servers with the signals of POSIX")
@@ -61,6 +61,9 @@ async def test_the_log_tells_who_came_and_went() -> None:
         where = f"{peer[0]}:{peer[1]}"
         assert told == [
             f"Listening on {server.addresses[0]}",
+            "No control socket: the database is in memory",
+            f"asyncchat {__version__}, data in memory, configuration by flags alone",
+            f"Connect: {sys.executable} -m asyncchat.client {server.addresses[0]}",
             f"Connected {where}",
             "alice logged in from 127.0.0.1",
             "alice joined #lobby",
@@ -278,7 +281,7 @@ def test_a_data_directory_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_bad_usage_is_a_line_that_names_the_setting_and_status_2(flags: list[str], text: str) -> None:
-    result = run(*flags)
+    result = call(*flags)
     assert result.returncode == 2
     assert text in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr
@@ -293,7 +296,7 @@ def test_a_configuration_file_that_is_wrong_is_named(tmp_path: Path) -> None:
         ("[limits]\ntext = 'long'", "limits.text: a number is expected, not 'long'"),
     ]:
         path.write_text(text)
-        result = run("--config", str(path))
+        result = call("--config", str(path))
         assert result.returncode == 2
         assert result.stderr.startswith(f"asyncchat-server: {problem}")
         assert len(result.stderr.splitlines()) == 1
@@ -303,8 +306,8 @@ def test_a_configuration_file_that_is_wrong_is_named(tmp_path: Path) -> None:
 
 
 def test_the_version_and_the_help() -> None:
-    assert run("--version").stdout == f"asyncchat {__version__}\n"
-    shown = run("--help").stdout
+    assert call("--version").stdout == f"asyncchat {__version__}\n"
+    shown = call("--help").stdout
     assert all(option.flag in shown for option in OPTIONS if option.flag is not None)
 
 

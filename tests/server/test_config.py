@@ -53,6 +53,16 @@ def test_nothing_said_is_a_chat_on_this_machine() -> None:
     assert config.settings == Settings()
 
 
+def test_relative_paths_count_from_the_file_or_from_where_the_program_was_started() -> None:
+    said = {"listen": ["unix:chat.sock"], "data": "data", "tls_cert": "chat.pem"}
+    config = configured(said)
+    assert config.listen == ("unix:/etc/chat/chat.sock",)
+    assert (config.data, config.tls_cert) == (Path("/etc/chat/data"), Path("/etc/chat/chat.pem"))
+    config = configured({}, said, here=Path("/home/alice"))
+    assert config.listen == ("unix:/home/alice/chat.sock",)
+    assert (config.data, config.tls_cert) == (Path("/home/alice/data"), Path("/home/alice/chat.pem"))
+
+
 def test_every_setting_of_a_file() -> None:
     config = configured(
         {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from asyncchat.server.connection import Connection
-from asyncchat.storage import committer, local
+from asyncchat.storage import local_log
 from asyncchat.vocabulary import commands, events
 from tests.server.ends import served
 from tests.server.peers import PATIENCE, Native, limited, serving
@@ -36,13 +36,13 @@ class Disk:
         return local_commit(*batch)
 
 
-local_commit = committer.commit
+local_commit = local_log.commit
 
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     disk = Disk()
-    monkeypatch.setattr(local, "commit", disk.commit)
+    monkeypatch.setattr(local_log, "commit", disk.commit)
     yield disk
     disk.go_on()
 

@@ -1,12 +1,14 @@
 """Clients in the server's own process are the app's: they prove nothing, and nothing slows them down."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import asyncchat
-from asyncchat import ChatServer, Code, Limits, Refused, Settings
+from asyncchat import ChatClient, ChatServer, Code, Limits, Refused, Settings, commands, events
 
 
 async def test_a_held_name_is_its_to_take(tmp_path: Path) -> None:
@@ -51,3 +53,68 @@ async def test_a_server_serves_while_it_is_started_and_only_then() -> None:
         pass
     with pytest.raises(RuntimeError, match="started before"):
         await server.start()
+
+
+# --- another loop -----------------------------------------------------------------------------------------------------
+
+
+async def in_another_loop(do: Callable[[], Any]) -> None:
+    """It must be refused there, at once."""
+
+    async def there() -> None:
+        done = do()
+        if isinstance(done, Awaitable):
+            await done
+
+    with pytest.raises(RuntimeError, match="belongs to another event loop: call it there"):
+        await asyncio.to_thread(asyncio.run, there())
+
+
+OF_THE_SERVER: dict[str, Callable[[ChatServer], Any]] = {
+    "connect": lambda server: server.connect("bot").__aenter__(),
+    "aclose": lambda server: server.aclose(),
+    "hurry": lambda server: server.hurry(),
+    "reload": lambda server: server.reload(Settings()),
+    "backup": lambda server: server.backup("copy.db"),
+    "handle_client": lambda server: server.handle_client(asyncio.StreamReader(), None),  # type: ignore[arg-type]
+    "do": lambda server: server.operator.do(commands.Rooms()),
+    "announce": lambda server: server.operator.announce("hello"),
+    "create_account": lambda server: server.operator.create_account("alice", "long enough"),
+    "settled": lambda server: server.operator.settled(),
+    "accounts": lambda server: server.operator.accounts(),
+    "stats": lambda server: server.operator.stats(),
+}
+
+
+@pytest.mark.parametrize("method", OF_THE_SERVER)
+async def test_a_server_is_used_in_its_own_loop(method: str) -> None:
+    async with ChatServer(listen=[]) as server:
+        await in_another_loop(lambda: OF_THE_SERVER[method](server))
+        async with server.connect("alice") as alice:  # nothing of it was half done
+            await alice.say("#lobby", "hi")
+
+
+OF_A_CLIENT: dict[str, Callable[[ChatClient], Any]] = {
+    "say": lambda client: client.say("#lobby", "hi"),
+    "history": lambda client: client.history("#lobby"),
+    "typing": lambda client: client.typing("#lobby"),
+    "iteration": anext,
+    "aclose": lambda client: client.aclose(),
+}
+
+
+@pytest.mark.parametrize("method", OF_A_CLIENT)
+async def test_a_client_is_used_in_its_own_loop(method: str) -> None:
+    async with ChatServer(listen=[]) as server, server.connect("alice") as alice:
+        await in_another_loop(lambda: OF_A_CLIENT[method](alice))
+        await alice.say("#lobby", "hi")
+
+
+async def test_another_thread_can_have_it_done_in_the_servers_loop() -> None:
+    async with ChatServer(listen=[]) as server:
+        loop = asyncio.get_running_loop()
+
+        def ask() -> Any:
+            return asyncio.run_coroutine_threadsafe(server.operator.do(commands.Rooms()), loop).result()
+
+        assert isinstance((await asyncio.to_thread(ask))[0], events.RoomList)

@@ -161,10 +161,10 @@ async def test_closing_under_load_loses_nothing_that_was_acknowledged(tmp_path: 
             for number, peer in enumerate(peers):
                 commands_ = [
                     commands.Say(id=n, to="#lobby", text=f"{round} {number} {n}", nonce=f"{round} {number} {n}")
-                    for n in range(500)
+                    for n in range(150)
                 ]
                 peer.send(*commands_)
-            await peers[0].reply(round * 100)
+            await peers[0].reply(round * 50)
             closing = asyncio.create_task(server.aclose())
             acknowledged = set()
             for number, peer in enumerate(peers):
@@ -380,6 +380,25 @@ async def test_a_server_that_ends_leaves_the_socket_of_the_next_one(tmp_path: Pa
             async with await Native.open(new, "alice") as alice:
                 assert await alice.say("served")
         assert not path.exists()
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+@pytest.mark.parametrize("before", ["made", "started"])
+async def test_relative_paths_stay_where_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """The app may go elsewhere, as daemons do."""
+    monkeypatch.chdir(tmp_path)
+    server = ChatServer(listen=["unix:chat.sock"], data="data")
+    if before == "made":
+        monkeypatch.chdir("/")
+    async with server:
+        monkeypatch.chdir("/")
+        assert server.addresses == [f"unix:{tmp_path}/chat.sock"]
+        async with await Native.open(server, "alice") as alice:
+            await alice.say("hi")
+            await alice.get(commands.History(to="#lobby"), events.History)
+    assert os.listdir(tmp_path) == ["data"]
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6")

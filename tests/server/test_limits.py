@@ -11,7 +11,7 @@ from asyncchat import ChatServer, Limits, Settings
 from asyncchat.server import caretaker
 from asyncchat.server.pace import Pace
 from asyncchat.server.services import Clock
-from asyncchat.storage import readers
+from asyncchat.storage import threads
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code
 from tests.server.ends import served
@@ -266,7 +266,7 @@ async def test_who_is_made_to_wait_does_not_hold_up_the_end() -> None:
 
 
 async def test_a_search_takes_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "STEPS", 1)
+    monkeypatch.setattr(threads, "STEPS", 1)
     search = commands.Search(id=2, text="tea")
     async with serving(limited(search_seconds=1e-9)) as server, await Native.open(server, "alice") as alice:
         await alice.say("green tea")

@@ -10,11 +10,12 @@ from msgspec import structs
 from asyncchat.core import upkeep
 from asyncchat.core.limits import LIMIT_NAMES, Limits
 from asyncchat.core.settings import Settings
-from asyncchat.server import admin, outlet
+from asyncchat.server import admin, control, outlet
 from asyncchat.server.config import Config, configure
-from asyncchat.server.console import ENTRIES, FOR_ALL, SHARED
+from asyncchat.server.doorway import CONTROL_CONNECTIONS
 from asyncchat.server.listeners import RESERVED_DESCRIPTORS
 from asyncchat.server.options import BY_NAME, OPTIONS, parser
+from asyncchat.vocabulary import slash
 from tests.markdown import ROOT, blocks
 from tests.server.test_cli import LINE
 
@@ -79,11 +80,11 @@ def test_the_example_loads_and_has_every_setting() -> None:
     assert config.settings.limits == structs.replace(Limits(), text=8192, connections_per_address=20, rate=5.0)
 
 
-def test_every_command_of_the_console_is_named() -> None:
-    table = "\n".join(rows("The operator's console"))
-    section = TEXT.partition("## The operator's console")[2].partition("\n## ")[0]
-    assert table
-    assert {name for name in (*ENTRIES, *SHARED, *FOR_ALL) if not re.search(rf"`{name}[ `]", section)} == set()
+def test_every_command_of_the_operator_is_named() -> None:
+    section = TEXT.partition("## Operating a running server")[2].partition("\n## ")[0]
+    names = {entry.names[0] for entry in slash.COMMANDS if slash.find(entry.names[0], operator=True)}
+    assert "shutdown" in names
+    assert {name for name in names if not re.search(rf"`{name}[ `]", section)} == set()
 
 
 @pytest.mark.parametrize("words", re.findall(r"^asyncchat-server admin ([^#\n]+)", TEXT, re.MULTILINE))
@@ -92,13 +93,18 @@ def test_the_commands_of_admin_are_there(words: str) -> None:
 
 
 def test_every_command_of_admin_is_shown() -> None:
-    shown = set(re.findall(r"^asyncchat-server admin (?:--data \S+ )?(accounts \S+|\S+)", TEXT, re.MULTILINE))
+    shown = set(
+        re.findall(r"^asyncchat-server admin (?:--(?:data|config) \S+ )?(accounts \S+|\S+)", TEXT, re.MULTILINE)
+    )
     top = admin.parser()._subparsers
     assert top is not None
     (tasks,) = top._group_actions
     assert isinstance(tasks.choices, dict)
     (accounts,) = tasks.choices["accounts"]._subparsers._group_actions
-    assert shown == (tasks.choices.keys() - {"accounts"}) | {f"accounts {name}" for name in accounts.choices}
+    typed = {name for name in tasks.choices if slash.find(name, operator=True)} - {"accounts", "backup"}
+    own = (tasks.choices.keys() - typed - {"accounts"}) | {f"accounts {name}" for name in accounts.choices}
+    assert own <= shown
+    assert shown - own <= typed
 
 
 def test_the_lines_of_the_log_are_such_lines() -> None:
@@ -110,4 +116,7 @@ def test_the_numbers_in_the_text_are_right() -> None:
     assert upkeep.EMPTY_ROOM_SECONDS == 60
     assert "goes a minute after the last person has left" in TEXT
     assert f"beyond\n{outlet.WAITING:,} the newest are left out" in TEXT
-    assert f"keeps\n{RESERVED_DESCRIPTORS} for itself" in TEXT
+    assert re.search(rf"keeps\s{RESERVED_DESCRIPTORS} for itself", TEXT)
+    assert CONTROL_CONNECTIONS == 8
+    assert "Eight connections to it" in TEXT
+    assert control.NAME == "control.sock"

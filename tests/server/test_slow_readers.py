@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from asyncchat import ChatServer, connect
+from asyncchat.core.limits import LIST_BYTES
+from asyncchat.core.rooms import Room
 from asyncchat.server import caretaker
 from asyncchat.server.writers import HELD, LAGGING
-from asyncchat.storage.pages import FEWER, PAGE_TEXT
+from asyncchat.storage.pages import FEWER, PAGE_BYTES
 from asyncchat.vocabulary import commands, events, queries, records
+from asyncchat.wire.native import encode_command
 from asyncchat.wire.plain import PlainDialect
 from tests.server.ends import LONG, lagging, narrow, waiting, without_window, writer_to, writers
 from tests.server.peers import Native, Plain, limited, serving, where
@@ -100,13 +103,50 @@ async def test_what_a_slow_reader_asks_for_waits_until_it_reads(server: ChatServ
         narrow(server, "greedy")
         greedy.send(*[commands.History(id=n, to="#lobby", limit=50) for n in range(40)])
         await sender.say("others are served meanwhile")
-        assert waiting(server) < BUFFER + 2 * PAGE_TEXT
+        assert waiting(server) < BUFFER + 2 * PAGE_BYTES
         for n in range(40):
             page = await greedy.reply(n)
             assert isinstance(page, events.History)
             assert not page.complete
-            assert PAGE_TEXT // FEWER < len(page.events) * len(LONG) <= PAGE_TEXT
+            assert PAGE_BYTES // FEWER < len(page.events) * len(LONG) <= PAGE_BYTES
             greedy.told.clear()
+
+
+FAMOUS = 1_000
+"""Rooms with topics of 500 characters: all of them at once would be as much as may wait for a client."""
+
+
+@pytest.mark.parametrize("dialect", ["native", "plain"])
+async def test_who_asks_for_lists_and_does_not_read_them_costs_a_buffer_and_a_reply(
+    server: ChatServer, dialect: str
+) -> None:
+    rooms = server.chat.house.rooms
+    for n in range(FAMOUS):
+        room = Room(10 + n, f"#r{n}", f"#r{n}")
+        room.topic = "t" * 500
+        rooms.add(room, 0)
+    async with await without_window(server) as greedy, await Native.open(server, "sender") as sender:
+        greedy.send('{"type":"hello","name":"greedy"}\n' if dialect == "native" else "greedy\n")
+        await sender.event(events.Joined, name="greedy")
+        narrow(server, "greedy")
+        writer = writer_to(server, "greedy")
+        for n in range(QUESTIONS):
+            greedy.send(encode_command(commands.Rooms(id=n)) if dialect == "native" else "/rooms\n")
+        while writer.state is not LAGGING:
+            await sender.say("others are served meanwhile")
+        for _ in range(20):
+            await sender.say("and still are")
+            held = writer.transport.waiting + sum(map(len, writer.pending))
+            assert BUFFER < held < BUFFER + LIST_BYTES + SLACK
+        for n in range(QUESTIONS):  # none of them is lost, and each gets its first page
+            await greedy.until(f'"id":{n},' if dialect == "native" else "* there is more: /rooms after ")
+
+
+QUESTIONS = 100
+"""Questions at once: all first pages of them are some 6 MB."""
+
+SLACK = 2_048
+"""Bytes of what else is told: the brackets and commas of a page, or the spaces between its columns."""
 
 
 async def test_what_waits_for_a_welcome_is_bounded(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:

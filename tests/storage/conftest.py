@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncchat.storage.opening import MEMORY
+from asyncchat.storage.database_file import MEMORY
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
 from tests.storage.facts import Listener, settle

@@ -1,6 +1,5 @@
 """What an operator does with a database: retention, backup, check, export and import."""
 
-import asyncio
 import contextlib
 import errno
 import json
@@ -14,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncchat.storage import opening, pruning
+from asyncchat.storage import database_file, retention
 from asyncchat.storage.backup import backup
-from asyncchat.storage.checking import check
+from asyncchat.storage.integrity import check
 from asyncchat.storage.storage import DAY, Storage
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export, import_
@@ -54,16 +53,24 @@ def texts(store: Store, room: int = LOBBY) -> list[str]:
 # --- retention ------------------------------------------------------------------------------------------------------
 
 
-def test_old_messages_of_a_room_go_with_all_that_belongs_to_them(store: Store) -> None:
+def prune(store: Store, room: int, before: int) -> int:
+    """Delete what is older; the number of steps that it took."""
+    put(store, r.Pruned(time=before, room=room, before=before))
+    steps = 0
+    while store.prune():
+        steps += 1
+    return steps - 1  # the last finds that there is no more
+
+
+def test_old_messages_of_a_room_go_with_all_that_belongs_to_them(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     seqs = put(store, *(said(str(number), time=number) for number in range(10)))
     put(store, said("kept", ATTIC, time=1), whispered("kept too", ALICE, BOB, time=1))
     put(store, reacted(seqs[0], "+1", time=20), edited(seqs[1], "x", time=20), deleted(seqs[2], time=3))
     put(store, r.TopicSet(time=2, room=LOBBY, to="#lobby", by=ALICE, name="Alice", text="tea"))
     while store.index_next():
         pass
-    assert store.prune(LOBBY, before=6, limit=4) == 4
-    assert store.prune(LOBBY, before=6, limit=4) == 2
-    assert store.prune(LOBBY, before=6, limit=4) == 0
+    monkeypatch.setattr(retention, "AT_ONCE", 4)
+    assert prune(store, LOBBY, before=6) == 2
     assert texts(store) == ["6", "7", "8", "9"]
     assert texts(store, ATTIC) == ["kept"]
     since = store.ask(FindSince(ALICE, (LOBBY, ATTIC), after=0, limit=100)).events
@@ -71,13 +78,14 @@ def test_old_messages_of_a_room_go_with_all_that_belongs_to_them(store: Store) -
     assert store.ask(FindText(ALICE, (LOBBY,), "x", 10)).events == []
     assert store.ask(FindMessage(seqs[0])) is None
     assert any(isinstance(record, r.TopicSet) for _, record in store.load()), "the topic still stands"
-    assert put(store, said()) == [seqs[-1] + 7]
+    assert put(store, said()) == [seqs[-1] + 8]
 
 
 def test_a_room_whose_messages_are_all_gone_is_one_where_something_was_said(path: Path, tmp_path: Path) -> None:
     store = settle(Store.open(path))
     put(store, said(time=1))
-    assert store.prune(LOBBY, before=2, limit=10) == 1
+    prune(store, LOBBY, before=2)
+    assert texts(store) == []
     assert spoken(store) == {"#lobby": True, "#attic": False}
     store.close()
     import_(export(path), tmp_path / "two.db")
@@ -93,20 +101,10 @@ def spoken(store: Store) -> dict[str, bool]:
 def test_messages_of_a_clock_that_was_ahead_are_not_in_the_way(store: Store) -> None:
     put(store, *(said(f"ahead {number}", time=1_000_000) for number in range(300)))
     put(store, *(said(f"old {number}", time=1) for number in range(5)), said("new", time=100))
-    assert store.prune(LOBBY, before=50, limit=3) == 3
-    assert store.prune(LOBBY, before=50, limit=3) == 2
-    assert store.prune(LOBBY, before=50, limit=3) == 0
+    assert retention.is_due(store.connection, LOBBY, 50)
+    prune(store, LOBBY, before=50)
+    assert not retention.is_due(store.connection, LOBBY, 50)
     assert texts(store)[-2:] == ["ahead 299", "new"]
-
-
-async def test_pruning_goes_on_to_the_end_beside_what_is_said(storage: Storage, listener: Listener) -> None:
-    for number in range(1000):
-        storage.log.append(said(str(number), time=number))
-    pruned = asyncio.create_task(storage.prune(LOBBY, before=990))
-    await listener.told(1000)
-    await pruned
-    assert await storage.prune(LOBBY, before=990) + pruned.result() == 990
-    assert len((await storage.ask(FindPage(HERE, 1000))).events) == 10
 
 
 def test_guests_who_never_wrote_are_forgotten(store: Store) -> None:
@@ -115,26 +113,32 @@ def test_guests_who_never_wrote_are_forgotten(store: Store) -> None:
     put(store, r.RoleSet(time=1, room=LOBBY, person=silent, role=Role.VOICE))
     put(store, *(r.NameReleased(time=500, person=id) for id in (silent, author, reader)))
     db = store.connection
-    assert pruning.silent_guests(db, before=400, after=0, limit=10) == ([], None)
-    assert pruning.silent_guests(db, before=501, after=0, limit=2) == ([silent], author)
-    assert pruning.silent_guests(db, before=501, after=author, limit=2) == ([], reader)
-    assert pruning.silent_guests(db, before=501, after=reader, limit=2) == ([], None)
-    assert store.remove_people([silent], before=500) == 0, "one who was seen meanwhile stays"
-    assert store.remove_people([silent, member, ALICE], before=501) == 1, "one who holds a name stays"
+    assert retention.silent_guests(db, before=400, after=0, limit=10) == ([], None)
+    assert retention.silent_guests(db, before=501, after=0, limit=2) == ([silent], author)
+    assert retention.silent_guests(db, before=501, after=author, limit=2) == ([], reader)
+    assert retention.silent_guests(db, before=501, after=reader, limit=2) == ([], None)
+    put(store, r.PeopleForgotten(time=600, people=[silent], before=500))
+    assert store.ask(FindToken(b"c" * 8)) is not None, "one who was seen meanwhile stays"
+    put(store, r.PeopleForgotten(time=600, people=[silent, member, ALICE], before=501))
+    assert {"Alice", "f"} <= {record.name for _, record in store.load() if isinstance(record, r.PersonCreated)}
     assert store.ask(FindToken(b"c" * 8)) is None
     assert store.ask(FindToken(b"d" * 8)).id == author
     assert not any(isinstance(record, r.RoleSet) for _, record in store.load())
 
 
-async def test_forgetting_guests_goes_through_all_of_them(storage: Storage, listener: Listener) -> None:
+async def test_silent_guests_are_found_some_at_a_time(
+    storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(1, 31):
         storage.log.append(person(f"g{number}"))
         storage.log.append(r.NameReleased(time=1, person=number * 2 - 1))
     storage.log.append(r.PersonCreated(time=100 * 365 * DAY, name="now", key="now"))
     storage.log.append(r.NameReleased(time=100 * 365 * DAY, person=61))
     await listener.told(62)
-    assert await storage.forget_guests() == 30
-    assert await storage.forget_guests() == 0
+    monkeypatch.setattr("asyncchat.storage.storage.GUESTS_AT_ONCE", 7)
+    found = [guests async for guests in storage.silent_guests(before=DAY)]
+    assert [id for guests in found for id in guests] == [number * 2 - 1 for number in range(1, 31)]
+    assert max(map(len, found)) == 7
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -158,6 +162,7 @@ async def test_a_backup_is_a_database_as_it_was(storage: Storage, listener: List
     assert texts(copy) == ["before"]
     assert copy.last_seq == last_seq
     assert copy.epoch != storage.epoch, "its next message has the seq of another one here"
+    assert copy.identity == storage.identity, "tokens are as good there"
     copy.close()
 
 
@@ -283,15 +288,23 @@ def test_people_rights_and_tokens_are_exported(path: Path, tmp_path: Path) -> No
     (carol,) = put(store, person("Carol", token=TOKEN))
     put(store, r.NameReleased(time=5, person=carol), *LASTING)
     (second,) = put(store, person("Carol"))
-    expected, epoch, last_seq = list(store.load()), store.epoch, store.last_seq
+    expected, epoch, identity, last_seq = list(store.load()), store.epoch, store.identity, store.last_seq
     store.close()
     import_((json.dumps(json.loads(line)) for line in export(path)), tmp_path / "two.db")
     copy = Store.open(tmp_path / "two.db")
     assert sorted(map(repr, copy.load())) == sorted(map(repr, expected))
     assert copy.ask(FindToken(TOKEN)).id == carol != second
     assert copy.epoch != epoch
+    assert copy.identity == identity
     assert put(copy, said()) == [last_seq + 1]
     copy.close()
+
+
+def test_what_earlier_versions_exported_becomes_a_server_of_its_own(tmp_path: Path) -> None:
+    import_([GOOD], tmp_path / "new.db")
+    store = Store.open(tmp_path / "new.db")
+    assert store.identity
+    store.close()
 
 
 GOOD = b'{"format":"asyncchat records","version":1,"last_seq":0}'
@@ -346,7 +359,7 @@ def test_an_import_replaces_nothing(path: Path) -> None:
 
 def test_an_import_leaves_no_log_of_another_database_beside_its_own(path: Path) -> None:
     """SQLite would play it into the new one."""
-    wal = opening.wal_of(path)
+    wal = database_file.wal_of(path)
     wal.write_bytes(b"left over")
     with pytest.raises(StorageError, match="move it away") as refused:
         import_([GOOD], path)

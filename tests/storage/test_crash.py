@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncchat.storage.checking import check
+from asyncchat.storage.integrity import check
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.queries import FindMessage, FindPage, Place
 from tests.storage.facts import LOBBY, settle

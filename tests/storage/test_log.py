@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from asyncchat.storage import local
-from asyncchat.storage.loading import Placed
-from asyncchat.storage.local import TOGETHER, ThreadLog
+from asyncchat.storage import local_log
+from asyncchat.storage.database_file import MEMORY
+from asyncchat.storage.local_log import TOGETHER, ThreadLog
 from asyncchat.storage.log import Entry
-from asyncchat.storage.opening import MEMORY
+from asyncchat.storage.snapshot import Placed
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.queries import FindMessage, FindPage, Place
-from asyncchat.vocabulary.records import Kept, Message, Record
+from asyncchat.vocabulary.records import Kept, Message, Pruned, Record
 from asyncchat.vocabulary.terms import Code
 from tests.storage.facts import FIRST, LOBBY, Listener, person, said, typing
 
@@ -155,7 +155,7 @@ async def test_however_long_a_pass_takes_a_crowd_is_one_batch(
     moments = itertools.count()
     for name in ("monotonic", "perf_counter", "time"):
         monkeypatch.setattr(time, name, lambda: float(next(moments)))
-        monkeypatch.setattr(local, name, lambda: float(next(moments)), raising=False)
+        monkeypatch.setattr(local_log, name, lambda: float(next(moments)), raising=False)
     for _ in range(10):
         for _ in range(64):
             storage.log.append(said())
@@ -269,7 +269,7 @@ async def test_what_is_appended_while_the_thread_lies_down_wakes_it(path: Path) 
         _lies = False
         _times = 0
 
-    storage.log = log = Restless(storage.log._store, storage.log._upkeep)
+    storage.log = log = Restless(storage.log._store, storage.log._maintenance)
     listener = Listener()
     await log.start(listener.on_applied, listener.on_failed)
     await asyncio.wait_for(listener.told(1), timeout=5)
@@ -375,10 +375,10 @@ async def test_what_is_given_together_is_kept_together_or_not_at_all(path: Path)
 def test_no_batch_ends_between_what_was_given_together() -> None:
     alone = [Entry(said()) for _ in range(TOGETHER - 1)]
     together = [Entry(said(), "a command") for _ in range(5)]
-    assert local._half([*alone, *together, *alone]) == TOGETHER - 1 + 5
-    assert local._half([*alone, *together]) == TOGETHER - 1 + 5
-    assert local._half([*alone, *alone, *alone]) == max(3 * (TOGETHER - 1) // 2, TOGETHER)
-    assert local._half(together) == 5
+    assert local_log._half([*alone, *together, *alone]) == TOGETHER - 1 + 5
+    assert local_log._half([*alone, *together]) == TOGETHER - 1 + 5
+    assert local_log._half([*alone, *alone, *alone]) == max(3 * (TOGETHER - 1) // 2, TOGETHER)
+    assert local_log._half(together) == 5
 
 
 async def test_in_memory_a_bad_message_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -437,7 +437,7 @@ async def test_a_seq_is_not_given_again_after_a_restart(path: Path, last: Record
 
 
 async def test_a_seq_is_not_given_again_after_its_message_was_pruned(path: Path) -> None:
-    for expected in (1, 2, 3):
+    for expected in (1, 3, 5):
         storage = Storage(path)
         await storage.open()
         listener = Listener()
@@ -445,7 +445,11 @@ async def test_a_seq_is_not_given_again_after_its_message_was_pruned(path: Path)
         storage.log.append(said(time=1))
         await listener.told(1)
         assert listener.applied[0].seq == expected
-        assert await storage.prune(LOBBY, before=2) == 1
+        storage.log.append(Pruned(time=2, room=LOBBY, before=2))
+        await listener.told(2)
+        while await storage.log.run(Store.prune):
+            pass
+        assert not await storage.is_expired(LOBBY, before=2)
         await storage.aclose()
 
 

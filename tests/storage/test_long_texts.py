@@ -1,4 +1,4 @@
-"""Pages end before their length is reached when they hold much text; page by page nothing is lost."""
+"""Pages end before their length is reached when they hold many bytes; page by page nothing is lost."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncchat.storage import pages
-from asyncchat.storage.opening import MEMORY
+from asyncchat.storage.database_file import MEMORY
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary.events import KeptEvent
 from asyncchat.vocabulary.queries import FindPage, FindSince, FindText, Page, Place
@@ -17,8 +17,6 @@ from tests.storage.histories import ROOMS, Model, histories, people
 
 LONGEST = 16_384
 MESSAGES = 120
-MOST = 3 * pages.PAGE_TEXT
-"""Bytes of text in the longest page: one of search has what is in the index, and the last of what is not yet."""
 
 
 @pytest.fixture(params=["indexed", "unindexed"])
@@ -41,7 +39,7 @@ def through(ask: Callable[[int | None], Page], *, back: bool = False) -> list[Ke
     place: int | None = None
     while True:
         page = ask(place)
-        assert pages.text_of(page.events) <= MOST
+        assert len(page.events) <= 1 or pages.size_of(page.events) <= pages.PAGE_BYTES
         events = [*page.events, *events] if back else [*events, *page.events]
         if page.complete:
             assert [event.seq for event in events] == sorted({event.seq for event in events})
@@ -79,21 +77,37 @@ def test_search(store: Store, limit: int) -> None:
     assert len(found) == MESSAGES - len(range(0, MESSAGES, 7))
 
 
+@pytest.mark.parametrize("limit", [200, 1000])
+def test_bytes_count_as_json_has_them(limit: int) -> None:
+    """A control character is six, and reactions come with the names of all who put them."""
+    store = settle(Store.open(MEMORY))
+    bells = put(store, *(said("\a" * 8_000) for _ in range(50)))
+    liked = put(store, *(said("hi") for _ in range(50)))
+    names = ("\N{CJK UNIFIED IDEOGRAPH-4E00}" * 30 + str(n) for n in range(100))
+    put(store, *(reacted(seq, "+1", by=n, name=name) for n, name in enumerate(names, 10) for seq in liked))
+    found = through(lambda after: store.ask(FindPage(Place(room=LOBBY), limit, after=after or 0)))
+    assert [event.seq for event in found] == bells + liked
+    assert pages.size_of(found) > 5 * pages.PAGE_BYTES
+    assert len(through(lambda after: store.ask(FindSince(BOB, (LOBBY,), after or 0, limit)))) == 100 + 100 * 50
+    assert len(through(lambda before: store.ask(FindText(BOB, (LOBBY,), "hi", limit, before=before)), back=True)) == 50
+    store.close()
+
+
 @given(
     history=histories,
     person=people,
     rooms=st.sets(st.sampled_from(ROOMS)).map(tuple),
     limit=st.integers(1, 10),
-    text=st.integers(0, 20),
+    size=st.integers(0, 2_000),
 )
 def test_pages_full_of_text_against_the_model(
-    history: list[KeptRecord], person: int, rooms: tuple[int, ...], limit: int, text: int
+    history: list[KeptRecord], person: int, rooms: tuple[int, ...], limit: int, size: int
 ) -> None:
     model = Model(history)
     store = Store.open(MEMORY)
     store.write(list(enumerate(history, start=1)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "PAGE_TEXT", text)
+        patch.setattr(pages, "PAGE_BYTES", size)
         since = through(lambda after: store.ask(FindSince(person, rooms, after or 0, limit)))
         for room in rooms:
 

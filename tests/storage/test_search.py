@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.storage import indexing, readers, search, upkeep
-from asyncchat.storage.opening import MEMORY
+from asyncchat.storage import maintenance, search, search_index, threads
+from asyncchat.storage.database_file import MEMORY
+from asyncchat.storage.maintenance import Maintenance
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
-from asyncchat.storage.upkeep import Upkeep
-from asyncchat.storage.words import phrases
+from asyncchat.storage.tokenizer import phrases
 from asyncchat.vocabulary.errors import SearchTooCostly, StorageError
 from asyncchat.vocabulary.events import Said
 from asyncchat.vocabulary.queries import FindText, Page, Place
@@ -255,7 +255,7 @@ def test_edits_and_deletions_leave_nothing_wrong_behind(
 
 
 def test_a_search_that_takes_too_long_is_ended(library: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "STEPS", 1)
+    monkeypatch.setattr(threads, "STEPS", 1)
     with pytest.raises(SearchTooCostly) as refused:
         found(library, "tea", rooms=(LOBBY,), seconds=-1.0)
     assert refused.value.code is Code.TOO_LONG
@@ -319,13 +319,13 @@ def test_a_long_tail_is_searched_in_slices(library: Store, monkeypatch: pytest.M
     assert found(library, "tea", rooms=(LOBBY,), direct=False) == ["green tea", "black TEA", "white tea"]
 
 
-# --- upkeep ---------------------------------------------------------------------------------------------------------
+# --- maintenance ----------------------------------------------------------------------------------------------------
 
 
 def test_upkeep_indexes_in_chunks_and_then_rests(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexing, "ROWS", 3)
+    monkeypatch.setattr(search_index, "ROWS", 3)
     put(store, *(said(str(number)) for number in range(7)))
-    care = Upkeep(store)
+    care = Maintenance(store)
     left = [store.unindexed]
     while care.idle() is not None:
         left.append(store.unindexed)
@@ -337,11 +337,11 @@ def test_upkeep_between_batches_begins_when_the_index_is_far_behind(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, *(said(str(number)) for number in range(7)))
-    care = Upkeep(store)
+    care = Maintenance(store)
     care.busy()
     behind = store.unindexed
-    monkeypatch.setattr(upkeep, "BEHIND", 3)
-    monkeypatch.setattr(indexing, "ROWS", 2)
+    monkeypatch.setattr(maintenance, "BEHIND", 3)
+    monkeypatch.setattr(search_index, "ROWS", 2)
     care.busy()
     assert store.unindexed < behind
     behind = store.unindexed
@@ -353,15 +353,15 @@ async def test_a_log_with_nothing_to_do_indexes(
     storage: Storage, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop, done = asyncio.get_running_loop(), asyncio.Event()
-    idle = Upkeep.idle
+    idle = Maintenance.idle
 
-    def watched(care: Upkeep) -> float | None:
+    def watched(care: Maintenance) -> float | None:
         again = idle(care)
         if again is None:
             loop.call_soon_threadsafe(done.set)
         return again
 
-    monkeypatch.setattr(Upkeep, "idle", watched)
+    monkeypatch.setattr(Maintenance, "idle", watched)
     for number in range(50):
         storage.log.append(said(str(number)))
     await listener.told(50)
@@ -377,7 +377,7 @@ def test_the_words_of_a_deleted_message_vanish_from_the_file(path: Path) -> None
     store = settle(Store.open(path))
     seqs = put(store, *(said(f"message {number} {number * 7919} {'pad ' * 20}") for number in range(300)))
     (secret,) = put(store, said(f"the password is {SECRET}"))
-    care = Upkeep(store)
+    care = Maintenance(store)
     run(care)
     put(store, *(said(f"later {number}") for number in range(300)))
     run(care)
@@ -390,14 +390,14 @@ def test_the_words_of_a_deleted_message_vanish_from_the_file(path: Path) -> None
     assert files == []
 
 
-def run(care: Upkeep) -> None:
+def run(care: Maintenance) -> None:
     """All that is to do now."""
     while (again := care.idle()) is not None and again < 1:
         pass
 
 
 def test_the_index_is_purged_but_once_in_a_while(store: Store) -> None:
-    care = Upkeep(store)
+    care = Maintenance(store)
     for _ in range(2):
         (seq,) = put(store, said("tea"))
         run(care)
@@ -407,7 +407,7 @@ def test_the_index_is_purged_but_once_in_a_while(store: Store) -> None:
     assert store.purge_is_due
     again = care.idle()
     assert again is not None
-    assert 0 < again <= upkeep.PURGE_SECONDS
+    assert 0 < again <= maintenance.PURGE_SECONDS
 
 
 # --- what indexing costs others ---------------------------------------------------------------------------------------
@@ -438,7 +438,9 @@ def test_no_change_of_messages_waits_for_the_index(store: Store, monkeypatch: py
     seqs = put(store, *(said(f"green tea {number}") for number in range(300)))
     index(store)
     with monkeypatch.context() as watched:
-        watched.setattr(indexing, "index_text", lambda _: pytest.fail("words are counted while a commit is under way"))
+        watched.setattr(
+            search_index, "index_text", lambda _: pytest.fail("words are counted while a commit is under way")
+        )
         match change:
             case "edited":
                 put(store, *(edited(seq, "black coffee") for seq in seqs))
@@ -448,7 +450,7 @@ def test_no_change_of_messages_waits_for_the_index(store: Store, monkeypatch: py
                 put(store, deleted(*seqs))
         assert found(store, "tea", rooms=(LOBBY,)) == [], "out of every answer at once"
         assert len(found(store, "coffee", rooms=(LOBBY,), limit=1000)) == (300 if change == "edited" else 0)
-    run(Upkeep(store))
+    run(Maintenance(store))
     assert store.connection.execute("SELECT count(*) FROM outdated").fetchone() == (0,)
     assert found(store, "tea", rooms=(LOBBY,)) == []
     assert len(found(store, "coffee", rooms=(LOBBY,), limit=1000)) == (300 if change == "edited" else 0)
@@ -467,7 +469,7 @@ def test_what_was_outdated_at_the_end_is_put_in_order_first_after_a_start(store:
         assert found(again, "tea", rooms=(LOBBY,)) == ["green tea 2"]
         assert found(again, "coffee", rooms=(LOBBY,)) == ["black coffee"]
         unindexed = again.unindexed
-        Upkeep(again).idle()
+        Maintenance(again).idle()
         assert again.unindexed == unindexed, "the new message comes later"
         assert again.connection.execute("SELECT count(*) FROM outdated").fetchone() == (0,)
     finally:
@@ -496,7 +498,7 @@ def test_pages_with_edited_messages_go_on_where_they_ended(store: Store) -> None
 def test_searches_by_day_find_all_though_the_clock_was_wrong_for_a_while(
     store: Store, monkeypatch: pytest.MonkeyPatch, wrong: int, how: str
 ) -> None:
-    monkeypatch.setattr(indexing, "STRETCH", 4)
+    monkeypatch.setattr(search_index, "STRETCH", 4)
     start = 1_000_000 * HOUR
     times = [start + at * HOUR for at in range(40)]
     times[13:21] = [time + wrong for time in times[13:21]]

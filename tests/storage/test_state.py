@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from asyncchat.storage import loading
-from asyncchat.storage.pruning import AT_ONCE
+from asyncchat.storage import snapshot
+from asyncchat.storage.integrity import check
+from asyncchat.storage.retention import AT_ONCE
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export
 from asyncchat.vocabulary import records as r
@@ -169,15 +170,15 @@ def test_the_messages_of_a_removed_room_go_bit_by_bit_and_never_come_back(tmp_pa
         while store.index_next():
             pass
         put(store, r.RoomDropped(time=6, room=ATTIC, by="Bob"))
-        assert store.clear_dropped()
+        assert store.prune()
         (late,) = put(store, said("on its way", room=ATTIC))
     with closing(Store.open(path)) as store:
-        while store.clear_dropped() or store.refresh_index():
+        while store.prune() or store.refresh_index():
             pass
         assert [row[0] for row in store.connection.execute("SELECT text FROM messages")] == ["kept"]
         assert store.last_seq == late, "its seq is not given again"
     with closing(Store.open(path)) as store:
-        assert store.connection.execute("SELECT count(*) FROM dropped").fetchone()[0] == 0
+        assert store.connection.execute("SELECT count(*) FROM expired").fetchone()[0] == 0
         assert store.last_seq == late
     lines = b"".join(export(path))
     assert b"kept" in lines
@@ -190,6 +191,15 @@ def test_an_export_passes_over_what_is_left_of_a_removed_room(tmp_path: Path) ->
         put(store, *FIRST)
         put(store, said("secret", room=ATTIC), r.RoomDropped(time=6, room=ATTIC, by="Bob"))
         assert b"secret" not in b"".join(export(path))
+
+
+def test_a_database_of_an_earlier_version_is_exported_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(Store.open(path)) as store:
+        put(store, *FIRST, said("kept"))
+        store.connection.execute("DROP TABLE expired")
+    assert check(path) == []
+    assert b"kept" in b"".join(export(path))
 
 
 def test_a_room_says_at_the_start_whether_anything_was_said_there(store: Store) -> None:
@@ -229,7 +239,7 @@ def test_the_latest_of_those_who_have_gone_are_loaded_in_the_order_of_their_goin
     gone = put(store, *(person(name) for name in ("Carol", "Dora", "Eve")))
     put(store, *(r.NameReleased(time=time, person=id) for time, id in zip((9, 7, 8), gone, strict=True)))
     assert departed(store) == [gone[1], gone[2], gone[0]]
-    monkeypatch.setattr(loading, "DEPARTED", 2)
+    monkeypatch.setattr(snapshot, "DEPARTED", 2)
     assert departed(store) == [gone[2], gone[0]]
 
 
@@ -292,10 +302,10 @@ def test_all_of_it_outlasts_the_process(path: Path) -> None:
     store.close()
 
 
-def test_every_database_has_an_epoch_of_its_own(tmp_path: Path) -> None:
-    epochs = set()
+def test_every_database_has_an_epoch_and_an_identity_of_its_own(tmp_path: Path) -> None:
+    random = set()
     for name in (":memory:", ":memory:", tmp_path / "one", tmp_path / "two"):
         store = Store.open(name)
-        epochs.add(store.epoch)
+        random |= {store.epoch, store.identity}
         store.close()
-    assert len(epochs) == 4
+    assert len(random) == 8

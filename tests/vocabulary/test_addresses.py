@@ -1,3 +1,6 @@
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,8 +66,43 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
     assert parse_address(str(address)) == address
 
 
+def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    address = parse_address("unix:chat.sock")
+    monkeypatch.chdir("/")
+    assert address.path == f"{tmp_path}/chat.sock"
+    assert parse_address("unix:chat.sock", folder="/etc").path == "/etc/chat.sock"
+    assert parse_address("unix:/run/chat.sock", folder="/etc").path == "/run/chat.sock"
+    assert Address("unix", path="/" * 3 + "run/chat.sock") == parse_address("unix:/run/chat.sock")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it cannot be removed")
+def test_a_relative_path_in_a_directory_that_was_removed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ValueError, match="the working directory was removed"):
+        parse_address("unix:chat.sock")
+    assert parse_address("unix:/chat.sock").socket_path == "/chat.sock"
+
+
+def test_a_path_that_is_too_long_for_the_system_is_named_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.chdir(deep)
+    assert parse_address("unix:chat.sock").socket_path == "chat.sock"
+    monkeypatch.chdir("/")
+    assert Address("unix", path=f"{deep}/chat.sock").socket_path == f"{deep}/chat.sock"[1:]
+    monkeypatch.chdir(tmp_path)
+    assert Address("unix", path=f"{tmp_path}//x{deep}").socket_path == f"{tmp_path}//x{deep}"
+
+
 def test_all_names_of_this_machine_are_one_server() -> None:
-    keys = {parse_address(text).key for text in ("localhost:7", "127.0.0.1:7", "[::1]:7", "tls://LOCALHOST:7")}
+    keys = {parse_address(text).key for text in ("localhost:7", "127.0.0.1:7", "[::1]:7", "tls://LOCALHOST.:7")}
     assert keys == {"localhost:7"}
     assert parse_address("Chat.Example.org.").key == parse_address("chat.example.org").key
     assert parse_address("localhost:8").key != parse_address("localhost:7").key

@@ -75,7 +75,10 @@ def test_letters_of_all_scripts_stay() -> None:
 
 
 def test_every_character_alone_is_harmless() -> None:
-    everything = [chr(code) for code in range(sys.maxunicode + 1)]
+    """Of planes that hold nothing but private or unassigned characters, the first and the last hundred."""
+    bare = [range(plane << 16, (plane + 1) << 16) for plane in (*range(4, 14), 15, 16)]
+    codes = [*range(4 << 16), *range(14 << 16, 15 << 16), *(code for one in bare for code in (*one[:100], *one[-100:]))]
+    everything = [chr(code) for code in codes]
     shown = printable("\ufffd".join(everything))
     assert FORBIDDEN.search(shown) is None
     assert not set(shown) & set(ONLY_IN_CONTEXT)

@@ -231,6 +231,35 @@ def test_bans() -> None:
     assert shown(events.BanList(room="#x", bans=[])) == ["* nobody is banned from #x"]
 
 
+@pytest.mark.parametrize(
+    ("result", "last"),
+    [
+        (events.RoomList(rooms=[], complete=False, next=7), "/rooms"),
+        (events.Members(room="#x", members=MEMBERS, complete=False, next=7), "/who #x"),
+        (events.Members(members=[], complete=False, next=7), "/who *"),
+        (events.BanList(room="#x", bans=[], complete=False, next=7), "/bans #x"),
+        (events.BanList(bans=[events.Ban(who="dave")], complete=False, next=7), "/bans *"),
+    ],
+)
+def test_a_list_that_has_more_says_how_to_go_on(result: Result, last: str) -> None:
+    assert shown(result)[-1] == f"* there is more: {last} after 7"
+
+
+def test_what_operators_ask_for() -> None:
+    accounts = [events.Account(name="alice", password=True, administrator=True), events.Account(name="al")]
+    assert shown(events.AccountList(accounts=accounts)) == ["alice  administrator, password", "al     token only"]
+    assert shown(events.AccountList(accounts=[])) == ["* nobody is registered"]
+    stats = events.Stats(
+        version="1", uptime=300, memory=2_500_000, connections=1, sessions=2, people=3, registered=4, rooms=5, seq=6,
+        listening=["tcp://[::1]:7777"],
+    )  # fmt: skip
+    assert shown(stats) == [
+        "* asyncchat 1, up for 5 minutes, 2.5 MB of memory",
+        "* connections: 1, sessions: 2, people online: 3, registered: 4, rooms: 5, records: 6",
+        "* listening on tcp://[::1]:7777",
+    ]
+
+
 def test_a_page_of_history() -> None:
     topic = events.TopicChanged(seq=10, time="2026-01-03T00:00:00.000Z", sender="bob", room="#x", text="tea")
     assert shown(events.History(events=[said(), said(to="#o"), topic], complete=False, next=7)) == [

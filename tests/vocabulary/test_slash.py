@@ -41,7 +41,11 @@ LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("/who", commands.Who(room="#ops")),
     ("/who #b", commands.Who(room="#b")),
     ("/members *", commands.Who()),
+    ("/who after 42", commands.Who(room="#ops", after=42)),
+    ("/who #b AFTER 42", commands.Who(room="#b", after=42)),
+    ("/who * after 42", commands.Who(after=42)),
     ("/rooms", commands.Rooms()),
+    ("/list after 0", commands.Rooms(after=0)),
     ("/whois bob", commands.Whois(name="bob")),
     ("/topic", commands.Topic(room="#ops")),
     ("/topic -", commands.Topic(room="#ops", text="")),
@@ -93,6 +97,8 @@ LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("/unban * carol", commands.Unban(who="carol")),
     ("/bans", commands.Bans(room="#ops")),
     ("/bans *", commands.Bans()),
+    ("/bans after 42", commands.Bans(room="#ops", after=42)),
+    ("/bans * after 42", commands.Bans(after=42)),
     ("/mute carol", commands.Mute(room="#ops", name="carol")),
     ("/mute carol 10m noise", commands.Mute(room="#ops", name="carol", seconds=600, reason="noise")),
     ("/unmute carol", commands.Mute(room="#ops", name="carol", seconds=0)),
@@ -117,6 +123,8 @@ LINES: list[tuple[str, Command | tuple[Command, ...] | Action]] = [
     ("/ignore", Action("ignore")),
     ("/ignore carol", Action("ignore", "carol")),
     ("/unignore carol", Action("unignore", "carol")),
+    ("/announce tea is ready", commands.Announce(text="tea is ready")),
+    ("/stats", commands.Stats()),
     ("/quit", commands.Quit()),
     ("/exit see you", commands.Quit(reason="see you")),
 ]
@@ -181,7 +189,59 @@ def test_every_command_is_in_the_table_above() -> None:
     typed = {
         entry for line, _ in LINES if line.startswith("/") and (entry := slash.find(line[1:].split()[0], client=True))
     }
-    assert typed == set(COMMANDS)
+    assert typed == {entry for entry in COMMANDS if not entry.operator_only}
+
+
+OPERATORS_LINES: list[tuple[str, Command | Action | Usage]] = [
+    ("/who", commands.Who()),
+    ("/who #b", commands.Who(room="#b")),
+    ("/ban carol 1h spam", commands.Ban(who="carol", seconds=3600, reason="spam")),
+    ("/ban #b carol", commands.Ban(room="#b", who="carol")),
+    ("/bans", commands.Bans()),
+    ("/unban carol", commands.Unban(who="carol")),
+    ("/kick carol", Usage("which room?; usage: /kick [#ROOM] NAME [REASON]")),
+    ("/accounts", commands.Accounts()),
+    ("/administrator @carol", commands.SetAdministrator(name="carol")),
+    ("/administrator carol off", commands.SetAdministrator(name="carol", active=False)),
+    ("/administrator carol maybe", Usage("usage: /administrator NAME [on|off]")),
+    ("/log", commands.Log()),
+    ("/log debug", commands.Log(level="debug")),
+    ("/reload", commands.Reload()),
+    ("/backup my copy.db", commands.Backup(path="my copy.db")),
+    ("/backup", Usage("usage: /backup FILE")),
+    ("/shutdown", commands.Shutdown()),
+    ("/shutdown 90", commands.Shutdown(seconds=90)),
+    ("/shutdown 5m", commands.Shutdown(seconds=300)),
+    ("/shutdown off", commands.Shutdown(cancel=True)),
+    ("/shutdown soon", Usage("usage: /shutdown [SECONDS|DURATION|off]")),
+    ("/shutdown ²", Usage("usage: /shutdown [SECONDS|DURATION|off]")),
+    ("/nick carol", Usage("unknown command: /nick; did you mean /kick?")),
+    ("/join #b", Usage("unknown command: /join; /help lists the commands")),
+    ("/help", Action("help")),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), OPERATORS_LINES)
+@pytest.mark.parametrize("client", [True, False])
+def test_what_the_operator_types(line: str, wanted: Command | Action | Usage, client: bool) -> None:
+    found = parse(line, Context(everywhere=True), client=client, operator=True)
+    assert found == (wanted if isinstance(wanted, Action | Usage) else (wanted,))
+
+
+def test_a_countdown_is_bounded() -> None:
+    found = parse("/shutdown 2d", Context(), operator=True)
+    assert isinstance(found, Usage)
+    assert "86400" in found.text
+
+
+@pytest.mark.parametrize("client", [True, False])
+def test_what_is_the_operators_is_nobody_elses(client: bool) -> None:
+    own = {f"/{name}" for entry in COMMANDS if entry.operator_only for name in entry.names}
+    assert own <= set(slash.names(operator=True, client=client))
+    assert not own & set(slash.names(client=client))
+    assert parse("/shutdown", HERE, client=client) == Usage("unknown command: /shutdown; /help lists the commands")
+    assert "/shutdown" in "\n".join(help_lines(operator=True))
+    assert "/shutdown" not in "\n".join(help_lines(client=client))
 
 
 @pytest.mark.parametrize(
@@ -233,6 +293,12 @@ def test_what_needs_a_place_says_so_outside_of_all_rooms(line: str) -> None:
 def test_what_needs_a_room_is_not_guessed_in_a_conversation() -> None:
     found = parse("/kick carol", Context(here="bob"))
     assert found == Usage("which room?; usage: /kick [#ROOM] NAME [REASON]")
+
+
+def test_a_list_goes_on_after_a_number() -> None:
+    assert parse("/rooms after #b", HERE) == Usage("#b is no number; usage: /rooms [after N]")
+    assert parse("/rooms after", HERE) == Usage("usage: /rooms [after N]")
+    assert parse("/who 42", HERE) == Usage("usage: /who [#ROOM|*] [after N]")
 
 
 def test_commands_of_the_client_are_not_in_the_plain_dialect() -> None:
@@ -294,12 +360,13 @@ def test_which_lines_hold_a_password(line: str, holds: bool) -> None:
 
 
 def test_every_command_is_in_the_help_and_has_help_of_its_own() -> None:
-    whole = help_lines(client=True)
     for entry in COMMANDS:
+        operator = entry.operator_only
+        whole = help_lines(client=True, operator=operator)
         (line,) = [line for line in whole if re.match(rf"/{re.escape(entry.names[0])}( |$)", line)]
         assert entry.help in whole[whole.index(line)] + whole[whole.index(line) + 1]
         for name in entry.names:
-            own = help_lines(f"/{name}", client=True)
+            own = help_lines(f"/{name}", client=True, operator=operator)
             assert own[0] == entry.line
             assert all(f"/{other}" in "\n".join(own) for other in entry.names)
     assert max(map(len, help_lines())) <= 120

@@ -1,10 +1,12 @@
 import pytest
+from msgspec import structs
 
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.events import KeptEvent, Told
 from asyncchat.vocabulary.slash import help_lines
 from asyncchat.vocabulary.terms import Code, Id
 from asyncchat.wire.dialect import Problem
+from asyncchat.wire.plain import MEMBERS_SHOWN
 from asyncchat.wire.plain_places import PLACES_KEPT
 from tests.wire.talk import TIME, Talk, said
 
@@ -63,6 +65,15 @@ def test_what_no_event_tells_is_confirmed(talk: Talk, line: str, words: str) -> 
 def test_bad_usage_is_a_problem(talk: Talk) -> None:
     assert talk.types("/jion #b") == Problem(Code.MALFORMED, "unknown command: /jion; did you mean /join?")
     assert talk.types("/ignore bob") == Problem(Code.MALFORMED, "unknown command: /ignore; /help lists the commands")
+
+
+def test_who_is_there_already_is_counted_as_far_as_it_is_known(talk: Talk) -> None:
+    people = [events.Member(name=f"p{n}", state=State.ONLINE) for n in range(MEMBERS_SHOWN + 10)]
+    page = events.Members(id="join", room="#lobby", members=people)
+    (line,) = talk.reads(page)
+    assert line.endswith("p49 and 10 more")
+    (line,) = talk.reads(structs.replace(page, complete=False, next=7))
+    assert line.endswith("p49 and at least 10 more")
 
 
 def test_a_topic_that_is_asked_for_is_told(talk: Talk) -> None:

@@ -67,6 +67,7 @@ class Lock:
     def _take(self, database: Path) -> bool:
         """Lock the file that is there; false if its last owner has removed it meanwhile."""
         try:
+            make_file(self._file)
             self._fd = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StorageError(f"cannot open {self._file}: {error.strerror}") from None
@@ -136,8 +137,7 @@ def prepare(path: Path) -> None:
     """Make the directory (mode 700) and the empty file (mode 600) where there is none yet; raises `StorageError`."""
     prepare_folder(path)
     try:
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        make_file(path)
     except OSError as error:
         raise StorageError(f"cannot make {path}: {error.strerror}") from None
 
@@ -145,9 +145,43 @@ def prepare(path: Path) -> None:
 def prepare_folder(path: Path) -> None:
     """Make the directory of a database (mode 700) where there is none yet; raises `StorageError`."""
     try:
+        missing = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in reversed(missing):
+            hand_over(folder)
     except OSError as error:
         raise StorageError(f"cannot make {path.parent}: {error.strerror}") from None
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file (mode 600) where there is none yet; its owner is that of the directory. Raises OSError."""
+    with contextlib.suppress(FileExistsError):
+        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        try:
+            _give(made, path.parent)
+        finally:
+            os.close(made)
+
+
+def hand_over(folder: Path) -> None:
+    """Give a directory that root has made to the owner of the one that it is in. Raises OSError."""
+    if sys.platform != "win32":
+        made = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            _give(made, folder.parent)
+        finally:
+            os.close(made)
+
+
+def _give(made: int, folder: Path) -> None:
+    """Give what root has made to the directory's owner, as whom the server runs; SQLite does so with its own files.
+
+    By its descriptor: in a directory of theirs, its name may be that of another file by now.
+    """
+    if sys.platform != "win32" and os.geteuid() == 0:
+        owner = folder.stat()
+        with contextlib.suppress(OSError):  # a root without this right, as in some containers, is its own server
+            os.fchown(made, owner.st_uid, owner.st_gid)
 
 
 def inspect(path: Path) -> None:

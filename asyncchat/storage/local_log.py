@@ -6,16 +6,19 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import groupby
 from time import monotonic
 from typing import TypeVar
 
-from asyncchat.storage.committer import Done, commit
+from msgspec import Struct
+
 from asyncchat.storage.log import Applied, Entry, Failed
+from asyncchat.storage.maintenance import Maintenance
+from asyncchat.storage.snapshot import Placed
 from asyncchat.storage.store import Store
 from asyncchat.storage.threads import ended, perform
-from asyncchat.storage.upkeep import Upkeep
 from asyncchat.vocabulary.errors import NotStored, StorageError
-from asyncchat.vocabulary.records import Kept, Record
+from asyncchat.vocabulary.records import Kept, Message, Record
 from asyncchat.vocabulary.terms import Code
 
 logger = logging.getLogger("asyncchat.storage")
@@ -24,7 +27,7 @@ REMINDER_SECONDS = 60.0
 """How often the log says that records cannot be stored: with a full disk there are thousands of them."""
 
 IDLE_SECONDS = 0.05
-"""After so long without a record the log turns to the upkeep of the database."""
+"""After so long without a record the log turns to the maintenance of the database."""
 
 TOGETHER = 128
 """Records that are committed in one batch at least, if there are so many: a sync, and a write to each listener, cost as
@@ -33,12 +36,19 @@ much for one as for all of them. With 4 x 64 messages under way, 100 listeners g
 T = TypeVar("T")
 
 
+class Done(Struct):
+    """A batch after the commit: ``applied`` in order; ``failed`` in order, in runs that failed for the same reason."""
+
+    applied: list[Entry]
+    failed: list[tuple[list[Entry], Exception]]
+
+
 class LocalLog(ABC):
     """What both logs have in common: what is pending, who is told, and when it is over."""
 
-    def __init__(self, store: Store, upkeep: Upkeep) -> None:
+    def __init__(self, store: Store, maintenance: Maintenance) -> None:
         self._store = store
-        self._upkeep = upkeep
+        self._maintenance = maintenance
         self._pending: list[Entry] = []
         self._closed = False
         self._failing = False
@@ -116,8 +126,8 @@ class LocalLog(ABC):
 
 def local_log(store: Store) -> LocalLog:
     """The log over this store."""
-    upkeep = Upkeep(store)
-    return LoopLog(store, upkeep) if store.path is None else ThreadLog(store, upkeep)
+    maintenance = Maintenance(store)
+    return LoopLog(store, maintenance) if store.path is None else ThreadLog(store, maintenance)
 
 
 def _over() -> StorageError:
@@ -133,8 +143,8 @@ class LoopLog(LocalLog):
     the listeners does: so a batch is theirs, and not as many as there are passes.
     """
 
-    def __init__(self, store: Store, upkeep: Upkeep) -> None:
-        super().__init__(store, upkeep)
+    def __init__(self, store: Store, maintenance: Maintenance) -> None:
+        super().__init__(store, maintenance)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: asyncio.Handle | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -202,10 +212,10 @@ class LoopLog(LocalLog):
         self._idle = None
         if self._worked:
             self._worked = False
-            self._upkeep.busy()
+            self._maintenance.busy()
             self._rest(IDLE_SECONDS)
             return
-        again = self._upkeep.idle()
+        again = self._maintenance.idle()
         if again is not None:
             self._rest(again)
 
@@ -218,8 +228,8 @@ class ThreadLog(LocalLog):
     sleeps when nothing is pending and is woken at the end of the loop's pass.
     """
 
-    def __init__(self, store: Store, upkeep: Upkeep) -> None:
-        super().__init__(store, upkeep)
+    def __init__(self, store: Store, maintenance: Maintenance) -> None:
+        super().__init__(store, maintenance)
         self._jobs: list[Callable[[], None]] = []
         self._asleep = False
         self._waking = False
@@ -273,7 +283,7 @@ class ThreadLog(LocalLog):
                     self._turn()
                     idle = IDLE_SECONDS
                 elif not self._sleep(idle):
-                    idle = self._upkeep.idle()
+                    idle = self._maintenance.idle()
         finally:
             assert self._stopped is not None
             self._loop.call_soon_threadsafe(self._stopped.set)
@@ -287,7 +297,7 @@ class ThreadLog(LocalLog):
         del self._pending[: len(batch)]
         if batch:
             self._loop.call_soon_threadsafe(self._deliver, self._commit(batch))
-            self._upkeep.busy()
+            self._maintenance.busy()
         while self._jobs:
             self._jobs.pop(0)()
 
@@ -309,3 +319,59 @@ def _half(pending: list[Entry]) -> int:
     while count < end and pending[count].origin is pending[count - 1].origin is not None:
         count += 1
     return min(count, end)
+
+
+def commit(store: Store, entries: list[Entry]) -> Done:
+    """Place a batch behind what the store holds. An error is not raised but part of the result."""
+    seq = store.last_seq
+    kept: list[Placed] = []
+    for entry in entries:
+        record = entry.record
+        if type(record) is Message or isinstance(record, Kept):  # the first is cheaper, and nearly always true
+            seq += 1
+            kept.append((seq, record))
+        entry.seq = seq
+    if not kept:
+        return Done(entries, [])
+    try:
+        store.write(kept)
+    except NotStored as error:
+        # Without its traceback, whose frames hold the whole batch: it is told to each sender, and may be kept a while.
+        return _without(entries, error.with_traceback(None), store.last_seq)
+    except StorageError as error:
+        return _apart(store, entries, error.with_traceback(None))
+    except Exception as error:  # the root of all commits: whatever happens, the log goes on
+        logger.exception("a fault in the storage")
+        return _apart(store, entries, StorageError(f"the storage failed: {error}"))
+    return Done(entries, [])
+
+
+def _without(entries: list[Entry], error: StorageError, seq: int) -> Done:
+    passing: list[Entry] = []
+    kept: list[Entry] = []
+    for entry in entries:
+        if isinstance(entry.record, Kept):
+            entry.seq = 0
+            kept.append(entry)
+        else:
+            entry.seq = seq
+            passing.append(entry)
+    return Done(passing, [(kept, error)])
+
+
+def _apart(store: Store, entries: list[Entry], error: StorageError) -> Done:
+    # One bad record must not take the others down, but for those that were given with it.
+    groups = _together(entries)
+    if len(groups) == 1:
+        return _without(entries, error, store.last_seq)
+    done = Done([], [])
+    for group in groups:
+        one = commit(store, group)
+        done.applied += one.applied
+        done.failed += one.failed
+    return done
+
+
+def _together(entries: list[Entry]) -> list[list[Entry]]:
+    """The entries in groups of those that were given to the log together, by one command."""
+    return [list(group) for _, group in groupby(entries, lambda entry: id(entry.origin or entry))]

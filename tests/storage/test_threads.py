@@ -11,8 +11,7 @@ from functools import partial
 
 import pytest
 
-from asyncchat.storage.readers import REST_SECONDS, Reader, time_limit
-from asyncchat.storage.threads import Threads
+from asyncchat.storage.threads import REST_SECONDS, Reader, Threads, time_limit
 
 COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT max(i) FROM n"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.storage.words import Finder, index_text, literals, phrases, written
+from asyncchat.storage.tokenizer import Finder, index_text, literals, phrases, written
 
 
 def finds(query: str, text: str) -> bool:

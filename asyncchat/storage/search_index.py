@@ -14,7 +14,7 @@ from itertools import groupby
 import msgspec
 from msgspec import Struct
 
-from asyncchat.storage.words import FOLDING, index_text
+from asyncchat.storage.tokenizer import FOLDING, index_text
 from asyncchat.vocabulary.names import name_key
 
 ROWS = 250

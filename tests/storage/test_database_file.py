@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from asyncchat.storage import migrations, opening
-from asyncchat.storage.checking import check
+from asyncchat.storage import database_file, migrations
+from asyncchat.storage.integrity import check
 from asyncchat.storage.storage import Storage
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export
@@ -95,7 +95,9 @@ def test_a_lock_that_cannot_be_made_is_said(path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["connect", "connect_inspector"])
-@pytest.mark.parametrize(("free", "reason"), [(opening.LOG_INDEX_BYTES - 1, "the disk is full"), (10**9, "I/O error")])
+@pytest.mark.parametrize(
+    ("free", "reason"), [(database_file.LOG_INDEX_BYTES - 1, "the disk is full"), (10**9, "I/O error")]
+)
 def test_a_full_disk_is_told_from_a_broken_one(
     path: Path, monkeypatch: pytest.MonkeyPatch, step: str, free: int, reason: str
 ) -> None:
@@ -107,7 +109,7 @@ def test_a_full_disk_is_told_from_a_broken_one(
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
         raise error
 
-    monkeypatch.setattr(opening, step, fail)
+    monkeypatch.setattr(database_file, step, fail)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     with pytest.raises(StorageError, match=f"cannot be opened: .*{reason}"):
         Store.open(path)
@@ -188,7 +190,7 @@ def test_a_lock_that_its_last_owner_removes_while_it_is_taken_is_nobodys(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fcntl = pytest.importorskip("fcntl")  # Windows removes no file that is open
-    last, flock = opening.Lock(path), fcntl.flock
+    last, flock = database_file.Lock(path), fcntl.flock
 
     def late(descriptor: int, operation: int) -> None:
         monkeypatch.undo()
@@ -196,9 +198,9 @@ def test_a_lock_that_its_last_owner_removes_while_it_is_taken_is_nobodys(
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    lock = opening.Lock(path)
+    lock = database_file.Lock(path)
     with pytest.raises(DatabaseInUse):
-        opening.Lock(path)
+        database_file.Lock(path)
     lock.release()
 
 
@@ -265,7 +267,7 @@ def test_a_page_of_rubbish_is_found(path: Path, page: int) -> None:
 
 def test_a_large_database_is_not_read_through(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(path)
-    monkeypatch.setattr(opening, "QUICK_CHECK_BYTES", 0)
+    monkeypatch.setattr(database_file, "QUICK_CHECK_BYTES", 0)
     overwrite(path, path.stat().st_size - 2 * 4096)
     Store.open(path).close()
 
@@ -288,11 +290,11 @@ def test_what_is_damaged_beside_a_log_is_refused(path: Path, tmp_path: Path, sta
     assert "damaged" in refused(left, DamagedDatabase)
 
 
-@pytest.mark.parametrize("checked", [0, opening.QUICK_CHECK_BYTES])
+@pytest.mark.parametrize("checked", [0, database_file.QUICK_CHECK_BYTES])
 def test_a_file_that_was_cut_off_beside_a_log_is_refused(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked: int
 ) -> None:
-    monkeypatch.setattr(opening, "QUICK_CHECK_BYTES", checked)
+    monkeypatch.setattr(database_file, "QUICK_CHECK_BYTES", checked)
     left = killed(path, tmp_path / "killed")
     os.truncate(left, left.stat().st_size // 8192 * 4096)
     assert "damaged" in refused(left, DamagedDatabase)
@@ -370,7 +372,9 @@ def test_a_step_that_fails_changes_nothing(path: Path, monkeypatch: pytest.Monke
     store.close()
 
 
-def test_reactions_of_before_are_one_however_they_were_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_of_before_gets_an_identity_and_reactions_that_are_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as before:
         before.setattr(migrations, "STEPS", migrations.STEPS[:2])
         before.setattr(migrations, "VERSION", 2)
@@ -380,6 +384,7 @@ def test_reactions_of_before_are_one_however_they_were_written(path: Path, monke
             db.execute("INSERT INTO reactions VALUES (5, ?, 1, 'Alice', 1)", (reaction,))
         db.close()
     store = Store.open(path)
+    assert len(store.identity) == 24, "a database of before gets an identity"
     found = store.connection.execute("SELECT reaction FROM reactions ORDER BY reaction").fetchall()
     store.close()
     assert found == [("\u2764",), ("\U0001f44d",)]

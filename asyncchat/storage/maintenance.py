@@ -25,7 +25,7 @@ RETRY_SECONDS = 10.0
 """After an error, which is mostly a full disk."""
 
 
-class Upkeep:
+class Maintenance:
     """What the log calls when it has time, where it commits; each call takes a few milliseconds."""
 
     def __init__(self, store: Store) -> None:
@@ -40,7 +40,7 @@ class Upkeep:
         try:
             return self._step()
         except (StorageError, sqlite3.Error) as error:
-            logger.warning("upkeep of the database: %s", error)
+            logger.warning("maintenance of the database: %s", error)
             return RETRY_SECONDS
 
     def busy(self) -> None:
@@ -57,7 +57,7 @@ class Upkeep:
         if self._merging:
             self._merging = self._store.merge_index()
             return REST_SECONDS
-        if self._store.refresh_index() or self._store.clear_dropped():
+        if self._store.refresh_index() or self._store.prune():
             return REST_SECONDS
         if self._store.unindexed:
             self._merging = self._store.index_next()

@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from asyncchat.storage import opening
+from asyncchat.storage import database_file
+from asyncchat.storage.retention import removed_rooms
 from asyncchat.vocabulary.errors import NewerDatabase, StorageError
 
 PROBLEMS = 100
@@ -20,7 +21,10 @@ _ORPHANS = {
     "roles of nobody": "SELECT count(*) FROM roles WHERE person NOT IN (SELECT id FROM people)",
     "invitations to no room": "SELECT count(*) FROM invites WHERE room NOT IN (SELECT id FROM rooms)",
     "bans from no room": "SELECT count(*) FROM bans WHERE room > 0 AND room NOT IN (SELECT id FROM rooms)",
-    "messages to no room": "SELECT count(*) FROM messages WHERE room > 0 AND room NOT IN (SELECT id FROM rooms)",
+    "messages to no room": (
+        "SELECT count(*) FROM messages WHERE room > 0 AND room NOT IN (SELECT id FROM rooms)"
+        " AND room NOT IN ({removed})"
+    ),
     "messages of nobody": "SELECT count(*) FROM messages WHERE author > 0 AND author NOT IN (SELECT id FROM people)",
     "messages to nobody": "SELECT count(*) FROM messages WHERE room = 0 AND peer NOT IN (SELECT id FROM people)",
     "deleted messages with a text": "SELECT count(*) FROM messages WHERE deleted = 1 AND text <> ''",
@@ -39,8 +43,8 @@ def check(path: Path | str) -> list[str]:
     """
     path = Path(path)
     try:
-        opening.inspect(path)
-        with contextlib.closing(opening.connect_inspector(path)) as db:
+        database_file.inspect(path)
+        with contextlib.closing(database_file.connect_inspector(path)) as db:
             return list(_problems(db))
     except NewerDatabase:
         raise
@@ -54,7 +58,8 @@ def _problems(db: sqlite3.Connection) -> Iterator[str]:
     if damage != ["ok"]:
         yield from damage
         return
+    removed = removed_rooms(db)  # their messages are being deleted
     for problem, statement in _ORPHANS.items():
-        count = db.execute(statement).fetchone()[0]
+        count = db.execute(statement.format(removed=removed)).fetchone()[0]
         if count:
             yield f"{count} {problem}"
