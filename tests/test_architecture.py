@@ -47,8 +47,10 @@ HOUSE = {
     "storage": Room(frozenset({"vocabulary"})),
     "server": Room(frozenset({"vocabulary", "core", "wire", "storage"})),
     "client": Room(frozenset({"vocabulary", "wire"})),
-    # Bytes to lines, and what people type after a slash, say nothing of the protocol.
-    "console": Room(frozenset({"vocabulary", "wire.lines", "wire.slash"}), public=frozenset({"", "client"})),
+    # The parts of names and addresses, and bytes to lines, say nothing of the protocol.
+    "console": Room(
+        frozenset({"vocabulary.addresses", "vocabulary.names", "wire.lines"}), public=frozenset({"", "client"})
+    ),
 }
 
 # What server and client may know of each other: the programs, and the client that lives in the server's process.
@@ -202,10 +204,11 @@ def test_a_package_loads_no_other_than_it_may(package: str) -> None:
         ("console/app.py", "from asyncchat.client.chat import NONCE_BYTES"),
         ("console/app.py", "from asyncchat.client import chat"),
         ("console/app.py", "from asyncchat.wire import native"),
-        ("console/app.py", "from asyncchat.wire.slash_parsers import say"),
+        ("console/app.py", "from asyncchat.wire.plain import PlainDialect"),
         ("console/app.py", "from asyncchat import ChatServer"),
         ("console/app.py", "from asyncchat.core.limits import Limits"),
-        ("client/chat.py", "from asyncchat.console.render import same"),
+        ("console/app.py", "from asyncchat.vocabulary.render import render"),
+        ("client/chat.py", "from asyncchat.console.painter import Painter"),
     ],
 )
 def test_a_planted_violation_is_found(file: str, source: str) -> None:
@@ -226,7 +229,7 @@ def test_a_planted_violation_is_found(file: str, source: str) -> None:
         ("server/app.py", "import asyncio, time\nfrom asyncchat import __version__\nimport asyncchat.core.chat"),
         ("server/__main__.py", "from asyncchat.console.terminal import open_terminal"),
         ("console/app.py", "from asyncchat import connect, events, __version__\nfrom asyncchat.events import Said"),
-        ("console/app.py", "from asyncchat.client import Address\nfrom asyncchat.wire import slash"),
+        ("console/app.py", "from asyncchat.client import Address\nfrom asyncchat.text import slash"),
         ("beside/load.py", "import asyncchat.server, asyncchat.client"),
     ],
 )

@@ -172,7 +172,7 @@ class ChatClient(ClientCommands):
         """Send any command and return its result; its ``id`` is replaced.
 
         Raises `Refused`; `ConnectionLost` when there is no connection any more and will be none, or (see
-        `requests.SENT_AGAIN` for the commands to which that does not apply) when it was cut before the reply.
+        `commands.Base.repeatable` for the commands to which that does not apply) when it was cut before the reply.
         """
         if isinstance(command, commands.Say) and command.nonce is None:
             command = structs.replace(command, nonce=new_nonce())  # it may have to be sent again

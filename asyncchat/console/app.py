@@ -16,14 +16,14 @@ from asyncchat.console.dispatcher import Dispatcher
 from asyncchat.console.dumb_terminal import DumbTerminal, LineReader, is_dumb, open_dumb_terminal
 from asyncchat.console.editor import ChatCompleter, LineEditor
 from asyncchat.console.ignores import Ignores
+from asyncchat.console.painter import Painter
 from asyncchat.console.places import TYPING_SECONDS, Place, Places
-from asyncchat.console.render import Painter, Renderer, label_of, same
 from asyncchat.console.screen import Screen
 from asyncchat.console.status import Outbox, prompt_parts, toolbar_parts
 from asyncchat.console.terminal import open_terminal, suspending
-from asyncchat.console.wrap import INDENT, terminal_columns, wrapped
+from asyncchat.console.wrap import terminal_columns, wrapped
 from asyncchat.events import Event
-from asyncchat.vocabulary.printable import printable
+from asyncchat.text import INDENT, printable, same
 
 logger = logging.getLogger("asyncchat.client")
 
@@ -52,7 +52,7 @@ class Console:
     def __init__(
         self,
         chat: ChatClient,
-        renderer: Renderer,
+        painter: Painter,
         ignores: Ignores,
         keys: Keys,
         *,
@@ -65,7 +65,7 @@ class Console:
         self.places = Places(chat.name)
         self.outbox = Outbox()
         write_lines = _write if isinstance(keys, DumbTerminal) else _write_guarded
-        self.screen = Screen(renderer, self.places, self.outbox, ignores, write_lines, read=read)
+        self.screen = Screen(painter, self.places, self.outbox, ignores, write_lines, read=read)
         self.room_names: set[str] = set()
         self.parting: str | None = None
         self._offline = ""
@@ -74,7 +74,7 @@ class Console:
         self._marked: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._dispatcher = Dispatcher(self)
-        self.editor = self._editor_of(keys, writes=write, colour=renderer.painter.colour)
+        self.editor = self._editor_of(keys, writes=write, colour=painter.colour)
 
     def _editor_of(self, keys: Keys, *, writes: bool, colour: bool) -> LineEditor | LineReader:
         if isinstance(keys, DumbTerminal):
@@ -97,7 +97,7 @@ class Console:
         return toolbar_parts(self.places, offline=self._offline, now=time.monotonic(), columns=columns)
 
     def _label(self) -> str:
-        return label_of(self.places.here.name) if self.places.here is not None else ""
+        return self.places.here.label if self.places.here is not None else ""
 
     async def run(self, *, to: str | None, history: int) -> None:
         """Show and send until the person leaves; raises the `ChatError` with which the connection ended, if it did."""
@@ -320,9 +320,9 @@ async def _chat(settings: Settings, keys: Keys) -> int:
     parting: str | None = None
     try:
         ignores = await asyncio.to_thread(Ignores, settings.address.key, settings.config_dir)
-        renderer = Renderer(chat.name, Painter(colour=settings.colour and not isinstance(keys, DumbTerminal)))
+        painter = Painter(colour=settings.colour and not isinstance(keys, DumbTerminal))
         console = Console(
-            chat, renderer, ignores, keys, read=settings.read, write=settings.write, operator=settings.operator
+            chat, painter, ignores, keys, read=settings.read, write=settings.write, operator=settings.operator
         )
         relay.console = console
         await console.run(to=settings.to, history=HISTORY if settings.history is None else settings.history)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from asyncchat._files import config_dir, write_atomically
-from asyncchat.vocabulary.names import name_key
+from asyncchat.text import name_key
 
 logger = logging.getLogger("asyncchat.client")
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from asyncchat import events
-from asyncchat.console.render import place_of, same
 from asyncchat.events import Event
-from asyncchat.vocabulary.names import is_room, name_key
+from asyncchat.text import is_room, label_of, name_key, place_of, printable, same
 
 TYPING_SECONDS = 8.0
 """How long somebody is shown as typing who is not heard of again; clients repeat it more often."""
@@ -36,6 +35,11 @@ class Place:
     def is_room(self) -> bool:
         """Is it a room, not a person?"""
         return is_room(self.name)
+
+    @property
+    def label(self) -> str:
+        """How it is shown, safe for a terminal."""
+        return printable(label_of(self.name))
 
     def set_people(self, names: Iterable[str]) -> None:
         """Who is there, from a list of the members."""

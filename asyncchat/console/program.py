@@ -9,7 +9,7 @@ from asyncchat import ChatError
 from asyncchat._start import SIGNALLED, interruptible
 from asyncchat.console.cli import Settings, parse
 from asyncchat.console.stdio import complain, is_terminal
-from asyncchat.vocabulary.printable import printable
+from asyncchat.text import printable
 
 FAILED = 1
 

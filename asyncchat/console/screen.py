@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 
 from asyncchat import Resumed, State, events
 from asyncchat.console.ignores import Ignores
+from asyncchat.console.painter import Painter, event_lines
 from asyncchat.console.places import Place, Places
-from asyncchat.console.render import Renderer, place_of, same
 from asyncchat.console.status import Outbox
 from asyncchat.events import Event, Kept
-from asyncchat.vocabulary.mentions import mentions
-from asyncchat.vocabulary.names import is_room
+from asyncchat.text import CLOCK, Line, View, day_line, is_room, mentions, same
 
 BELL = "\a"
 
@@ -19,39 +18,50 @@ BELL = "\a"
 class Screen:
     """Shows events through *write*, which gets whole lines.
 
-    *read* false: only what is said under my own name is shown, on a terminal that only writes.
+    *read* false: only what is said under my own name is shown, on a terminal that only writes. *zone*: of the times
+    shown (None: this machine's).
     """
 
     def __init__(
         self,
-        renderer: Renderer,
+        painter: Painter,
         places: Places,
         outbox: Outbox,
         ignores: Ignores,
         write: Callable[[str], object],
         *,
         read: bool = True,
+        zone: tzinfo | None = None,
     ) -> None:
-        self.renderer = renderer
+        self.painter = painter
         self.places = places
         self.outbox = outbox
         self.ignores = ignores
         self.read = read
         self._write = write
-        self._day: date = renderer.day(datetime.now(UTC))
+        self._zone = zone
+        self._day = self._day_of(datetime.now(UTC))
 
     def show(self, *lines: str) -> None:
         """Put lines on the screen; they must be safe for a terminal."""
         self._write("".join(f"{line}\n" for line in lines))
 
+    def show_lines(self, lines: Iterable[Line]) -> None:
+        """Put lines on the screen."""
+        self.show(*self.painter.lines(lines))
+
+    def view(self, *, here: str | None = None, numbered: bool = False) -> View:
+        """How lines are read here; *here*: the place whose name need not stand before them."""
+        return View(self.places.me, here, CLOCK, self._zone, numbered=numbered, highlight=True)
+
     def note(self, text: str, style: str = "notice") -> None:
         """Say something in the program's own voice; the text must be safe for a terminal, and may have lines."""
-        self.show(*(self.renderer.painter.style(style, f"-- {line}") for line in text.split("\n")))
+        self.show(*(self.painter.style(style, f"-- {line}") for line in text.split("\n")))
 
     def event(self, event: Event | Resumed) -> Place | None:
         """Show an event if it is to be shown; returns the place that it belongs to."""
         if isinstance(event, Resumed):
-            self._show(event, None)
+            self._show(event)
             return None
         if self._is_unwanted(event):
             return None
@@ -63,9 +73,8 @@ class Screen:
         if isinstance(event, events.Renamed) and event.name in self.ignores:
             self.ignores.add(event.to)
         place = self.places.follow(event, time.monotonic())
-        self.renderer.me = self.places.me
         if self.read and self._is_worth_showing(event):
-            self._show(event, place)
+            self._show(event)
         return place
 
     def past(self, messages: Iterable[events.Said]) -> None:
@@ -78,7 +87,7 @@ class Screen:
                 continue
             self.places.follow_past(said)
             if said.sender not in self.ignores:
-                self._show(said, place)
+                self._show(said)
 
     def _said(self, said: events.Said) -> Place:
         mine = same(said.sender, self.places.me)
@@ -92,16 +101,19 @@ class Screen:
         called = not mine and (not place.is_room or mentions(said.text, self.places.me))
         if not mine:
             self.places.unread(place, mentioned=called)
-        self._show(said, place, bell=called and said.kind != "notice")
+        self._show(said, bell=called and said.kind != "notice")
         return place
 
     def _presence(self, presence: events.Presence) -> None:
-        """Of people one talks with it is shown that they go, and that they are back after being away."""
+        """Of people one talks with it is shown that they go, and that they are back after being away; of me, too."""
+        if same(presence.name, self.places.me):
+            self._show(presence)
+            return
         place = self.places.get(presence.name)
         if place is None or presence.name in self.ignores or not self.read:
             return
         if presence.state is not State.ONLINE or place.away:
-            self._show(presence, None)
+            self._show(presence)
         place.away = presence.state is State.AWAY
 
     def _is_unwanted(self, event: Event) -> bool:
@@ -125,19 +137,19 @@ class Screen:
             case _:
                 return True
 
-    def _show(self, event: Event | Resumed, place: Place | None, *, bell: bool = False) -> None:
+    def _show(self, event: Event | Resumed, *, bell: bool = False) -> None:
         when = event.when if isinstance(event, Kept) else datetime.now(UTC)
-        line = self.renderer.line(event, when, place=self._prefix(event, place))
-        if line is None:
+        # The name of the place is left out if it is the only one and lines go there.
+        here = self.places.here.name if self.places.here is not None and len(self.places) == 1 else None
+        lines = event_lines(event, self.view(here=here), when)
+        if not lines:
             return
-        day = self.renderer.day(when)
+        day = self._day_of(when)
         if day != self._day:
             self._day = day
-            self.show(self.renderer.day_line(day))
-        self.show(line + (BELL if bell else ""))
+            lines.insert(0, day_line(day, self._zone))
+        *first, last = self.painter.lines(lines)
+        self.show(*first, last + (BELL if bell else ""))
 
-    def _prefix(self, event: Event | Resumed, place: Place | None) -> str | None:
-        """The name of the place, unless it is the only one and lines go there; it may not be open."""
-        if place is None:
-            return None if isinstance(event, Resumed) else place_of(event, self.places.me)
-        return place.name if len(self.places) > 1 or place is not self.places.here else None
+    def _day_of(self, when: datetime) -> date:
+        return when.astimezone(self._zone).date()

@@ -7,8 +7,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from asyncchat.commands import Say
 from asyncchat.console.places import Place, Places
-from asyncchat.console.render import label_of
-from asyncchat.vocabulary.printable import printable
+from asyncchat.text import label_of, printable
 
 NAMES_SHOWN = 3
 """Names in the toolbar; the others are counted, so that it stays one line."""
@@ -33,7 +32,7 @@ class Outbox:
     def add(self, say: Say) -> None:
         """A message was typed; it has a nonce."""
         assert say.nonce is not None, "it is recognised by its nonce when it comes back"
-        self._lines[say.nonce] = f"{label_of(say.to)} {printable(say.text)}"
+        self._lines[say.nonce] = printable(f"{label_of(say.to)} {say.text}")
 
     def add_command(self, line: str) -> int:
         """A command was typed, as this line, which holds no password; returns its number."""
@@ -64,7 +63,7 @@ def prompt_parts(places: Places, outbox: Outbox, *, offline: bool, writes: bool)
     parts += [("class:pending", f"  … {line} ({waiting})\n") for line in outbox.shown()]
     if not writes:
         return [*parts, ("class:pending", "(only listening; Ctrl+C leaves) ")]
-    parts.append(("class:prompt", f"{label_of(places.here.name)}> " if places.here is not None else "> "))
+    parts.append(("class:prompt", f"{places.here.label}> " if places.here is not None else "> "))
     return parts
 
 
@@ -105,7 +104,7 @@ def _fitting(texts: list[str], columns: int) -> int:
 
 
 def _tab(number: int, place: Place, here: Place | None) -> tuple[str, str]:
-    label = f"{number}:{label_of(place.name)}"
+    label = f"{number}:{place.label}"
     if place is here:
         return "class:here", label
     if place.unread:

@@ -1,7 +1,9 @@
 """One connection as the rules see it, and which command is allowed in which phase of it."""
 
 import enum
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.addresses import is_loopback
@@ -33,40 +35,15 @@ class Phase(enum.Enum):
 
 _IN = Phase.IN  # this is asked for each command, and a member of an Enum costs as much as two dict look-ups
 
-_CONTROL = frozenset(command for command in get_args(commands.Command) if command.control)
 _CONTROL_ONLY = (Code.FORBIDDEN, "only the server's control socket takes that")
 
-_REFUSED_IN: dict[type, tuple[Code, str]] = {
-    commands.Hello: (Code.CONFLICT, "you are logged in already"),
-    **dict.fromkeys(_CONTROL, _CONTROL_ONLY),
+_NOT_IN: dict[Phase, tuple[Callable[[type[commands.Base]], bool], Code, str]] = {
+    Phase.NEW: (attrgetter("before_login"), Code.LOGIN_FIRST, "log in first"),
+    Phase.PARTED: (lambda _: False, Code.FORBIDDEN, "you are off this server"),
+    Phase.OVER: (lambda _: False, Code.LOGIN_FIRST, "log in first"),
+    Phase.OPERATOR: (attrgetter("for_operators"), Code.FORBIDDEN, "the operator is no person: log in for that"),
 }
-"""The commands that the phase IN does not allow, and what is answered to them."""
-
-_NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
-    Phase.NEW: (
-        frozenset({commands.Hello, commands.Quit, commands.Ping, commands.Pong}),
-        Code.LOGIN_FIRST,
-        "log in first",
-    ),
-    Phase.PARTED: (frozenset(), Code.FORBIDDEN, "you are off this server"),
-    Phase.OVER: (frozenset(), Code.LOGIN_FIRST, "log in first"),
-    Phase.OPERATOR: (
-        frozenset(
-            {
-                *(commands.Say, commands.Edit, commands.Delete, commands.Quit, commands.Ping, commands.Pong),
-                *(commands.Rooms, commands.Who, commands.Whois, commands.Topic, commands.Invite),
-                *(commands.History, commands.Search),
-                *(commands.Kick, commands.Ban, commands.Unban, commands.Bans, commands.Mute),
-                *(commands.SetRole, commands.SetRoom, commands.Destroy, commands.Purge),
-                *(commands.Announce, commands.Stats),
-                *_CONTROL,
-            }
-        ),
-        Code.FORBIDDEN,
-        "the operator is no person: log in for that",
-    ),
-}
-"""For each phase but IN: the commands that it allows, and what is answered to the others."""
+"""For each phase but IN: whether it allows a command, and what is answered to the others."""
 
 
 class Session:
@@ -112,12 +89,14 @@ class Session:
         """Does it come from the server's own machine?"""
         return not self.address or is_loopback(self.address)
 
-    def require(self, command: type) -> None:
+    def require(self, command: type[commands.Base]) -> None:
         """Raise `Refused` if this phase does not allow the command."""
         if self.phase is _IN:
-            if command in _REFUSED_IN:
-                raise Refused(*_REFUSED_IN[command])
+            if command.control:
+                raise Refused(*_CONTROL_ONLY)
+            if command is commands.Hello:
+                raise Refused(Code.CONFLICT, "you are logged in already")
             return
-        allowed, code, why = _NOT_IN[self.phase]
-        if command not in allowed:
-            raise Refused(*(_CONTROL_ONLY if command in _CONTROL else (code, why)))
+        allows, code, why = _NOT_IN[self.phase]
+        if not allows(command):
+            raise Refused(*(_CONTROL_ONLY if command.control else (code, why)))

@@ -24,18 +24,7 @@ log = logging.getLogger("asyncchat.server")
 READ_SIZE = 65_536
 """Bytes of one read: some 500 messages, handled without a pause."""
 
-ASKING: frozenset[type] = frozenset(
-    {
-        commands.Rooms, commands.Who, commands.Whois, commands.Bans,
-        commands.History, commands.Sync, commands.Search, commands.Ping, type(None),
-    }
-)  # fmt: skip
-"""The commands that do nothing but ask, and what a dialect answers itself."""
-
 _OVER = Phase.OVER  # a member of an Enum costs as much as two dict look-ups
-
-TALK: frozenset[type] = frozenset(commands.Talk.__args__)
-"""The commands that do not wait for one another."""
 
 
 class Connection:
@@ -178,14 +167,14 @@ class Connection:
                 await wait
             if self.session.phase is _OVER or self.leaving is not None:
                 break
-            if type(command) in TALK:
-                if (looking := self._talk(command, context)) is not None:
-                    await looking
-            elif isinstance(command, Problem):
+            if isinstance(command, Problem):
                 await self._settled()
                 # Its text may repeat what was typed, and a slip in front of a password makes it no command.
                 self._refuse(context, Refused(command.code, command.text), logged="no command")
-            elif not (type(command) in ASKING and self.writer.transport.closing):
+            elif command is not None and command.pipelined:
+                if (looking := self._talk(command, context)) is not None:
+                    await looking
+            elif not ((command is None or command.read_only) and self.writer.transport.closing):
                 await self._command(command, context)
                 await self._follow()
                 # What was answered is written now, so that `_hindered` knows whether it is read, before more is.
@@ -235,7 +224,7 @@ class Connection:
             await self._pace.pause(seconds)
 
     def _talk(self, command: Any, context: Context) -> Awaitable[None] | None:
-        """Handle what is pipelined (a `commands.Talk`), without a pause if nothing has to be looked up."""
+        """Handle what is pipelined, without a pause if nothing has to be looked up."""
         try:
             outcome = self._services.chat.handle(self.session, command, self._services.clock.now())
             if type(outcome) is Append:

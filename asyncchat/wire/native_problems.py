@@ -9,11 +9,11 @@ from typing import get_args
 import msgspec
 
 from asyncchat.vocabulary.commands import Command, CommandId
+from asyncchat.vocabulary.mismatches import QUOTED, mismatches, parse
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Id
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.lines import TooLong
-from asyncchat.wire.mismatches import QUOTED, mismatches, parse
 
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that decoding any bytes with msgspec can raise: bad JSON or a bad field, bad UTF-8, deep nesting."""

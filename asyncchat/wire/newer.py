@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from asyncchat.vocabulary.events import Event, KeptEvent, Member, Told
+from asyncchat.vocabulary.mismatches import mismatches, parse
 from asyncchat.vocabulary.terms import Code
-from asyncchat.wire.mismatches import mismatches, parse
 from asyncchat.wire.native_problems import tags_of
 
 _EVENTS = frozenset(tags_of(Event))

@@ -11,20 +11,21 @@ once more) are requests without a command.
 import enum
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
-from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary import commands, events, render, slash
 from asyncchat.vocabulary.events import Told
 from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.render import View
 from asyncchat.vocabulary.terms import Code
-from asyncchat.wire import plain_text, slash
 from asyncchat.wire.dialect import Context, Problem, Request
 from asyncchat.wire.editing import END, EditedLines
 from asyncchat.wire.lines import TooLong
 from asyncchat.wire.plain_login import LEAVING, PROMPT, PlainLogin
-from asyncchat.wire.plain_places import Places, place_of
+from asyncchat.wire.plain_places import Places
 from asyncchat.wire.telnet import Reply, Signal, Telnet
 
 QUIET = 0.5
@@ -38,6 +39,8 @@ LINES_SHOWN = 10
 
 MEMBERS_SHOWN = 50
 """People who are listed to whoever comes in; ``/who`` lists more."""
+
+HINT = "* /help lists the commands, exit leaves"
 
 _SETTLED: Request = (None, None)
 """Nothing to say: what comes next has to know the answers to all before it."""
@@ -74,7 +77,17 @@ def greeting(server_name: str) -> bytes:
 
 def farewell(bye: events.Bye) -> bytes:
     """What a client is sent that was greeted, and has said nothing since."""
-    return plain_text.safe(tuple(plain_text.happened(bye, None)), "\r\n")
+    return _safe(tuple(_lines(bye, View())), "\r\n")
+
+
+def _lines(told: Told, view: View) -> list[str]:
+    return render.plain(render.render(told, view))
+
+
+@lru_cache(maxsize=64)
+def _safe(lines: tuple[str, ...], newline: str) -> bytes:
+    """The lines as they may be shown on a terminal. It is remembered: most who hear a message read the same of it."""
+    return "".join([printable(line) + newline for line in lines]).encode()
 
 
 class PlainDialect:
@@ -235,7 +248,7 @@ class PlainDialect:
                 return self._login.asked()
             case Signal.INTERRUPTED:
                 # The terminal has shown ^C.
-                return ["", *([plain_text.HINT] if self._welcomed else self._login.asked())]
+                return ["", *([HINT] if self._welcomed else self._login.asked())]
             case Signal.ARE_YOU_THERE:
                 return ["* yes, the server is here"]
             case slash.Action("help", about):
@@ -245,7 +258,7 @@ class PlainDialect:
         return []
 
     def _bytes(self, lines: list[str]) -> bytes:
-        return plain_text.safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n") if lines else b""
+        return _safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n") if lines else b""
 
     def _echo(self) -> bytes:
         """What goes before an answer, so that the peer's user sees what is typed next if and only if it is no password.
@@ -275,13 +288,17 @@ class PlainDialect:
                 self._live_from = self._live_from or event.seq
         elif event.sender != self._name:
             self._partner = event.sender
-        self._places.heard(place_of(event, self._name), event.seq)
-        return plain_text.said(event, self._name, self._here)
+        own = self._name or event.to  # what comes before the welcome, which tells the name, is a direct message
+        self._places.heard(render.place_of(event, own) or event.to, event.seq)
+        return _lines(event, View(own, self._here))
+
+    def _lines_of(self, told: Told) -> list[str]:
+        return _lines(told, View(self._name, self._here))
 
     def _happened(self, event: Any) -> list[str]:
         if not self._welcomed and not isinstance(event, events.Notice | events.Bye):
             return []
-        return plain_text.happened(event, self._here)
+        return self._lines_of(event)
 
     def _joined(self, event: events.Joined) -> list[str]:
         if event.name != self._name or not self._welcomed:
@@ -331,7 +348,7 @@ class PlainDialect:
         motd = event.motd.splitlines() if event.motd else []
         lines = [*motd, f"* you are {event.name} on {event.server}"]
         if not event.rooms:
-            return [*lines, *self._go(None), plain_text.HINT]
+            return [*lines, *self._go(None), HINT]
         self._here = event.rooms[0]
         others = f" (and in {', '.join(event.rooms[1:])})" if len(event.rooms) > 1 else ""
         self._wishes += self._look_around(Look.WELCOME)
@@ -364,8 +381,8 @@ class PlainDialect:
                 return self._entered(room, event.code)
             case commands.Topic(room=room) if event.seq is None:
                 return [f"* topic of {room}: {event.text}" if event.text else f"* {room} has no topic"]
-            case _ if type(context) in plain_text.DONE:
-                return [f"* {plain_text.DONE[type(context)]}"]
+            case _ if done := getattr(context, "done", ""):
+                return [f"* {done}"]
         return [f"* {event.text}"] if event.text else []
 
     def _entered(self, room: str, code: Code) -> list[str]:
@@ -377,7 +394,7 @@ class PlainDialect:
         return lines
 
     def _members(self, event: events.Members, context: Context) -> list[str]:
-        return plain_text.members(event, None if isinstance(context, commands.Who) else MEMBERS_SHOWN)
+        return render.plain(render.members(event, None if isinstance(context, commands.Who) else MEMBERS_SHOWN))
 
     def _history(self, event: events.History, context: Context) -> list[str]:
         kept = event.events
@@ -397,15 +414,13 @@ class PlainDialect:
             kept = [each for each in kept if each.seq < self._live_from]
         for each in kept:
             if isinstance(each, events.Said):
-                self._places.keep(each, self._name)
+                place = render.place_of(each, self._name) or each.to
+                self._places.keep(each.seq, place)
                 if not asked:
-                    self._places.heard(place_of(each, self._name), each.seq)
-        lines = plain_text.page(kept, self._name, self._here if event.to else None, numbered=asked)
-        if typed and not kept:
-            lines = ["* nothing was found"]
-        if typed and not event.complete and event.next is not None:
-            lines.append(f"* there is more before ^{event.next}")
-        return [*lines, plain_text.HINT] if context is Look.WELCOME else lines
+                    self._places.heard(place, each.seq)
+        view = View(self._name, self._here if event.to else None, render.CLOCK, numbered=asked)
+        lines = _lines(event, view) if typed else render.plain(render.page(kept, view))
+        return [*lines, HINT] if context is Look.WELCOME else lines
 
 
 _EVENTS: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
@@ -424,10 +439,10 @@ _RESULTS: dict[type, Callable[[PlainDialect, Any, Context], list[str]]] = {
     events.Ok: PlainDialect._ok,
     events.Members: PlainDialect._members,
     events.History: PlainDialect._history,
-    events.RoomList: lambda _, event, __: plain_text.rooms(event),
-    events.User: lambda _, event, __: plain_text.user(event),
-    events.BanList: lambda _, event, __: plain_text.bans(event),
-    events.Stats: lambda _, event, __: plain_text.stats(event),
+    events.RoomList: lambda self, told, _: self._lines_of(told),
+    events.User: lambda self, told, _: self._lines_of(told),
+    events.BanList: lambda self, told, _: self._lines_of(told),
+    events.Stats: lambda self, told, _: self._lines_of(told),
 }
 
 _ANSWERS = frozenset({events.Welcome, events.Ok, events.Error, events.Bye})

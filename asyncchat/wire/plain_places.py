@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from asyncchat.vocabulary.events import Said
 from asyncchat.vocabulary.names import name_key
 
 PLACES_KEPT = 1000
@@ -27,9 +26,9 @@ class Places:
         """The room or person of each message of the past that was shown."""
         return self._past
 
-    def keep(self, message: Said, own: str) -> None:
-        """A message of the past was shown to ``own``."""
-        _put(self._past, message.seq, place_of(message, own))
+    def keep(self, seq: int, place: str) -> None:
+        """A message of the past was shown."""
+        _put(self._past, seq, place)
 
     def heard(self, place: str, seq: int) -> None:
         """A message was read or said there; the last one is the one with the highest ``seq``."""
@@ -45,11 +44,6 @@ class Places:
         seq = self._last.pop(name_key(name), None)
         if seq is not None:
             _put(self._last, name_key(to), seq)
-
-
-def place_of(message: Said, own: str) -> str:
-    """The room of a message, or the person with whom ``own`` talks in it."""
-    return message.sender if message.to == own else message.to
 
 
 def _put(bounded: dict[K, V], key: K, value: V) -> None:

@@ -15,7 +15,7 @@ from asyncchat.server.acceptor import CONTROL_CONNECTIONS
 from asyncchat.server.config import Config, configure
 from asyncchat.server.listeners import RESERVED_DESCRIPTORS
 from asyncchat.server.options import BY_NAME, OPTIONS, parser
-from asyncchat.wire import slash
+from asyncchat.vocabulary import slash
 from tests.markdown import ROOT, blocks
 from tests.server.test_cli import LINE
 

@@ -7,10 +7,10 @@ from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Told
 from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.render import INDENT
 from asyncchat.vocabulary.terms import Code, Role
 from asyncchat.wire.dialect import Problem
-from asyncchat.wire.plain import QUIET, PlainDialect
-from asyncchat.wire.plain_text import CONTINUED, HINT
+from asyncchat.wire.plain import HINT, QUIET, PlainDialect
 from tests.wire.forged import FORGED
 from tests.wire.portions import portions
 from tests.wire.structs import structs
@@ -167,7 +167,7 @@ def test_joining_a_room_goes_there_and_looks_around(talk: Talk) -> None:
     assert talk.asks("hi") == commands.Say(to="#new", text="hi")
     page = [said("before", to="#new", seq=5), said(to="#new", seq=11)]
     lines = talk.answer(events.History(to="#new", events=list(page), complete=True))
-    assert lines[1:] == ["[12:34] bob: before"], "what was read as it was said is not shown again"
+    assert lines[1:] == ["12:34 bob: before"], "what was read as it was said is not shown again"
 
 
 def test_joining_a_room_one_is_in_switches_to_it(talk: Talk) -> None:
@@ -200,12 +200,12 @@ def test_leaving_a_room_goes_back_to_another(talk: Talk) -> None:
 
 def test_names_that_change_are_followed(talk: Talk) -> None:
     assert talk.reads(said("psst", to="carol"), events.Renamed(name="bob", to="rob")) == [
-        "[bob] psst",
+        "@bob bob: psst",
         "* bob is now rob",
     ]
     assert talk.asks("/reply yes") == commands.Say(to="rob", text="yes")
     assert talk.reads(events.Renamed(name="carol", to="caroline")) == ["* you are caroline now"]
-    assert talk.reads(said("psst", sender="caroline", to="rob")) == ["[to rob] psst"]
+    assert talk.reads(said("psst", sender="caroline", to="rob")) == ["@rob caroline: psst"]
 
 
 def test_writing_to_a_person_from_now_on(talk: Talk) -> None:
@@ -291,4 +291,4 @@ def test_lines_after_the_first_of_a_message_are_indented(talk: Talk) -> None:
     text = f"hi\n{FORGED}\r{FORGED}\u2028{FORGED}\n\n{' ' * 500}{FORGED}"
     first, *more = talk.reads(said(text))
     assert first == "bob: hi"
-    assert more == [CONTINUED + line for line in (FORGED, FORGED, FORGED, "", " " * 28 + FORGED)]
+    assert more == [INDENT + line for line in (FORGED, FORGED, FORGED, "", " " * 26 + FORGED)]

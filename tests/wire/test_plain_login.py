@@ -3,9 +3,8 @@ import pytest
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code, State
 from asyncchat.wire.dialect import Problem
-from asyncchat.wire.plain import LINES_SHOWN, greeting
+from asyncchat.wire.plain import HINT, LINES_SHOWN, greeting
 from asyncchat.wire.plain_login import VISIBLE, VISIBLE_IN_TELNET, another_name
-from asyncchat.wire.plain_text import HINT
 from tests.wire.talk import Talk, said, welcome
 
 
@@ -29,10 +28,10 @@ def test_the_first_line_is_a_name_and_then_it_looks_around() -> None:
     assert line.endswith("p49 and 10 more")
     page = [said("first", seq=3), said("second\nline", seq=4)]
     assert talk.answer(events.History(to="#lobby", events=list(page), complete=False, next=3)) == [
-        "--- 2026-01-02 (times are UTC) ---",
-        "[12:34] bob: first",
-        "[12:34] bob: second",
-        "    line",
+        "--- Friday, 2 January 2026 (times are UTC) ---",
+        "12:34 bob: first",
+        "12:34 bob: second",
+        "      line",
         HINT,
     ]
 
@@ -184,7 +183,7 @@ def test_before_the_name_there_are_no_commands() -> None:
     assert talk.types("/join #b") == Problem(Code.LOGIN_FIRST, "first a name, then the commands")
     assert talk.reads(events.Error(code=Code.LOGIN_FIRST, text="first a name")) == ["! first a name", "Your name?"]
     assert talk.reads(said(), events.Joined(name="bob", room="#lobby")) == []
-    assert talk.reads(said("psst", to="carol")) == ["[bob] psst"]
+    assert talk.reads(said("psst", to="carol")) == ["@bob bob: psst"]
     for word in ("exit", "/quit"):
         assert talk.asks(word) == commands.Quit()
 

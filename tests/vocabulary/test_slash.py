@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.vocabulary import commands
+from asyncchat.vocabulary import commands, slash
 from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.slash import COMMANDS, Action, Context, Usage, help_lines, parse
+from asyncchat.vocabulary.slash_arguments import LONGEST, duration
 from asyncchat.vocabulary.terms import Role
-from asyncchat.wire import slash
-from asyncchat.wire.slash import COMMANDS, Action, Context, Usage, help_lines, parse
-from asyncchat.wire.slash_arguments import LONGEST, duration
 
 HERE = Context(here="#ops", partner="bob", own=7, last=9, places={42: "#lobby"})
 NOWHERE = Context()

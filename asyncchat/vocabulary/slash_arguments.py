@@ -1,12 +1,14 @@
-"""How the arguments of each slash command become a command: one function for each line of the table."""
+"""How the words behind a slash command's name become a command: rooms, people, messages, durations."""
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.names import as_room, is_room
 from asyncchat.vocabulary.terms import Role
-from asyncchat.wire.slash_arguments import Action, BadUsage, Context, Words, duration, message_number
 
 AROUND = 5
 """Messages shown before and after one by ``/context``."""
@@ -16,6 +18,163 @@ PAGE = 20
 
 LONGEST_PAGE = 200
 """Messages that ``/history`` may ask for: the server's page."""
+
+
+LONGEST = 10 * 366 * 86400
+"""Seconds of the longest duration, as in the vocabulary; what is longer is for ever."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DURATION = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
+_PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+_SEQ = re.compile(r"\^?(\d{1,18})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a line may leave out because the program knows it.
+
+    ``here``: the room or person that lines go to. ``partner``: who wrote directly last. ``own``, ``last``: the last
+    message of one's own, and the last in ``here``. ``places``: the room or person of messages found by a search.
+    ``find``: the room or conversation that a word names, with or without its sign, if the program has it open.
+    ``everywhere``: what names no room means the whole server, as the operator is in none.
+    """
+
+    here: str | None = None
+    partner: str | None = None
+    own: int | None = None
+    last: int | None = None
+    places: Mapping[int, str] = field(default_factory=dict)
+    find: Callable[[str], str | None] = lambda _: None
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that the program does by itself, without the server."""
+
+    name: Literal["close", "help", "ignore", "switch", "unignore"]
+    argument: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The line is no command; ``text`` tells how it would be one."""
+
+    text: str
+
+
+Parsed = tuple[Command, ...] | Action | Usage
+
+
+class BadUsage(Exception):  # noqa: N818 - caught by the parser alone, which makes it a `Usage`
+    """The arguments do not fit; the text says why, and is empty where the usage line says it all."""
+
+
+class Words:
+    """The arguments of one command, taken from left to right."""
+
+    def __init__(self, text: str, context: Context) -> None:
+        self._rest = text.strip()
+        self.context = context
+
+    def __bool__(self) -> bool:
+        return bool(self._rest)
+
+    def peek(self) -> str:
+        """The next word, which stays; empty at the end."""
+        return self._rest.split(maxsplit=1)[0] if self._rest else ""
+
+    def peek_rest(self) -> str:
+        """All that is left, which stays; empty at the end."""
+        return self._rest
+
+    def take(self) -> str | None:
+        """The next word, or None at the end."""
+        word = self.peek()
+        self._rest = self._rest[len(word) :].lstrip()
+        return word or None
+
+    def need(self) -> str:
+        """The next word; raises `BadUsage` at the end."""
+        word = self.take()
+        if word is None:
+            raise BadUsage
+        return word
+
+    def rest(self) -> str | None:
+        """All that is left as one text, or None."""
+        rest, self._rest = self._rest, ""
+        return rest or None
+
+    def need_rest(self) -> str:
+        """All that is left; raises `BadUsage` if that is nothing."""
+        rest = self.rest()
+        if rest is None:
+            raise BadUsage
+        return rest
+
+    def person(self) -> str:
+        """The person named next, whose ``@`` may be there, as people are shown with it; `BadUsage` at the end."""
+        return self.need().removeprefix("@")
+
+    def room(self) -> str:
+        """The room named next, or the one that the person is in; raises `BadUsage` if there is none."""
+        if is_room(self.peek()):
+            return self.need()
+        here = self.context.here
+        if here is None or not is_room(here):
+            raise BadUsage("which room?")
+        return here
+
+    def room_or_server(self) -> str | None:
+        """As `room`; ``*`` is the whole server."""
+        if self.peek() == "*":
+            self.take()
+            return None
+        if self.context.everywhere and not is_room(self.peek()):
+            return None
+        return self.room()
+
+    def after(self) -> int | None:
+        """The number after which a list goes on, if ``after N`` comes next; raises `BadUsage` if N is no number."""
+        if self.peek().lower() != "after":
+            return None
+        self.take()
+        word = self.need()
+        if _NUMBER.fullmatch(word) is None:
+            raise BadUsage(f"{word} is no number")
+        return int(word)
+
+    def message(self, default: int | None) -> int:
+        """The message named next (``^1042``), else *default*; raises `BadUsage` if that is None."""
+        if self.peek().startswith("^"):
+            return message_number(self.need())
+        if default is None:
+            raise BadUsage("which message?")
+        return default
+
+    def duration(self) -> int | None:
+        """The duration named next, in seconds; None if the next word is none."""
+        seconds = duration(self.peek())
+        if seconds is not None:
+            self.take()
+        return seconds
+
+
+def message_number(word: str) -> int:
+    """The ``seq`` in ``^1042`` or ``1042``; raises `BadUsage`."""
+    found = _SEQ.fullmatch(word)
+    if found is None:
+        raise BadUsage(f"{word} is no message number")
+    return int(found[1])
+
+
+def duration(word: str) -> int | None:
+    """The seconds of ``90s``, ``10m``, ``2h``, ``7d``, ``2w`` or ``1h30m``; None if it is no duration."""
+    if _DURATION.fullmatch(word) is None:
+        return None
+    return min(sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(word)), LONGEST)
 
 
 # --- talking --------------------------------------------------------------------------------------------------
@@ -55,16 +214,6 @@ def me(words: Words) -> Command:
     return commands.Say(to=words.context.here, text=words.need_rest(), kind="action")
 
 
-def edit(words: Words) -> Command:
-    """``/edit``."""
-    return commands.Edit(seq=words.message(words.context.own), text=words.need_rest())
-
-
-def delete(words: Words) -> Command:
-    """``/delete``."""
-    return commands.Delete(seq=words.message(words.context.own))
-
-
 def react(words: Words) -> Command:
     """``/react``: a minus before the reaction takes it off."""
     seq = words.message(words.context.last)
@@ -98,31 +247,10 @@ def leave(words: Words) -> Command | Action:
     return commands.Leave(room=place or words.room(), reason=words.rest())
 
 
-def rooms(words: Words) -> Command:
-    """``/rooms``."""
-    return commands.Rooms(after=words.after())
-
-
-def who(words: Words) -> Command:
-    """``/who``."""
-    return commands.Who(room=words.room_or_server(), after=words.after())
-
-
-def whois(words: Words) -> Command:
-    """``/whois``."""
-    return commands.Whois(name=words.person())
-
-
 def topic(words: Words) -> Command:
     """``/topic``: without a text it is asked for."""
     room, text = words.room(), words.rest()
     return commands.Topic(room=room, text="" if text == "-" else text)
-
-
-def invite(words: Words) -> Command:
-    """``/invite``."""
-    name = words.person()
-    return commands.Invite(name=name, room=words.room())
 
 
 # --- the past -------------------------------------------------------------------------------------------------
@@ -199,21 +327,6 @@ def _day(text: str | None) -> str | None:
 # --- oneself --------------------------------------------------------------------------------------------------
 
 
-def nick(words: Words) -> Command:
-    """``/nick``."""
-    return commands.Nick(name=words.need())
-
-
-def away(words: Words) -> Command:
-    """``/away``: with some text in any case, as without one it would mean back."""
-    return commands.Away(text=words.rest() or "away")
-
-
-def back(words: Words) -> Command:
-    """``/back``: away without a text."""
-    return commands.Away()
-
-
 def register(words: Words) -> Command:
     """``/register``: without a password (or with ``-``) the name is bound to the token alone."""
     password, invitation = words.take(), words.take()
@@ -226,32 +339,7 @@ def passwd(words: Words) -> Command:
     return commands.Passwd(new=first) if second is None else commands.Passwd(old=first, new=second)
 
 
-def ignore(words: Words) -> Action:
-    """``/ignore``."""
-    return Action("ignore", words.person() if words else None)
-
-
-def unignore(words: Words) -> Action:
-    """``/unignore``."""
-    return Action("unignore", words.person())
-
-
-def help_(words: Words) -> Action:
-    """``/help``."""
-    return Action("help", words.take())
-
-
-def quit_(words: Words) -> Command:
-    """``/quit``."""
-    return commands.Quit(reason=words.rest())
-
-
 # --- order in the house ---------------------------------------------------------------------------------------
-
-
-def kick(words: Words) -> Command:
-    """``/kick``."""
-    return commands.Kick(room=words.room(), name=words.person(), reason=words.rest())
 
 
 def ban(words: Words) -> Command:
@@ -260,25 +348,10 @@ def ban(words: Words) -> Command:
     return commands.Ban(room=room, who=who, seconds=words.duration(), reason=words.rest())
 
 
-def unban(words: Words) -> Command:
-    """``/unban``."""
-    return commands.Unban(room=words.room_or_server(), who=words.person())
-
-
-def bans(words: Words) -> Command:
-    """``/bans``."""
-    return commands.Bans(room=words.room_or_server(), after=words.after())
-
-
 def mute(words: Words) -> Command:
     """``/mute``."""
     room, name = words.room(), words.person()
     return commands.Mute(room=room, name=name, seconds=words.duration(), reason=words.rest())
-
-
-def unmute(words: Words) -> Command:
-    """``/unmute``: a mute of no time."""
-    return commands.Mute(room=words.room(), name=words.person(), seconds=0)
 
 
 def role(words: Words) -> Command:
@@ -341,42 +414,12 @@ def _must_last(words: Words) -> int:
 # --- operating the server ---------------------------------------------------------------------------------------
 
 
-def announce(words: Words) -> Command:
-    """``/announce``."""
-    return commands.Announce(text=words.need_rest())
-
-
-def stats(words: Words) -> Command:
-    """``/stats``."""
-    return commands.Stats()
-
-
-def accounts(words: Words) -> Command:
-    """``/accounts``."""
-    return commands.Accounts()
-
-
 def administrator(words: Words) -> Command:
     """``/administrator``: on, unless off is said."""
     name, change = words.person(), words.take() or "on"
     if change not in ("on", "off"):
         raise BadUsage
     return commands.SetAdministrator(name=name, active=change == "on")
-
-
-def log(words: Words) -> Command:
-    """``/log``."""
-    return commands.Log(level=words.take())
-
-
-def reload(words: Words) -> Command:
-    """``/reload``."""
-    return commands.Reload()
-
-
-def backup(words: Words) -> Command:
-    """``/backup``."""
-    return commands.Backup(path=words.need_rest())
 
 
 def shutdown(words: Words) -> Command:

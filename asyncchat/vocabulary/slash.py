@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from asyncchat.vocabulary import commands
+from asyncchat.vocabulary import slash_arguments as parsers
 from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.mismatches import mismatches
 from asyncchat.vocabulary.names import ROOM_PREFIX
-from asyncchat.wire import slash_parsers as parsers
-from asyncchat.wire.mismatches import mismatches
-from asyncchat.wire.slash_arguments import Action as Action
-from asyncchat.wire.slash_arguments import BadUsage, Words
-from asyncchat.wire.slash_arguments import Context as Context
-from asyncchat.wire.slash_arguments import Parsed as Parsed
-from asyncchat.wire.slash_arguments import Usage as Usage
+from asyncchat.vocabulary.slash_arguments import Action as Action
+from asyncchat.vocabulary.slash_arguments import BadUsage, Words
+from asyncchat.vocabulary.slash_arguments import Context as Context
+from asyncchat.vocabulary.slash_arguments import Parsed as Parsed
+from asyncchat.vocabulary.slash_arguments import Usage as Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,12 @@ def _checked(parsed: Command | tuple[Command, ...]) -> tuple[Command, ...]:
 # --- the table ------------------------------------------------------------------------------------------------
 
 COMMANDS = (
-    SlashCommand(("help", "?"), "[COMMAND]", "what can be typed, or how one command is used", parsers.help_),
+    SlashCommand(
+        ("help", "?"),
+        "[COMMAND]",
+        "what can be typed, or how one command is used",
+        lambda words: Action("help", words.take()),
+    ),
     SlashCommand(
         ("join", "j"),
         "#ROOM [PASSWORD]",
@@ -195,13 +200,28 @@ COMMANDS = (
         ("reply", "r"), "[^N] TEXT", "answer who wrote to you last, or a message", parsers.reply, people_only=True
     ),
     SlashCommand(("me",), "TEXT", "say what you do: * bob waves", parsers.me, people_only=True),
-    SlashCommand(("nick", "name"), "NAME", "take another name", parsers.nick, people_only=True),
-    SlashCommand(("who", "members"), "[#ROOM|*] [after N]", "who is in a room, or on the whole server", parsers.who),
-    SlashCommand(("rooms", "list"), "[after N]", "which rooms are there", parsers.rooms),
-    SlashCommand(("whois",), "NAME", "what is known of a person", parsers.whois),
+    SlashCommand(
+        ("nick", "name"), "NAME", "take another name", lambda words: commands.Nick(name=words.need()), people_only=True
+    ),
+    SlashCommand(
+        ("who", "members"),
+        "[#ROOM|*] [after N]",
+        "who is in a room, or on the whole server",
+        lambda words: commands.Who(room=words.room_or_server(), after=words.after()),
+    ),
+    SlashCommand(
+        ("rooms", "list"), "[after N]", "which rooms are there", lambda words: commands.Rooms(after=words.after())
+    ),
+    SlashCommand(("whois",), "NAME", "what is known of a person", lambda words: commands.Whois(name=words.person())),
     SlashCommand(("topic",), "[#ROOM] [TEXT|-]", "show the topic, set it, or clear it with -", parsers.topic),
-    SlashCommand(("away",), "[TEXT]", "tell that you are away", parsers.away, people_only=True),
-    SlashCommand(("back",), "", "tell that you are back", parsers.back, people_only=True),
+    SlashCommand(
+        ("away",),
+        "[TEXT]",
+        "tell that you are away",
+        lambda words: commands.Away(text=words.rest() or "away"),
+        people_only=True,
+    ),
+    SlashCommand(("back",), "", "tell that you are back", lambda _: commands.Away(), people_only=True),
     SlashCommand(
         ("history",), "[#ROOM|NAME] [COUNT] [^N]", "the last messages, or those before message N", parsers.history
     ),
@@ -213,9 +233,20 @@ COMMANDS = (
     ),
     SlashCommand(("context",), "^N", "read around a message", parsers.context),
     SlashCommand(
-        ("edit",), "[^N] TEXT", "change your last message, or message N", parsers.edit, recalls=True, people_only=True
+        ("edit",),
+        "[^N] TEXT",
+        "change your last message, or message N",
+        lambda words: commands.Edit(seq=words.message(words.context.own), text=words.need_rest()),
+        recalls=True,
+        people_only=True,
     ),
-    SlashCommand(("delete",), "[^N]", "take back your last message, or message N", parsers.delete, recalls=True),
+    SlashCommand(
+        ("delete",),
+        "[^N]",
+        "take back your last message, or message N",
+        lambda words: commands.Delete(seq=words.message(words.context.own)),
+        recalls=True,
+    ),
     SlashCommand(
         ("react",),
         "[^N] [-]REACTION",
@@ -224,13 +255,38 @@ COMMANDS = (
         people_only=True,
         recalls=True,
     ),
-    SlashCommand(("invite",), "NAME [#ROOM]", "let a person into a room, and tell them", parsers.invite),
-    SlashCommand(("kick",), "[#ROOM] NAME [REASON]", "put a person out of a room", parsers.kick),
+    SlashCommand(
+        ("invite",),
+        "NAME [#ROOM]",
+        "let a person into a room, and tell them",
+        lambda words: commands.Invite(name=words.person(), room=words.room()),
+    ),
+    SlashCommand(
+        ("kick",),
+        "[#ROOM] NAME [REASON]",
+        "put a person out of a room",
+        lambda words: commands.Kick(room=words.room(), name=words.person(), reason=words.rest()),
+    ),
     SlashCommand(("ban",), "[#ROOM|*] NAME|ADDRESS [DURATION] [REASON]", "keep somebody out", parsers.ban),
-    SlashCommand(("unban",), "[#ROOM|*] NAME|ADDRESS", "lift a ban", parsers.unban),
-    SlashCommand(("bans",), "[#ROOM|*] [after N]", "who is banned or muted", parsers.bans),
+    SlashCommand(
+        ("unban",),
+        "[#ROOM|*] NAME|ADDRESS",
+        "lift a ban",
+        lambda words: commands.Unban(room=words.room_or_server(), who=words.person()),
+    ),
+    SlashCommand(
+        ("bans",),
+        "[#ROOM|*] [after N]",
+        "who is banned or muted",
+        lambda words: commands.Bans(room=words.room_or_server(), after=words.after()),
+    ),
     SlashCommand(("mute",), "[#ROOM] NAME [DURATION] [REASON]", "let a person listen but not speak", parsers.mute),
-    SlashCommand(("unmute",), "[#ROOM] NAME", "let a person speak again", parsers.unmute),
+    SlashCommand(
+        ("unmute",),
+        "[#ROOM] NAME",
+        "let a person speak again",
+        lambda words: commands.Mute(room=words.room(), name=words.person(), seconds=0),
+    ),
     SlashCommand(("role",), "[#ROOM] NAME member|voice|operator|owner", "give a person a role in a room", parsers.role),
     SlashCommand(
         ("set",),
@@ -254,12 +310,23 @@ COMMANDS = (
     ),
     SlashCommand(("passwd",), "[OLD] NEW", "set another password", parsers.passwd, people_only=True, secret=True),
     SlashCommand(
-        ("ignore",), "[NAME]", "see nothing of a person, or list who is ignored", parsers.ignore, client_only=True
+        ("ignore",),
+        "[NAME]",
+        "see nothing of a person, or list who is ignored",
+        lambda words: Action("ignore", words.person() if words else None),
+        client_only=True,
     ),
-    SlashCommand(("unignore",), "NAME", "see a person again", parsers.unignore, client_only=True),
-    SlashCommand(("announce",), "TEXT", "tell everyone who is connected (administrators)", parsers.announce),
-    SlashCommand(("stats",), "", "the server in numbers (administrators)", parsers.stats),
-    SlashCommand(("accounts",), "", "who is registered, and how", parsers.accounts, operator_only=True),
+    SlashCommand(
+        ("unignore",), "NAME", "see a person again", lambda words: Action("unignore", words.person()), client_only=True
+    ),
+    SlashCommand(
+        ("announce",),
+        "TEXT",
+        "tell everyone who is connected (administrators)",
+        lambda words: commands.Announce(text=words.need_rest()),
+    ),
+    SlashCommand(("stats",), "", "the server in numbers (administrators)", lambda _: commands.Stats()),
+    SlashCommand(("accounts",), "", "who is registered, and how", lambda _: commands.Accounts(), operator_only=True),
     SlashCommand(
         ("administrator",),
         "NAME [on|off]",
@@ -267,10 +334,22 @@ COMMANDS = (
         parsers.administrator,
         operator_only=True,
     ),
-    SlashCommand(("log",), "[LEVEL]", "show or set from which level on is logged", parsers.log, operator_only=True),
-    SlashCommand(("reload",), "", "read the settings and the certificates anew", parsers.reload, operator_only=True),
     SlashCommand(
-        ("backup",), "FILE", "copy the database, whole as it is now, to a new file", parsers.backup, operator_only=True
+        ("log",),
+        "[LEVEL]",
+        "show or set from which level on is logged",
+        lambda words: commands.Log(level=words.take()),
+        operator_only=True,
+    ),
+    SlashCommand(
+        ("reload",), "", "read the settings and the certificates anew", lambda _: commands.Reload(), operator_only=True
+    ),
+    SlashCommand(
+        ("backup",),
+        "FILE",
+        "copy the database, whole as it is now, to a new file",
+        lambda words: commands.Backup(path=words.need_rest()),
+        operator_only=True,
     ),
     SlashCommand(
         ("shutdown",),
@@ -279,7 +358,7 @@ COMMANDS = (
         parsers.shutdown,
         operator_only=True,
     ),
-    SlashCommand(("quit", "exit"), "[REASON]", "leave", parsers.quit_),
+    SlashCommand(("quit", "exit"), "[REASON]", "leave", lambda words: commands.Quit(reason=words.rest())),
 )
 """All slash commands, in the order of the help."""
 

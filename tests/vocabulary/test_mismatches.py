@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Told
-from asyncchat.wire.mismatches import QUOTED, mismatches, parse
+from asyncchat.vocabulary.mismatches import QUOTED, mismatches, parse
 from tests.wire.structs import structs
 
 VALUES = st.one_of(
