@@ -351,13 +351,13 @@ def _spoken(seconds: int) -> str:
 def _bans(result: events.BanList, view: View) -> list[Line]:
     if not result.bans and result.complete:
         return [_note(f"nobody is banned from {result.room or 'this server'}")]
-    return [*([("text", _ban(ban, view))] for ban in result.bans), *_more(result, f"/bans {result.room or '*'}")]
+    return [*(_ban(ban, view) for ban in result.bans), *_more(result, f"/bans {result.room or '*'}")]
 
 
-def _ban(ban: events.Ban, view: View) -> str:
+def _ban(ban: events.Ban, view: View) -> Line:
     until = f" until {moment(ban.until, view.zone)}" if ban.until else ""
     by = f", by {ban.by}" if ban.by else ""
-    return f"  {ban.who}: {'muted' if ban.mute else 'banned'}{until}{by}{_because(ban.reason)}"
+    return [("text", f"  {ban.who}: {'muted' if ban.mute else 'banned'}{until}{by}{_because(ban.reason)}")]
 
 
 def _accounts(result: events.AccountList, view: View) -> list[Line]:

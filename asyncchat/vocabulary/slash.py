@@ -173,7 +173,12 @@ def _checked(parsed: Command | tuple[Command, ...]) -> tuple[Command, ...]:
 # --- the table ------------------------------------------------------------------------------------------------
 
 COMMANDS = (
-    SlashCommand(("help", "?"), "[COMMAND]", "what can be typed, or how one command is used", lambda words: Action("help", words.take())),
+    SlashCommand(
+        ("help", "?"),
+        "[COMMAND]",
+        "what can be typed, or how one command is used",
+        lambda words: Action("help", words.take()),
+    ),
     SlashCommand(
         ("join", "j"),
         "#ROOM [PASSWORD]",
@@ -195,12 +200,27 @@ COMMANDS = (
         ("reply", "r"), "[^N] TEXT", "answer who wrote to you last, or a message", parsers.reply, people_only=True
     ),
     SlashCommand(("me",), "TEXT", "say what you do: * bob waves", parsers.me, people_only=True),
-    SlashCommand(("nick", "name"), "NAME", "take another name", lambda words: commands.Nick(name=words.need()), people_only=True),
-    SlashCommand(("who", "members"), "[#ROOM|*] [after N]", "who is in a room, or on the whole server", lambda words: commands.Who(room=words.room_or_server(), after=words.after())),
-    SlashCommand(("rooms", "list"), "[after N]", "which rooms are there", lambda words: commands.Rooms(after=words.after())),
+    SlashCommand(
+        ("nick", "name"), "NAME", "take another name", lambda words: commands.Nick(name=words.need()), people_only=True
+    ),
+    SlashCommand(
+        ("who", "members"),
+        "[#ROOM|*] [after N]",
+        "who is in a room, or on the whole server",
+        lambda words: commands.Who(room=words.room_or_server(), after=words.after()),
+    ),
+    SlashCommand(
+        ("rooms", "list"), "[after N]", "which rooms are there", lambda words: commands.Rooms(after=words.after())
+    ),
     SlashCommand(("whois",), "NAME", "what is known of a person", lambda words: commands.Whois(name=words.person())),
     SlashCommand(("topic",), "[#ROOM] [TEXT|-]", "show the topic, set it, or clear it with -", parsers.topic),
-    SlashCommand(("away",), "[TEXT]", "tell that you are away", lambda words: commands.Away(text=words.rest() or "away"), people_only=True),
+    SlashCommand(
+        ("away",),
+        "[TEXT]",
+        "tell that you are away",
+        lambda words: commands.Away(text=words.rest() or "away"),
+        people_only=True,
+    ),
     SlashCommand(("back",), "", "tell that you are back", lambda _: commands.Away(), people_only=True),
     SlashCommand(
         ("history",), "[#ROOM|NAME] [COUNT] [^N]", "the last messages, or those before message N", parsers.history
@@ -213,9 +233,20 @@ COMMANDS = (
     ),
     SlashCommand(("context",), "^N", "read around a message", parsers.context),
     SlashCommand(
-        ("edit",), "[^N] TEXT", "change your last message, or message N", lambda words: commands.Edit(seq=words.message(words.context.own), text=words.need_rest()), recalls=True, people_only=True
+        ("edit",),
+        "[^N] TEXT",
+        "change your last message, or message N",
+        lambda words: commands.Edit(seq=words.message(words.context.own), text=words.need_rest()),
+        recalls=True,
+        people_only=True,
     ),
-    SlashCommand(("delete",), "[^N]", "take back your last message, or message N", lambda words: commands.Delete(seq=words.message(words.context.own)), recalls=True),
+    SlashCommand(
+        ("delete",),
+        "[^N]",
+        "take back your last message, or message N",
+        lambda words: commands.Delete(seq=words.message(words.context.own)),
+        recalls=True,
+    ),
     SlashCommand(
         ("react",),
         "[^N] [-]REACTION",
@@ -224,13 +255,38 @@ COMMANDS = (
         people_only=True,
         recalls=True,
     ),
-    SlashCommand(("invite",), "NAME [#ROOM]", "let a person into a room, and tell them", lambda words: commands.Invite(name=words.person(), room=words.room())),
-    SlashCommand(("kick",), "[#ROOM] NAME [REASON]", "put a person out of a room", lambda words: commands.Kick(room=words.room(), name=words.person(), reason=words.rest())),
+    SlashCommand(
+        ("invite",),
+        "NAME [#ROOM]",
+        "let a person into a room, and tell them",
+        lambda words: commands.Invite(name=words.person(), room=words.room()),
+    ),
+    SlashCommand(
+        ("kick",),
+        "[#ROOM] NAME [REASON]",
+        "put a person out of a room",
+        lambda words: commands.Kick(room=words.room(), name=words.person(), reason=words.rest()),
+    ),
     SlashCommand(("ban",), "[#ROOM|*] NAME|ADDRESS [DURATION] [REASON]", "keep somebody out", parsers.ban),
-    SlashCommand(("unban",), "[#ROOM|*] NAME|ADDRESS", "lift a ban", lambda words: commands.Unban(room=words.room_or_server(), who=words.person())),
-    SlashCommand(("bans",), "[#ROOM|*] [after N]", "who is banned or muted", lambda words: commands.Bans(room=words.room_or_server(), after=words.after())),
+    SlashCommand(
+        ("unban",),
+        "[#ROOM|*] NAME|ADDRESS",
+        "lift a ban",
+        lambda words: commands.Unban(room=words.room_or_server(), who=words.person()),
+    ),
+    SlashCommand(
+        ("bans",),
+        "[#ROOM|*] [after N]",
+        "who is banned or muted",
+        lambda words: commands.Bans(room=words.room_or_server(), after=words.after()),
+    ),
     SlashCommand(("mute",), "[#ROOM] NAME [DURATION] [REASON]", "let a person listen but not speak", parsers.mute),
-    SlashCommand(("unmute",), "[#ROOM] NAME", "let a person speak again", lambda words: commands.Mute(room=words.room(), name=words.person(), seconds=0)),
+    SlashCommand(
+        ("unmute",),
+        "[#ROOM] NAME",
+        "let a person speak again",
+        lambda words: commands.Mute(room=words.room(), name=words.person(), seconds=0),
+    ),
     SlashCommand(("role",), "[#ROOM] NAME member|voice|operator|owner", "give a person a role in a room", parsers.role),
     SlashCommand(
         ("set",),
@@ -254,10 +310,21 @@ COMMANDS = (
     ),
     SlashCommand(("passwd",), "[OLD] NEW", "set another password", parsers.passwd, people_only=True, secret=True),
     SlashCommand(
-        ("ignore",), "[NAME]", "see nothing of a person, or list who is ignored", lambda words: Action("ignore", words.person() if words else None), client_only=True
+        ("ignore",),
+        "[NAME]",
+        "see nothing of a person, or list who is ignored",
+        lambda words: Action("ignore", words.person() if words else None),
+        client_only=True,
     ),
-    SlashCommand(("unignore",), "NAME", "see a person again", lambda words: Action("unignore", words.person()), client_only=True),
-    SlashCommand(("announce",), "TEXT", "tell everyone who is connected (administrators)", lambda words: commands.Announce(text=words.need_rest())),
+    SlashCommand(
+        ("unignore",), "NAME", "see a person again", lambda words: Action("unignore", words.person()), client_only=True
+    ),
+    SlashCommand(
+        ("announce",),
+        "TEXT",
+        "tell everyone who is connected (administrators)",
+        lambda words: commands.Announce(text=words.need_rest()),
+    ),
     SlashCommand(("stats",), "", "the server in numbers (administrators)", lambda _: commands.Stats()),
     SlashCommand(("accounts",), "", "who is registered, and how", lambda _: commands.Accounts(), operator_only=True),
     SlashCommand(
@@ -267,10 +334,22 @@ COMMANDS = (
         parsers.administrator,
         operator_only=True,
     ),
-    SlashCommand(("log",), "[LEVEL]", "show or set from which level on is logged", lambda words: commands.Log(level=words.take()), operator_only=True),
-    SlashCommand(("reload",), "", "read the settings and the certificates anew", lambda _: commands.Reload(), operator_only=True),
     SlashCommand(
-        ("backup",), "FILE", "copy the database, whole as it is now, to a new file", lambda words: commands.Backup(path=words.need_rest()), operator_only=True
+        ("log",),
+        "[LEVEL]",
+        "show or set from which level on is logged",
+        lambda words: commands.Log(level=words.take()),
+        operator_only=True,
+    ),
+    SlashCommand(
+        ("reload",), "", "read the settings and the certificates anew", lambda _: commands.Reload(), operator_only=True
+    ),
+    SlashCommand(
+        ("backup",),
+        "FILE",
+        "copy the database, whole as it is now, to a new file",
+        lambda words: commands.Backup(path=words.need_rest()),
+        operator_only=True,
     ),
     SlashCommand(
         ("shutdown",),

@@ -4,7 +4,7 @@ from msgspec import structs
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.events import KeptEvent, Told
 from asyncchat.vocabulary.slash import help_lines
-from asyncchat.vocabulary.terms import Code, Id
+from asyncchat.vocabulary.terms import Code, Id, State
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.plain import MEMBERS_SHOWN
 from asyncchat.wire.plain_places import PLACES_KEPT
