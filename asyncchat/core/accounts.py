@@ -93,7 +93,7 @@ def _set_password(
     token = house.new_token() if session.resumable else None
     if token is not None:
         changed.append(records.TokenGiven(time=now, person=person.id, token=digest(token)))
-    done = Reply((events.Ok(id=command.id, code=Code.OK, token=token),))
+    done = Reply((events.Ok(code=Code.OK, token=token),))
     return Append(tuple(changed), then=lambda _: done)
 
 

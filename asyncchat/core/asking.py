@@ -19,7 +19,7 @@ def rooms(house: House, session: Session, person: Person, command: commands.Room
     """A page of the rooms that the asker may know of."""
     entries = ((number, _room(house, person, room)) for number, room in house.rooms.listed.after(command.after))
     listed, complete, next = first_page(entries, page_length(command.limit, house.limits.page))
-    return Reply((events.RoomList(id=command.id, rooms=listed, complete=complete, next=next),))
+    return Reply((events.RoomList(rooms=listed, complete=complete, next=next),))
 
 
 def _room(house: House, person: Person, room: Room) -> events.Room | None:
@@ -43,7 +43,7 @@ def who(house: House, session: Session, person: Person, command: commands.Who, n
     listed, complete, next = first_page(entries, page_length(command.limit, house.limits.page))
     name = room.name if room is not None else None
     topic = room.topic if room is not None and command.after is None else ""
-    page = events.Members(id=command.id, room=name, topic=topic, members=listed, complete=complete, next=next)
+    page = events.Members(room=name, topic=topic, members=listed, complete=complete, next=next)
     return Reply((page,))
 
 
@@ -73,7 +73,6 @@ def whois(house: House, session: Session, person: Person, command: commands.Whoi
     first = next(iter(other.sessions), None)
     full = other is person or house.is_administrator(person)
     user = events.User(
-        id=command.id,
         name=other.name,
         state=other.state,
         registered=other.registered,
@@ -98,7 +97,7 @@ def history(house: House, session: Session, person: Person, command: commands.Hi
     place, name = _place(house, person, command.to)
     limit = page_length(command.limit, house.limits.page)
     query = queries.FindPage(place, limit, before=command.before, after=command.after)
-    return Ask(query, lambda page: _reply(command.id, page, name))
+    return Ask(query, lambda page: _reply(page, name))
 
 
 def sync(house: House, session: Session, person: Person, command: commands.Sync, now: int) -> Outcome:
@@ -110,7 +109,7 @@ def sync(house: House, session: Session, person: Person, command: commands.Sync,
         until=min(command.until, house.seq) if command.until is not None else house.seq,
         limit=page_length(command.limit, house.limits.sync),
     )
-    return Ask(query, lambda page: _reply(command.id, page, None))
+    return Ask(query, lambda page: _reply(page, None))
 
 
 def search(house: House, session: Session, person: Person, command: commands.Search, now: int) -> Outcome:
@@ -139,7 +138,7 @@ def search(house: House, session: Session, person: Person, command: commands.Sea
         before=command.before,
         seconds=house.limits.search_seconds,
     )
-    return Ask(query, lambda page: _reply(command.id, page, name))
+    return Ask(query, lambda page: _reply(page, name))
 
 
 def _place(house: House, person: Person, to: str) -> tuple[queries.Place, str]:
@@ -162,5 +161,5 @@ def _time(text: str | None) -> int | None:
     return int(moment.timestamp() * 1000)
 
 
-def _reply(id: int | str | None, page: queries.Page, to: str | None) -> Reply:
-    return Reply((events.History(id=id, to=to, events=page.events, complete=page.complete, next=page.next),))
+def _reply(page: queries.Page, to: str | None) -> Reply:
+    return Reply((events.History(to=to, events=page.events, complete=page.complete, next=page.next),))

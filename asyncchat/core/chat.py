@@ -39,7 +39,7 @@ Fact = Callable[[House, int, Any, Session | None], Sequence[Effect]]
 
 def ping(house: House, session: Session, person: object, command: commands.Ping, now: int) -> Outcome:
     """The server is there."""
-    return Reply((events.Ok(id=command.id, code=Code.OK),))
+    return Reply((events.Ok(code=Code.OK),))
 
 
 def pong(house: House, session: Session, person: object, command: commands.Pong, now: int) -> Outcome:

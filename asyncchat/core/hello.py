@@ -20,7 +20,7 @@ from asyncchat.core.session import Phase, Session
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import Name
-from asyncchat.vocabulary.terms import Code, Id, rfc3339
+from asyncchat.vocabulary.terms import Code, rfc3339
 
 
 def hello(house: House, session: Session, _: None, command: commands.Hello, now: int) -> Outcome:
@@ -218,7 +218,7 @@ class _Arrival:
 
     def _welcome(self, person: Person, seq: int, problems: Sequence[str]) -> Outcome:
         command, seen = self.command, self.session.seen
-        words: list[events.Told] = [greeting(self.house, person, self.now, seq=seq, id=command.id, token=self.token)]
+        words: list[events.Told] = [greeting(self.house, person, self.now, seq=seq, token=self.token)]
         words += [events.Notice(text=problem) for problem in problems]
         # A place beyond the end of the log is one in another log: this one was set back, to an older copy for example.
         has_cursor = command.since is not None and command.since <= seq and command.epoch in (None, self.house.epoch)
@@ -228,13 +228,10 @@ class _Arrival:
         return Ask(missed, lambda page: Reply((*words, *page.events, *_rest(page, seq))))
 
 
-def greeting(
-    house: House, person: Person, now: int, *, seq: int, id: Id | None = None, token: str | None = None
-) -> events.Welcome:
+def greeting(house: House, person: Person, now: int, *, seq: int, token: str | None = None) -> events.Welcome:
     """The welcome of a person, who hears all that comes after *seq*."""
     settings = house.settings
     return events.Welcome(
-        id=id,
         code=Code.ACCEPTED,
         name=person.name,
         server=settings.name,

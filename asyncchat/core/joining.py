@@ -57,7 +57,7 @@ def _join(
     """Enter a room that exists."""
     room = house.room(name.text)
     if person in room.members:
-        return Reply((events.Ok(id=command.id, code=Code.OK, text=f"you are in {room.name} already"),))
+        return Reply((events.Ok(code=Code.OK, text=f"you are in {room.name} already"),))
     try:
         needs_password = permissions.check_join(house, session, person, room, name.text, now)
     except Refused:
@@ -107,7 +107,7 @@ def _enter(
 
     def entered(_: Sequence[int]) -> Outcome:
         if person in room.members:
-            return done(command.id, code)
+            return done(code)
         # A ban, another password or another option was ahead in the log, or the end of the room: what is so now counts.
         return join(house, session, person, command, now)
 

@@ -181,7 +181,7 @@ def bans(house: House, session: Session, person: Person, command: commands.Bans,
     entries = ((number, _line(ban) if ban is not None else None) for number, ban in bans.after(command.after, now))
     listed, complete, next = first_page(entries, page_length(command.limit, house.limits.page))
     name = room.name if room is not None else None
-    return Reply((events.BanList(id=command.id, room=name, bans=listed, complete=complete, next=next),))
+    return Reply((events.BanList(room=name, bans=listed, complete=complete, next=next),))
 
 
 def _line(ban: records.BanSet) -> events.Ban:

@@ -18,7 +18,7 @@ def nick(house: House, session: Session, person: Person, command: commands.Nick,
     """Take another name; a registered person's account goes with it."""
     name = house.user_name(command.name)
     if name.text == person.name:
-        return done(command.id)
+        return done()
     check_free(house, session, name, person)
     _check_not_banned(house, person, name, now)
     return Append((records.NameTaken(time=now, person=person.id, name=name.text, key=name.key),))

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_password
 from asyncchat.core.hello import greeting
@@ -57,7 +55,7 @@ def announce(house: House, session: Session, person: Person, command: commands.A
 def stats(house: House, session: Session, person: Person, command: commands.Stats, now: int) -> Outcome:
     """The server in numbers."""
     permissions.check_administrator(house, person)
-    return Ask(queries.Measure(), lambda found: Reply((structs.replace(found, id=command.id),)))
+    return Ask(queries.Measure(), lambda found: Reply((found,)))
 
 
 # --- commands of the control socket: `Session.require` lets nobody else come here -----------------------------------
@@ -65,7 +63,7 @@ def stats(house: House, session: Session, person: Person, command: commands.Stat
 
 def accounts(house: House, session: Session, person: Person, command: commands.Accounts, now: int) -> Outcome:
     """Everybody who is registered."""
-    return Reply((events.AccountList(id=command.id, accounts=accounts_of(house)),))
+    return Reply((events.AccountList(accounts=accounts_of(house)),))
 
 
 def accounts_of(house: House) -> list[events.Account]:
@@ -148,7 +146,7 @@ def shutdown(house: House, session: Session, person: Person, command: commands.S
 
 def _by_server(command: commands.Command, query: queries.ServerQuery) -> Outcome:
     """The server does it, and says what came of it."""
-    return Ask(query, lambda text: Reply((events.Ok(id=command.id, code=Code.OK, text=text),)))
+    return Ask(query, lambda text: Reply((events.Ok(code=Code.OK, text=text),)))
 
 
 def _registered(house: House, name: str) -> Person:

@@ -17,7 +17,7 @@ def away(house: House, session: Session, person: Person, command: commands.Away,
     """Be away, or back."""
     text = house.check_line(command.text, "an away text") or None
     if text == person.away:
-        return done(command.id)
+        return done()
     return Append((records.PresenceSet(time=now, person=person.id, away=text),))
 
 

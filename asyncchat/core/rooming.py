@@ -21,7 +21,7 @@ def topic(house: House, session: Session, person: Person, command: commands.Topi
     """Set or ask for a room's topic."""
     room = permissions.readable_room(house, person, command.room)
     if command.text is None:
-        return Reply((events.Ok(id=command.id, code=Code.OK, text=room.topic),))
+        return Reply((events.Ok(code=Code.OK, text=room.topic),))
     permissions.check_topic(house, session, person, room, now)
     text = house.check_line(command.text, "a topic") or ""
     return Append((records.TopicSet(time=now, room=room.id, to=room.name, by=person.id, name=person.name, text=text),))

@@ -49,15 +49,15 @@ _NOT_IN: dict[Phase, tuple[Callable[[type[commands.Base]], bool], Code, str]] = 
 class Session:
     """A connection: whose it is, where it comes from, and what its dialect needs. ``key``: its number on its ``node``.
 
-    ``echo``: its own messages are sent back to it. ``resumable``: its client can come back as the same person, so its
-    name is held a while. ``inside``: it is the app's own, in the server's process, and needs no proof of who it is.
+    ``resumable``: its client can come back as the same person, so its name is held a while. ``inside``: it is the app's
+    own, in the server's process, and needs no proof of who it is.
     ``secure``: passwords may travel on it. ``seen``: the ``seq`` up to which its person had been sent everything when
     it came; None if another session was there. ``since``: when it began (Unix ms). ``peer`` belongs to whoever made the
     session; the rules never look at it.
     """
 
     __slots__ = (
-        "address", "echo", "inside", "key", "node", "peer", "person", "phase", "resumable", "secure", "seen", "since",
+        "address", "inside", "key", "node", "peer", "person", "phase", "resumable", "secure", "seen", "since",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +65,6 @@ class Session:
         *,
         key: int,
         address: str = "",
-        echo: bool = True,
         resumable: bool = True,
         inside: bool = False,
         secure: bool = True,
@@ -76,7 +75,6 @@ class Session:
         self.key = key
         self.node = node
         self.address = address
-        self.echo = echo
         self.resumable = resumable
         self.inside = inside
         self.secure = secure

@@ -6,7 +6,7 @@ from typing import Any
 
 from asyncchat.core import permissions
 from asyncchat.core.house import House, sessions_of
-from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, done
+from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Tell, done
 from asyncchat.core.people import Person
 from asyncchat.core.session import Session
 from asyncchat.vocabulary import commands, events, records
@@ -81,7 +81,7 @@ def _say_again(house: House, session: Session, person: Person, command: commands
 
         return Ask(FindNonces(person.id, house.limits.nonces or ALL_NONCES), recalled)
     seq = person.nonces[command.nonce]
-    return Reply((events.Ok(id=command.id, code=Code.OK, seq=seq),) if command.id is not None else ())
+    return done(seq=seq)
 
 
 def edit(house: House, session: Session, person: Person, command: commands.Edit, now: int) -> Outcome:
@@ -121,7 +121,7 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
         message = permissions.check_message(house, person, message, command.seq)
         permissions.check_change(house, session, person, message, now)
         if house.in_flight.changes.has_reacted(message, reaction, person.id) is not command.remove:
-            return done(command.id)
+            return done()
         most, there = house.limits.reactions, house.in_flight.changes.reactions(message)
         if most and len(there) >= most and reaction not in there and not command.remove:
             raise Refused(Code.FORBIDDEN, f"this message has {most} different reactions already")
@@ -144,7 +144,7 @@ def typing(house: House, session: Session, person: Person, command: commands.Typ
     if is_room(command.to):
         room = permissions.room_to_speak_in(house, session, person, command.to, now)
         if len(room.members) > TOLD_EVERYONE:
-            return done(command.id)
+            return done()
         record = records.PersonTyping(time=now, person=person.id, to=room.name, room=room.id, active=command.active)
     else:
         peer = house.person(command.to)
@@ -160,11 +160,11 @@ def read(house: House, session: Session, person: Person, command: commands.Read,
         place = permissions.readable_room(house, person, command.to)
         room = place.id
         if not place.spoken:
-            return done(command.id)
+            return done()
     else:
         peer = house.person(command.to).id
     if person.markers.get(room or peer, 0) >= upto:
-        return done(command.id)
+        return done()
     return Append((records.MarkerSet(time=now, person=person.id, upto=upto, room=room, peer=peer),))
 
 

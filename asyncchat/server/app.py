@@ -22,10 +22,10 @@ from asyncchat.core.chat import Chat
 from asyncchat.core.failures import household
 from asyncchat.core.session import Phase
 from asyncchat.core.settings import Settings
+from asyncchat.server.acceptor import Acceptor
 from asyncchat.server.caretaker import Caretaker
 from asyncchat.server.control import Host, open_control
 from asyncchat.server.countdown import Countdown, spoken
-from asyncchat.server.doorway import Doorway
 from asyncchat.server.fair_line import Turns
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
 from asyncchat.server.measure import memory_used
@@ -76,7 +76,7 @@ class ChatServer:
         listener of its own.
     data: the directory of the database (made if missing), or ``":memory:"`` to forget all at the end.
     settings: what the rules need to know: the name, the message of the day, the limits, who may log in.
-    tls: the certificate of the ``tls://`` addresses.
+    tls: the certificate, for the ``tls://`` addresses, and for clients that begin with TLS on the others.
     control: opens the control socket in the data directory, by which operators' programs use the server while it
         runs; this is whom it asks to stop the server, and to read the settings anew.
     """
@@ -102,7 +102,7 @@ class ChatServer:
         self._listeners: list[Listener] = []
         self._handlers: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
         self._cancelled: set[asyncio.Task[Any]] = set()
-        self._doorway: Doorway | None = None
+        self._acceptor: Acceptor | None = None
         self._undo: contextlib.AsyncExitStack | None = None
         # One of each at a time: of the threads that read, one is always free for those who log in.
         self._searches = Turns(1, QUERIES_WAITING)
@@ -149,7 +149,7 @@ class ChatServer:
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
         self._clock = services.clock
-        doorway = self._doorway = Doorway(services, descriptors_for_clients())
+        acceptor = self._acceptor = Acceptor(services, descriptors_for_clients(), self._tls)
         self._since = time.monotonic()
         self._operator = Operator(services, self._measured)
         self._countdown = Countdown(self._operator.announce, self._stop)
@@ -159,8 +159,8 @@ class ChatServer:
         await self._operator.settled()  # before anybody comes in
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
-        undo.push_async_callback(self._end_clients, doorway)
-        caretaker = self._caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
+        undo.push_async_callback(self._end_clients, acceptor)
+        caretaker = self._caretaker = Caretaker(self.chat, storage, self._pipeline, acceptor, services.clock)
         caretaker.start()
         undo.push_async_callback(caretaker.aclose)
         undo.push_async_callback(self._countdown.aclose)
@@ -186,13 +186,13 @@ class ChatServer:
 
         The default room stays, and so does the limit ``hashes``: these only a restart changes.
         """
-        doorway = self._running()
+        acceptor = self._running()
         self._require_loop()
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
         self.chat.house.settings = self._settings
         self._pipeline.append_own(self.chat.settings_record(now_ms()))
-        doorway.keep_alive()
+        acceptor.keep_alive()
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the database as it is now to a new file, and serve meanwhile.
@@ -205,9 +205,9 @@ class ChatServer:
 
     def hurry(self) -> None:
         """Wait no more, while closing, for clients that do not read."""
-        if self._doorway is not None:
+        if self._acceptor is not None:
             self._require_loop()
-            self._doorway.abort()
+            self._acceptor.abort()
 
     async def aclose(self) -> None:
         """Close in the order that loses nothing. Idempotent; afterwards no task, thread or socket is left.
@@ -240,8 +240,8 @@ class ChatServer:
     def _all_listeners(self) -> list[Listener]:
         return [*self._listeners, *([self._control] if self._control is not None else [])]
 
-    async def _end_clients(self, doorway: Doorway) -> None:
-        doorway.close(self._bye, "server shutting down")
+    async def _end_clients(self, acceptor: Acceptor) -> None:
+        acceptor.close(self._bye, "server shutting down")
         await self._end_handlers()
 
     async def _wait_closed(self) -> None:
@@ -296,10 +296,10 @@ class ChatServer:
         """Is there a control socket?"""
         return self._control is not None
 
-    def _running(self) -> Doorway:
-        if self._doorway is None:
+    def _running(self) -> Acceptor:
+        if self._acceptor is None:
             raise RuntimeError("this server is not started: await start(), or use it with async with")
-        return self._doorway
+        return self._acceptor
 
     def _require_loop(self) -> None:
         require(self._loop, "this server")
@@ -309,30 +309,30 @@ class ChatServer:
         await self._handle(reader, writer)
 
     def _handler(self, address: Address) -> Handler:
-        if address.scheme not in ("tls", "tls+fd"):
-            return self._handle
-        if self._tls is None:
+        tls = address.scheme in ("tls", "tls+fd")
+        if tls and self._tls is None:
             raise ValueError(f"cannot listen on {address}: there is no certificate")
-        return partial(self._handle, tls=self._tls)
+        return partial(self._handle, tls=tls, plain=True)
 
     async def _handle(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: bool = False,
         inside: bool = False,
+        plain: bool = False,
         control: bool = False,
     ) -> None:
-        doorway, task = self._running(), asyncio.current_task()
+        acceptor, task = self._running(), asyncio.current_task()
         self._require_loop()
         assert task is not None
         ended = self._handlers[task] = asyncio.get_running_loop().create_future()
         try:
             if control:
-                await doorway.handle_control(reader, writer)
+                await acceptor.handle_control(reader, writer)
             else:
-                await doorway.handle(reader, writer, tls=tls, inside=inside)
+                await acceptor.handle(reader, writer, tls=tls, inside=inside, plain=plain)
         except asyncio.CancelledError:
             writer.transport.abort()
             if task not in self._cancelled:
@@ -355,7 +355,7 @@ class ChatServer:
         from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415
 
         self._running()
-        return connect_inside(self._loop, partial(self._handle, inside=True), name, **options)
+        return connect_inside(self._loop, partial(self._handle, inside=True, plain=True), name, **options)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from asyncchat.core.chat import Chat
-from asyncchat.server.doorway import Doorway
+from asyncchat.server.acceptor import Acceptor
 from asyncchat.server.pipeline import Pipeline
 from asyncchat.server.services import Clock
 from asyncchat.storage.storage import Storage
@@ -31,11 +31,11 @@ DAY_MS = 86_400_000
 class Caretaker:
     """Owns the tasks that wait for time; `start` once, `aclose` at the end."""
 
-    def __init__(self, chat: Chat, storage: Storage, pipeline: Pipeline, doorway: Doorway, clock: Clock) -> None:
+    def __init__(self, chat: Chat, storage: Storage, pipeline: Pipeline, acceptor: Acceptor, clock: Clock) -> None:
         self._chat = chat
         self._storage = storage
         self._pipeline = pipeline
-        self._doorway = doorway
+        self._acceptor = acceptor
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -64,7 +64,7 @@ class Caretaker:
 
     async def sweep(self, now: float) -> None:
         """Look at all deadlines; *now* is the loop's time."""
-        self._doorway.sweep(now)
+        self._acceptor.sweep(now)
         for record in self._chat.overdue(self._clock.now()):
             self._pipeline.append_own(record)
 

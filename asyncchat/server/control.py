@@ -85,7 +85,8 @@ def _bound(data: Path) -> tuple[socket.socket, Path]:
     path = named
     if len(os.fsencode(named)) > LONGEST_PATH:
         path = _private_folder() / f"{hashlib.sha256(os.fsencode(named)).hexdigest()[:DIGEST_CHARACTERS]}.sock"
-    remove_stale(str(path))
+    # Not asked whether it answers: that of a server that root ran, and that was killed, refuses everybody else.
+    remove_stale(str(path), dead=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _bind(listening, path)

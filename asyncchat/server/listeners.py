@@ -143,12 +143,15 @@ def _bound(address: Address, server: asyncio.Server) -> list[str]:
     return [str(Address(address.scheme, host=host, port=port)) for host, port in names]
 
 
-def remove_stale(path: str) -> None:
-    """Remove the socket file of a server that died; one that answers is in use."""
+def remove_stale(path: str, *, dead: bool = False) -> None:
+    """Remove the socket file of a server that died; one that answers is in use, unless it is known to be *dead*."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise FileExistsError(errno.EEXIST, "exists")
     except FileNotFoundError:
+        return
+    if dead:
+        os.unlink(path)
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:

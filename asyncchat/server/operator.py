@@ -6,7 +6,7 @@ from typing import assert_never
 
 from asyncchat._loops import require
 from asyncchat.core.operator import accounts_of, operator_session
-from asyncchat.core.outcomes import Append, Ask, Close, Outcome, Reply, answer
+from asyncchat.core.outcomes import Append, Ask, Close, Done, Outcome, Reply, answer
 from asyncchat.server.pipeline import Ticket
 from asyncchat.server.services import Services
 from asyncchat.vocabulary import commands, events
@@ -64,6 +64,7 @@ class Operator:
 
     def stats(self) -> events.Stats:
         """The server in numbers."""
+        require(self._loop, "this server")
         return self._measure()
 
     async def _settle(self, outcome: Outcome) -> Sequence[Result | Event]:
@@ -74,13 +75,15 @@ class Operator:
                     outcome = then(await self._services.answer(query, self.session.address))
                 case Append():
                     future: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
-                    self._services.pipeline.append(Ticket(self, outcome, len(outcome.records), None, future))
+                    self._services.pipeline.append(Ticket(self, outcome, len(outcome.records), future=future))
                     seqs = await future
                     if outcome.then is None:
-                        return (answer(outcome, None, seqs),)
+                        return (answer(outcome, seqs),)
                     outcome = outcome.then(seqs)
                 case Reply(results) | Close(results):
                     return results
+                case Done():
+                    return ()
                 case _:
                     assert_never(outcome)
 

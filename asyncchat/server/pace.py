@@ -27,8 +27,8 @@ class Pace:
         self._bucket = TokenBucket(limits.rate, limits.burst, now)
         self._pause: asyncio.Future[None] | None = None
 
-    def wait(self, item: Command | Problem, now: float) -> float:
-        """The seconds that a command (or what is none) has to wait for those before it."""
+    def wait(self, item: Command | Problem | None, now: float) -> float:
+        """The seconds that a request (its command, if it has one) has to wait for those before it."""
         text = getattr(item, "text", None)
         cost = 1
         if text and len(text) * LONGEST_ESCAPE >= TEXT:  # short ones, nearly all, need not be encoded for that

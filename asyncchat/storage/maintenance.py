@@ -1,6 +1,7 @@
 """Work on the database that nobody waits for: bringing the search index up to date, and purging it."""
 
 import logging
+import math
 import sqlite3
 import time
 
@@ -24,6 +25,9 @@ PURGE_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
 """After an error, which is mostly a full disk."""
 
+REMINDER_SECONDS = 60.0
+"""How often the log says so: an index that is far behind is tried again after every batch of records."""
+
 
 class Maintenance:
     """What the log calls when it has time, where it commits; each call takes a few milliseconds."""
@@ -34,13 +38,17 @@ class Maintenance:
         self._purge_not_before = 0.0
         self._purging = False
         self._merging = False
+        self._reminded = -math.inf
 
     def idle(self) -> float | None:
         """Do a little; returns after how many seconds to go on, or None when all is done until more records come."""
         try:
             return self._step()
         except (StorageError, sqlite3.Error) as error:
-            logger.warning("maintenance of the database: %s", error)
+            now = time.monotonic()
+            if now - self._reminded >= REMINDER_SECONDS:
+                self._reminded = now
+                logger.warning("maintenance of the database: %s", error)
             return RETRY_SECONDS
 
     def busy(self) -> None:

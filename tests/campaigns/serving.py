@@ -21,7 +21,7 @@ PATIENCE = 30.0
 LINES = 10_000
 """Lines of the log that are kept."""
 
-LINE_OF_LOG = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING) ")
+LINE_OF_LOG = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO ")
 
 
 class Process:

@@ -55,6 +55,7 @@ class Talker:
     async def talk(self) -> None:
         """Say one thing after the other until it is enough."""
         while not self._progress.enough:
+            await self._progress.going_on.wait()
             self._count += 1
             await self.say(self._chance.choice(self.places), f"{self.chat.name} {self._count}")
             await asyncio.sleep(self._chance.random() * PAUSE)
@@ -81,11 +82,16 @@ class Talker:
 
 
 class Progress:
-    """How far all of them are: ``said`` counts the messages that were acknowledged."""
+    """How far all of them are: ``said`` counts the messages that were acknowledged.
+
+    ``going_on``: cleared for a while in which nobody begins anything.
+    """
 
     def __init__(self) -> None:
         self.said = 0
         self.enough = False
+        self.going_on = asyncio.Event()
+        self.going_on.set()
         self._changed = asyncio.Event()
 
     def step(self) -> None:

@@ -246,7 +246,8 @@ def test_what_root_makes_in_the_directory_of_the_servers_user_is_theirs(of_servi
 def test_a_server_of_root_makes_nothing_that_the_directorys_owner_cannot_open(of_service: Admin) -> None:
     with ServerProcess(data=of_service.data).started() as server:
         files = ("data", "asyncchat.db", "asyncchat.db-lock", "asyncchat.db-wal", "asyncchat.db-shm")
-        assert owners(of_service.data) == dict.fromkeys(files, SERVICE) | {"control.sock": 0}
+        server.wait_for("Operate:")
+        assert owners(of_service.data) == dict.fromkeys(files, SERVICE) | {"control.sock": 0}  # it acts as root
         assert server.stop() == 0
 
 

@@ -21,10 +21,10 @@ from asyncchat import ChatServer, ConnectionLost, Refused, Settings, commands, e
 from asyncchat.client import connect
 from asyncchat.server import admin as admin_
 from asyncchat.server import control
+from asyncchat.server.acceptor import CONTROL_CONNECTIONS
 from asyncchat.server.cli import load_config
 from asyncchat.server.control import ControlClient, path_of
 from asyncchat.server.countdown import schedule, spoken
-from asyncchat.server.doorway import CONTROL_CONNECTIONS
 from asyncchat.vocabulary.terms import Code
 from tests.console.terminals import CTRL_C, TAB, UP, terminal
 from tests.server.peers import Native, Raw, limited
@@ -420,6 +420,15 @@ def test_a_server_that_was_killed_is_none_and_its_socket_is_replaced(tmp_path: P
     assert not (tmp_path / control.NAME).exists()
 
 
+async def test_a_socket_in_the_way_is_replaced_without_being_asked(tmp_path: Path) -> None:
+    """It may be another user's, whom the server cannot ask; the database's lock says that no server has it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(str(tmp_path / control.NAME))
+        other.listen()
+        async with controlled(tmp_path) as server, await operator(tmp_path):
+            assert server.is_controlled
+
+
 def test_the_first_lines_say_what_runs_and_how_to_use_it(tmp_path: Path) -> None:
     config = tmp_path / "chat.toml"
     config.write_text("name = 'x'")
@@ -453,7 +462,7 @@ async def test_the_console(tmp_path: Path) -> None:
             screen.press("/sta" + TAB)
             await screen.until(lambda: "> /stats" in screen.text, "whole word")
             screen.type("")
-            await screen.shows("1 connections, 1 sessions, 1 people online")
+            await screen.shows("connections: 1, sessions: 1, people online: 1")
             screen.press(UP)
             await screen.until(lambda: screen.text.count("> /stats") == 1, "line before")
             screen.press(CTRL_C)

@@ -11,8 +11,8 @@ from asyncchat.core import upkeep
 from asyncchat.core.limits import LIMIT_NAMES, Limits
 from asyncchat.core.settings import Settings
 from asyncchat.server import admin, control, outlet
+from asyncchat.server.acceptor import CONTROL_CONNECTIONS
 from asyncchat.server.config import Config, configure
-from asyncchat.server.doorway import CONTROL_CONNECTIONS
 from asyncchat.server.listeners import RESERVED_DESCRIPTORS
 from asyncchat.server.options import BY_NAME, OPTIONS, parser
 from asyncchat.vocabulary import slash

@@ -413,6 +413,28 @@ def test_the_index_is_purged_but_once_in_a_while(store: Store) -> None:
 # --- what indexing costs others ---------------------------------------------------------------------------------------
 
 
+def test_an_index_that_cannot_be_written_is_told_once_in_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk, for example: it is tried again, far behind after each batch."""
+
+    def fail() -> bool:
+        raise StorageError("full")
+
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr(maintenance, "BEHIND", 0)
+    monkeypatch.setattr(store, "refresh_index", fail)
+    care = Maintenance(store)
+    for _ in range(3):
+        assert care.idle() == maintenance.RETRY_SECONDS
+        care.busy()
+    assert caplog.messages == ["maintenance of the database: full"]
+    now += maintenance.REMINDER_SECONDS
+    care.busy()
+    assert caplog.messages == ["maintenance of the database: full"] * 2
+
+
 def test_long_texts_are_indexed_one_at_a_time(store: Store) -> None:
     """In Han each character is a word: eleven texts of 16 KB took as long as 250 short ones each."""
     texts = ["".join(chr(0x4E00 + (number * 977 + at * 31) % 20_000) for at in range(5_400)) for number in range(11)]

@@ -4,11 +4,11 @@ from msgspec import structs
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.events import KeptEvent, Told
 from asyncchat.vocabulary.slash import help_lines
-from asyncchat.vocabulary.terms import Code, Id, State
-from asyncchat.wire.dialect import Problem
+from asyncchat.vocabulary.terms import Code, State
+from asyncchat.wire.dialect import Context, Problem
 from asyncchat.wire.plain import MEMBERS_SHOWN
 from asyncchat.wire.plain_places import PLACES_KEPT
-from tests.wire.talk import TIME, Talk, said
+from tests.wire.talk import TIME, Talk, lines, said
 
 
 # --- what is told -----------------------------------------------------------------------------------------------------
@@ -29,7 +29,7 @@ def test_what_happens_is_told_in_a_line(talk: Talk, event: Told, line: str) -> N
     assert talk.reads(event) == [line]
 
 
-@pytest.mark.parametrize("event", [events.Ok(id="say", code=Code.OK, seq=4), events.Ok(id="asked", code=Code.OK)])
+@pytest.mark.parametrize("event", [events.Ping(), events.Ok(code=Code.OK, seq=4), events.Ok(code=Code.OK)])
 def test_what_is_for_programs_is_not_told(talk: Talk, event: Told) -> None:
     assert talk.reads(event) == []
 
@@ -69,7 +69,7 @@ def test_bad_usage_is_a_problem(talk: Talk) -> None:
 
 def test_who_is_there_already_is_counted_as_far_as_it_is_known(talk: Talk) -> None:
     people = [events.Member(name=f"p{n}", state=State.ONLINE) for n in range(MEMBERS_SHOWN + 10)]
-    page = events.Members(id="join", room="#lobby", members=people)
+    page = events.Members(room="#lobby", members=people)
     (line,) = talk.reads(page)
     assert line.endswith("p49 and 10 more")
     (line,) = talk.reads(structs.replace(page, complete=False, next=7))
@@ -90,7 +90,7 @@ def test_the_past_is_numbered_when_asked_for(talk: Talk) -> None:
         said("", seq=4, deleted=True),
         events.TopicChanged(seq=5, time="2026-01-03T00:00:00.000Z", sender="bob", room="#lobby", text="tea"),
     ]
-    assert talk.reads(events.History(id=item.id, to="#lobby", events=page, complete=False, next=3)) == [
+    assert talk.answer(events.History(to="#lobby", events=page, complete=False, next=3)) == [
         "--- Friday, 2 January 2026 (times are UTC) ---",
         "12:34 ^3 bob: hi (edited) [👍 2]",
         "12:34 ^4 bob: (deleted)",
@@ -98,41 +98,39 @@ def test_the_past_is_numbered_when_asked_for(talk: Talk) -> None:
         "00:00 ^5 * bob set the topic: tea",
         "* there is more before ^3",
     ]
-    assert talk.reads(events.History(id=item.id, to="#lobby", events=[], complete=True)) == ["* nothing was found"]
+    assert talk.answer(events.History(to="#lobby", events=[], complete=True)) == ["* nothing was found"]
 
 
 def test_what_a_search_finds_can_be_read_around(talk: Talk) -> None:
     item = talk.types("/search tea")
     assert isinstance(item, commands.Search)
     hits = [said("tea", seq=3, to="#b"), said("tea", seq=4, to="carol"), said("tea?", seq=5, sender="carol", to="dave")]
-    assert talk.reads(events.History(id=item.id, events=list(hits), complete=True))[1:] == [
+    assert talk.answer(events.History(events=list(hits), complete=True))[1:] == [
         "12:34 ^3 #b bob: tea",
         "12:34 ^4 @bob bob: tea",
         "12:34 ^5 @dave carol: tea?",
     ]
     for seq, to in ((3, "#b"), (4, "bob"), (5, "dave")):
-        before, after = talk.dialect.receive(f"/context ^{seq}\n".encode())
+        before, after = map(talk.took, talk.dialect.receive(f"/context ^{seq}\n".encode()))
         assert isinstance(before, commands.History)
         assert isinstance(after, commands.History)
         assert (before.to, before.before, after.to, after.after) == (to, seq + 1, to, seq)
 
 
-def around(talk: Talk, seq: int) -> tuple[Id, Id]:
-    """The ids of the two requests for what is around a message."""
+def around(talk: Talk, seq: int) -> tuple[Context, Context]:
+    """The contexts of the two requests for what is around a message."""
     before, after = talk.dialect.receive(f"/context ^{seq}\n".encode())
-    assert isinstance(before, commands.History)
-    assert isinstance(after, commands.History)
-    assert before.id is not None
-    assert after.id is not None
-    return before.id, after.id
+    assert isinstance(before, tuple)
+    assert isinstance(after, tuple)
+    return before[1], after[1]
 
 
 def test_what_is_around_a_message_is_one_answer(talk: Talk) -> None:
     before, after = around(talk, 4)
     first: list[KeptEvent] = [said("a", seq=3), said("b", seq=4)]
-    assert talk.reads(events.History(id=before, to="#lobby", events=first, complete=False, next=3)) == []
+    assert talk.dialect.encode(events.History(to="#lobby", events=first, complete=False, next=3), before) == b""
     rest: list[KeptEvent] = [said("c", seq=7)]
-    assert talk.reads(events.History(id=after, to="#lobby", events=rest, complete=False, next=7)) == [
+    assert lines(talk.dialect.encode(events.History(to="#lobby", events=rest, complete=False, next=7), after)) == [
         "--- Friday, 2 January 2026 (times are UTC) ---", "12:34 ^3 bob: a", "12:34 ^4 bob: b", "12:34 ^7 bob: c"
     ]  # fmt: skip
 
@@ -140,23 +138,24 @@ def test_what_is_around_a_message_is_one_answer(talk: Talk) -> None:
 @pytest.mark.parametrize("page", [[], [said(seq=4)]])
 def test_around_no_message_there_is_nothing(talk: Talk, page: list[KeptEvent]) -> None:
     before, after = around(talk, 5)
-    answer = events.History(id=before, to="#lobby", events=page, complete=True)
-    assert talk.reads(answer) == ["! there is no message ^5 in #lobby"]
-    assert talk.reads(events.History(id=after, to="#lobby", events=[said(seq=9)], complete=True)) == []
+    answer = events.History(to="#lobby", events=page, complete=True)
+    assert lines(talk.dialect.encode(answer, before)) == ["! there is no message ^5 in #lobby"]
+    assert talk.dialect.encode(events.History(to="#lobby", events=[said(seq=9)], complete=True), after) == b""
 
 
 def test_what_is_around_a_message_is_refused_once(talk: Talk) -> None:
-    refused = [events.Error(id=id, code=Code.FORBIDDEN, text="#lobby: join first") for id in around(talk, 5)]
-    assert talk.reads(*refused) == ["! #lobby: join first"]
+    refused = events.Error(code=Code.FORBIDDEN, text="#lobby: join first")
+    assert [talk.dialect.encode(refused, context) for context in around(talk, 5)] == [b"! #lobby: join first\n", b""]
     before, after = around(talk, 4)
-    answer = events.History(id=before, to="#lobby", events=[said(seq=4)], complete=True)
-    late = events.Error(id=after, code=Code.UNAVAILABLE, text="try again")
-    assert talk.reads(answer, late) == ["! try again"]
+    answer = events.History(to="#lobby", events=[said(seq=4)], complete=True)
+    late = events.Error(code=Code.UNAVAILABLE, text="try again")
+    assert [talk.dialect.encode(answer, before), talk.dialect.encode(late, after)] == [b"", b"! try again\n"]
 
 
 def test_places_of_hits_are_not_remembered_without_end(talk: Talk) -> None:
     hits = [said(seq=seq) for seq in range(1, 2 * PLACES_KEPT)]
-    talk.reads(events.History(id="asked", events=list(hits), complete=True))
+    talk.types("/search hi")
+    talk.answer(events.History(events=list(hits), complete=True))
     talk.reads(events.Left(name="carol", room="#lobby"), events.Left(name="carol", room="#ops"))
     assert isinstance(talk.types("/context ^1"), Problem)
     assert len(list(talk.dialect.receive(f"/context ^{2 * PLACES_KEPT - 1}\n".encode()))) == 2

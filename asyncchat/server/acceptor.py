@@ -1,20 +1,18 @@
-"""Who comes in: how many, from where, speaking what; and who has been silent for too long."""
+"""Accepting: how many come in, from where and speaking what; and which of them have been silent for too long."""
 
 import asyncio
 import ipaddress
-import itertools
 import logging
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from asyncchat.core.failures import household
 from asyncchat.core.operator import operator_session, operator_welcome
-from asyncchat.core.session import Session
 from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.deadlines import overdue
+from asyncchat.server.fronts import FRONTS, Ending, Sessions
 from asyncchat.server.keepalive import keep_alive
 from asyncchat.server.services import Services
 from asyncchat.server.tls import HandshakeFailed, TLSTransport
@@ -23,9 +21,9 @@ from asyncchat.vocabulary.addresses import is_loopback
 from asyncchat.vocabulary.events import Bye
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire import sniff
-from asyncchat.wire.dialect import Dialect
 from asyncchat.wire.native import NativeDialect, encode_event
-from asyncchat.wire.plain import PlainDialect, farewell, greeting
+from asyncchat.wire.plain import farewell, greeting
+from asyncchat.wire.sniff import Kind
 
 log = logging.getLogger("asyncchat.server")
 
@@ -44,21 +42,27 @@ SPEAK_TLS = b'{"type":"error","code":400,"text":"this address speaks TLS: connec
 """What a client without TLS is told at an address with it: a line of the native protocol that people can read too."""
 
 
-class Doorway:
-    """Lets clients in and keeps account of them.
+class Acceptor:
+    """Lets clients in, keeps account of them, and finds out what they speak.
 
-    ``most``: connections that the process has file descriptors for.
+    ``most``: connections that the process has file descriptors for. ``tls``: the certificate, for the addresses that
+    speak nothing but TLS, and for whoever begins with it elsewhere.
+
+    A connection is first counted and held against the limits by its address. Then comes TLS, if it speaks that, and
+    then its front.
     """
 
-    def __init__(self, services: Services, most: int | None) -> None:
+    def __init__(self, services: Services, most: int | None, tls: ssl.SSLContext | None = None) -> None:
         self._services = services
         self._most = most
-        self._keys = itertools.count(1)
+        self._tls = tls
+        self._sessions = Sessions(services)
+        self._fronts = {kind: front(self._sessions) for kind, front in FRONTS.items()}
         self._count = 0
         self._operators = 0
         self._by_address: Counter[str] = Counter()
-        self._greeting: dict[Transport, bool] = {}  # who has said nothing yet: were they asked for a name?
-        self.connections: dict[Connection, None] = {}
+        self._unknown: dict[Transport, bool] = {}  # whose first bytes are awaited: were they asked for a name?
+        self.connections = self._sessions.connections
         self.open = True
 
     async def handle(
@@ -66,75 +70,73 @@ class Doorway:
         reader: asyncio.StreamReader,
         stream: asyncio.StreamWriter,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: bool = False,
         inside: bool = False,
+        plain: bool = False,
     ) -> None:
         """Serve one client, from its first byte to its end.
 
-        With *tls*, the first bytes are a handshake; *inside*: it is the app's own, and is trusted.
+        *tls*: the first bytes must be a handshake. *inside*: it is the app's own, and is trusted. *plain*: the stream
+        is the loop's own for a socket; see `StreamTransport`.
         """
         peer = peer_of(stream, inside=inside)
         if peer is None:
             stream.transport.abort()  # it was reset before it was accepted: nobody is there
             return
         address, name = peer
-        place = _counted(address)
-        transport: Transport = StreamTransport(stream, address)
-        hindrance = self._hindrance(place)
+        local = not address or is_loopback(address)
+        transport = StreamTransport(stream, address, local=local, inside=inside, plain=plain)
+        counted = "" if local else household(address)  # what its address counts as; local clients are not counted
+        hindrance = self._hindrance(counted)
         if hindrance is not None:
             log.info("Turned away %s: %s", name, hindrance)
-            if tls is None:
+            if not tls:
                 transport.write(f"{hindrance.capitalize()}. Try again later.\n".encode())
-            await _close(transport, self._services.limits_in_force.flush_seconds)
+            await self._close(transport)
             return
         self._count += 1
-        self._by_address[place] += 1
+        self._by_address[counted] += 1
         log.info("Connected %s", name)
-        visit = _Visit()
+        ending = Ending()
         try:
             keep_alive(transport.socket(), self._services.limits_in_force)
-            # Also a handshake that stalls holds a descriptor: so the client is counted by now.
-            source: Reader = reader
-            if tls is not None:
-                source = transport = await self._secured(reader, transport, tls)
-            try:
-                await self._serve(source, transport, inside, visit)
-            finally:
-                await _close(transport, self._services.limits_in_force.flush_seconds)
-        except HandshakeFailed as failed:
-            visit.reason = f"no TLS: {failed}"
+            if tls:
+                # Also a handshake that stalls holds a descriptor: so the client is counted by now.
+                await self._serve_secured(reader, transport, (), ending)
+            else:
+                await self._serve(reader, transport, ending)
         finally:
             self._count -= 1
-            self._by_address[place] -= 1
-            if not self._by_address[place]:
-                del self._by_address[place]
-            log.info("Disconnected %s%s: %s", name, visit.person and f" ({visit.person})", visit.reason)
+            self._by_address[counted] -= 1
+            if not self._by_address[counted]:
+                del self._by_address[counted]
+            log.info("Disconnected %s%s: %s", name, ending.person and f" ({ending.person})", ending.reason)
 
     async def handle_control(self, reader: asyncio.StreamReader, stream: asyncio.StreamWriter) -> None:
         """Serve a connection of the control socket: it is the operator's, and is greeted as such."""
-        transport, seconds = StreamTransport(stream, ""), self._services.limits_in_force.flush_seconds
+        transport = StreamTransport(stream, "", local=True, plain=True)
         hindrance = CLOSING if not self.open else FULL if self._operators >= CONTROL_CONNECTIONS else None
         if hindrance is not None:
             log.info("Turned away an operator: %s", hindrance)
             transport.write(encode_event(Bye(reason=hindrance)))
-            await _close(transport, seconds)
+            await self._close(transport)
             return
         self._operators += 1
         log.info("Connected an operator")
-        visit = _Visit()
+        ending = Ending()
         house, now = self._services.chat.house, self._services.clock.now()
         session = operator_session(house)
         dialect = NativeDialect(self._services.limits_in_force.line)
         connection = Connection(self._services, session, dialect, reader, transport)
         try:
             self._services.writers.send(connection.writer, (operator_welcome(house, session, now),))
-            await self._converse(connection, (), visit)
+            await self._sessions.run(connection, (), ending)
         finally:
             self._operators -= 1
-            log.info("Disconnected an operator: %s", visit.reason)
-            await _close(transport, seconds)
+            log.info("Disconnected an operator: %s", ending.reason)
+            await self._close(transport)
 
-    def _hindrance(self, place: str) -> str | None:
+    def _hindrance(self, counted: str) -> str | None:
         """Why one more client cannot be let in, if it cannot."""
         if not self.open:
             return CLOSING
@@ -143,19 +145,42 @@ class Doorway:
         if most is not None and self._count >= most:
             return FULL
         here = limits.connections_per_address
-        return FULL if here and place and self._by_address[place] >= here else None
+        return FULL if here and counted and self._by_address[counted] >= here else None
 
     # --- one client -------------------------------------------------------------------------------------------------
 
-    async def _secured(self, reader: Reader, transport: Transport, context: ssl.SSLContext) -> TLSTransport:
-        secured = TLSTransport(reader, transport, context)
-        self._greeting[transport] = False
+    async def _serve(self, reader: Reader, transport: Transport, ending: Ending) -> None:
+        """Serve a client whose bytes are what they say, or begin with TLS; close its transport."""
+        try:
+            first, kind = await self._first(reader, transport, ending)
+            if kind is Kind.TLS and self._tls is not None and not transport.encrypted:
+                await self._serve_secured(reader, transport, first, ending)
+            elif first:
+                await self._fronts[kind].serve(reader, transport, first, ending)
+        finally:
+            await self._close(transport)
+
+    async def _serve_secured(
+        self, reader: Reader, transport: Transport, first: Sequence[bytes], ending: Ending
+    ) -> None:
+        """Begin TLS with a client, of whom *first* was read already, and serve it; close its transport."""
+        try:
+            secured = await self._secured(reader, transport, b"".join(first))
+        except HandshakeFailed as failed:
+            ending.reason = f"no TLS: {failed}"
+        else:
+            await self._serve(secured, secured, ending)
+
+    async def _secured(self, reader: Reader, transport: Transport, first: bytes) -> TLSTransport:
+        assert self._tls is not None
+        secured = TLSTransport(reader, transport, self._tls)
+        self._unknown[transport] = False
         try:
             async with asyncio.timeout(self._services.limits_in_force.handshake_seconds or None):
-                first = await reader.read(READ_SIZE)
+                first = first or await reader.read(READ_SIZE)
                 if first and not first.startswith(TLS_HANDSHAKE):
                     transport.write(SPEAK_TLS)
-                    await _close(transport, self._services.limits_in_force.flush_seconds)
+                    await self._close(transport)
                     raise HandshakeFailed("it speaks without TLS")
                 await secured.shake_hands(first)
         except TimeoutError as error:
@@ -165,59 +190,26 @@ class Doorway:
             transport.abort()
             raise HandshakeFailed("connection lost") from error
         finally:
-            del self._greeting[transport]
+            del self._unknown[transport]
         return secured
 
-    async def _serve(self, reader: Reader, transport: Transport, inside: bool, visit: "_Visit") -> None:
-        """Serve a client whose bytes are what they say; *visit* tells in the end why that was, and who it was."""
-        self._greeting[transport] = False
+    async def _first(self, reader: Reader, transport: Transport, ending: Ending) -> tuple[list[bytes], Kind]:
+        """What a client says first, and what that is; nothing if it says nothing in time, or goes."""
+        self._unknown[transport] = False
         try:
             async with asyncio.timeout(self._services.limits_in_force.login_seconds or None):
                 first, kind = await self._first_bytes(reader, transport)
         except TimeoutError:
-            visit.reason = "said nothing"
-            return
+            first, kind = [], Kind.PLAIN
         except OSError:
-            return
+            return [], Kind.PLAIN
         finally:
-            del self._greeting[transport]
+            del self._unknown[transport]
         if not first:
-            visit.reason = "said nothing"
-            return
-        refusal = sniff.refusal(kind, b"".join(first))
-        if refusal is not None:
-            transport.write(refusal)
-            visit.reason = f"speaks {kind.value}, which is not served here"
-            return
-        dialect = self._dialect(kind)
-        session = Session(
-            key=next(self._keys),
-            address=transport.address,
-            echo=dialect.echo,
-            resumable=dialect.resumable,
-            inside=inside,
-            secure=not transport.address or is_loopback(transport.address) or transport.encrypted,
-            since=self._services.clock.now(),
-        )
-        connection = Connection(self._services, session, dialect, reader, transport)
-        await self._converse(connection, first, visit)
+            ending.reason = "said nothing"
+        return first, kind
 
-    async def _converse(self, connection: Connection, first: Iterable[bytes], visit: "_Visit") -> None:
-        """Serve a connection of which *first* was read already; *visit* tells in the end who it was, and why."""
-        self.connections[connection] = None
-        self._services.writers.add(connection.writer)
-        try:
-            visit.reason = await connection.run(first)
-        finally:
-            # Also for those that are cut off, as they did not read the goodbye.
-            visit.reason = connection.leaving or visit.reason
-            person = connection.session.person
-            visit.person = person.name if person is not None else ""
-            self._services.writers.flush_replies()
-            self._services.writers.discard(connection.writer)
-            del self.connections[connection]
-
-    async def _first_bytes(self, reader: Reader, transport: Transport) -> tuple[list[bytes], sniff.Kind]:
+    async def _first_bytes(self, reader: Reader, transport: Transport) -> tuple[list[bytes], Kind]:
         """Read until the dialect is known. Whoever is silent for a second is greeted; the first bytes decide still.
 
         Returns what was read, read by read: by that the dialect knows terminals that send every key.
@@ -241,14 +233,20 @@ class Doorway:
             greet.cancel()
 
     def _greet(self, transport: Transport) -> None:
-        self._greeting[transport] = True
+        self._unknown[transport] = True
         transport.write(greeting(self._services.chat.house.settings.name))
 
-    def _dialect(self, kind: sniff.Kind) -> Dialect:
-        limits = self._services.limits_in_force
-        if kind is sniff.Kind.NATIVE:
-            return NativeDialect(limits.line)
-        return PlainDialect(limits.line)
+    async def _close(self, transport: Transport) -> None:
+        """Close a client's transport; what it has not read after the limit ``flush_seconds`` is not sent any more."""
+        transport.close()
+        try:
+            async with asyncio.timeout(self._services.limits_in_force.flush_seconds or None):
+                await transport.closed()
+        except TimeoutError:
+            transport.abort()
+        except OSError:
+            # The connection broke while it was being closed: it is closed.
+            pass
 
     # --- all of them ------------------------------------------------------------------------------------------------
 
@@ -271,7 +269,7 @@ class Doorway:
     def close(self, bye: Callable[[], Bye], reason: str) -> None:
         """Let nobody in any more, and say goodbye to everyone."""
         self.open = False
-        for transport, asked in list(self._greeting.items()):
+        for transport, asked in list(self._unknown.items()):
             if asked:
                 transport.write(farewell(bye()))
                 transport.close()
@@ -284,14 +282,6 @@ class Doorway:
         """End all connections, whatever waits to be sent."""
         for connection in list(self.connections):
             connection.abort()
-
-
-@dataclass(slots=True)
-class _Visit:
-    """How a client's time here ended, for the log: why, and who it was (empty: it did not log in)."""
-
-    reason: str = "connection lost"
-    person: str = ""
 
 
 UNKNOWN = "0.0.0.0"
@@ -314,21 +304,3 @@ def peer_of(stream: asyncio.StreamWriter, *, inside: bool = False) -> tuple[str,
     mapped = getattr(ipaddress.ip_address(address.partition("%")[0]), "ipv4_mapped", None)
     address = str(mapped) if mapped is not None else address.partition("%")[0]
     return address, f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _counted(address: str) -> str:
-    """What one address counts as; loopback and local clients are not counted."""
-    return "" if not address or is_loopback(address) else household(address)
-
-
-async def _close(transport: Transport, seconds: float) -> None:
-    """Close a client's transport; what it has not read after so many seconds is not sent any more."""
-    transport.close()
-    try:
-        async with asyncio.timeout(seconds or None):
-            await transport.closed()
-    except TimeoutError:
-        transport.abort()
-    except OSError:
-        # The connection broke while it was being closed: it is closed.
-        pass
