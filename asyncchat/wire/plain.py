@@ -9,11 +9,11 @@ once more) are requests without a command.
 """
 
 import enum
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncchat.vocabulary import commands, events, render, slash
 from asyncchat.vocabulary.commands import Command
@@ -26,7 +26,6 @@ from asyncchat.wire.dialect import Context, Problem, Request
 from asyncchat.wire.editing import END, EditedLines
 from asyncchat.wire.lines import TooLong
 from asyncchat.wire.plain_login import LEAVING, PROMPT, PlainLogin
-from asyncchat.wire.plain_places import Places
 from asyncchat.wire.telnet import Reply, Signal, Telnet
 
 QUIET = 0.5
@@ -40,6 +39,9 @@ LINES_SHOWN = 10
 
 MEMBERS_SHOWN = 50
 """People who are listed to whoever comes in; ``/who`` lists more."""
+
+PLACES_KEPT = 1000
+"""Rooms and conversations of which the last message is remembered, and messages of the past of which the place is."""
 
 HINT = "* /help lists the commands, exit leaves"
 
@@ -85,6 +87,52 @@ def farewell(bye: events.Bye) -> bytes:
 def _safe(lines: tuple[str, ...], newline: str) -> bytes:
     """The lines as they may be shown on a terminal. It is remembered: most who hear a message read the same of it."""
     return "".join([printable(line) + newline for line in lines]).encode()
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Places:
+    """The last message of each room, for ``/react``, and where messages of the past stand, for ``/reply ^N``."""
+
+    __slots__ = ("_last", "_past")
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        self._past: dict[int, str] = {}
+
+    @property
+    def past(self) -> Mapping[int, str]:
+        """The room or person of each message of the past that was shown."""
+        return self._past
+
+    def keep(self, seq: int, place: str) -> None:
+        """A message of the past was shown."""
+        _put(self._past, seq, place)
+
+    def heard(self, place: str, seq: int) -> None:
+        """A message was read or said there; the last one is the one with the highest ``seq``."""
+        key = name_key(place)
+        _put(self._last, key, max(seq, self._last.get(key, 0)))
+
+    def last(self, place: str | None) -> int | None:
+        """The last message of a room or conversation, or None."""
+        return self._last.get(name_key(place)) if place is not None else None
+
+    def renamed(self, name: str, to: str) -> None:
+        """A person has another name: the conversation goes with it."""
+        seq = self._last.pop(name_key(name), None)
+        if seq is not None:
+            _put(self._last, name_key(to), seq)
+
+
+def _put(bounded: dict[K, V], key: K, value: V) -> None:
+    """Set an entry; of too many the one that was set first goes."""
+    bounded.pop(key, None)
+    bounded[key] = value
+    if len(bounded) > PLACES_KEPT:
+        del bounded[next(iter(bounded))]
 
 
 class PlainDialect:

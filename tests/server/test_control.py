@@ -469,7 +469,7 @@ async def test_the_console(tmp_path: Path) -> None:
             screen.type("help shutdown")
             await screen.shows("end the server, after a countdown")
             screen.type("accounts")
-            await screen.shows("0 registered")
+            await screen.shows("nobody is registered")
             screen.type("/msg #lobby closing time")
             assert (await alice.event(events.Said)).text == "closing time"
             await screen.shows("-- said to #lobby as ^")

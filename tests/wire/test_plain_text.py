@@ -6,8 +6,7 @@ from asyncchat.vocabulary.events import KeptEvent, Told
 from asyncchat.vocabulary.slash import help_lines
 from asyncchat.vocabulary.terms import Code, State
 from asyncchat.wire.dialect import Context, Problem
-from asyncchat.wire.plain import MEMBERS_SHOWN
-from asyncchat.wire.plain_places import PLACES_KEPT
+from asyncchat.wire.plain import MEMBERS_SHOWN, PLACES_KEPT
 from tests.wire.talk import TIME, Talk, lines, said
 
 
