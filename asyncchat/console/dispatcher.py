@@ -242,8 +242,9 @@ class Dispatcher:
             places = ((event.seq, place_of(event, screen.places.me)) for event in seen)
             self._found.update((seq, place) for seq, place in places if place is not None)
         lines = answer(command, result, screen.view(numbered=True))
-        screen.show_lines(lines)
-        if done and not lines:
+        if lines:
+            screen.show_lines(lines)
+        elif done:
             screen.note(done)
 
     # --- what the program does --------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from asyncchat.storage.backup import backup
 from asyncchat.storage.integrity import check
 from asyncchat.storage.store import Store
 from asyncchat.storage.transfer import export, import_
-from asyncchat.vocabulary import commands, render, slash
+from asyncchat.vocabulary import commands, events, render, slash
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ConnectionLost, DatabaseInUse, ProtocolError, Refused, StorageError
 from asyncchat.vocabulary.events import Event, Result
@@ -195,7 +195,9 @@ def _console(said: argparse.Namespace, database: Path, config: Config) -> None:
 
 
 def _list(said: argparse.Namespace, database: Path, config: Config) -> None:
-    _show(commands.Accounts(), _ask(database, config, commands.Accounts()))
+    result = _ask(database, config, commands.Accounts())
+    if isinstance(result, events.AccountList) and result.accounts:  # a line each, for scripts
+        _show(commands.Accounts(), result)
 
 
 def _create(said: argparse.Namespace, database: Path, config: Config) -> None:

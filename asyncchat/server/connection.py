@@ -174,7 +174,7 @@ class Connection:
             elif command is not None and command.pipelined:
                 if (looking := self._talk(command, context)) is not None:
                     await looking
-            elif not ((command is None or command.read_only) and self.writer.transport.closing):
+            elif not (self.writer.transport.closing and (command is None or command.read_only)):
                 await self._command(command, context)
                 await self._follow()
                 # What was answered is written now, so that `_hindered` knows whether it is read, before more is.

@@ -9,14 +9,15 @@ once more) are requests without a command.
 """
 
 import enum
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncchat.vocabulary import commands, events, render, slash
-from asyncchat.vocabulary.events import Told
+from asyncchat.vocabulary.commands import Command
+from asyncchat.vocabulary.events import Result, Told
 from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.render import View
@@ -25,7 +26,6 @@ from asyncchat.wire.dialect import Context, Problem, Request
 from asyncchat.wire.editing import END, EditedLines
 from asyncchat.wire.lines import TooLong
 from asyncchat.wire.plain_login import LEAVING, PROMPT, PlainLogin
-from asyncchat.wire.plain_places import Places
 from asyncchat.wire.telnet import Reply, Signal, Telnet
 
 QUIET = 0.5
@@ -39,6 +39,9 @@ LINES_SHOWN = 10
 
 MEMBERS_SHOWN = 50
 """People who are listed to whoever comes in; ``/who`` lists more."""
+
+PLACES_KEPT = 1000
+"""Rooms and conversations of which the last message is remembered, and messages of the past of which the place is."""
 
 HINT = "* /help lists the commands, exit leaves"
 
@@ -77,17 +80,59 @@ def greeting(server_name: str) -> bytes:
 
 def farewell(bye: events.Bye) -> bytes:
     """What a client is sent that was greeted, and has said nothing since."""
-    return _safe(tuple(_lines(bye, View())), "\r\n")
-
-
-def _lines(told: Told, view: View) -> list[str]:
-    return render.plain(render.render(told, view))
+    return _safe(tuple(render.plain(render.render(bye, View()))), "\r\n")
 
 
 @lru_cache(maxsize=64)
 def _safe(lines: tuple[str, ...], newline: str) -> bytes:
     """The lines as they may be shown on a terminal. It is remembered: most who hear a message read the same of it."""
     return "".join([printable(line) + newline for line in lines]).encode()
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Places:
+    """The last message of each room, for ``/react``, and where messages of the past stand, for ``/reply ^N``."""
+
+    __slots__ = ("_last", "_past")
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        self._past: dict[int, str] = {}
+
+    @property
+    def past(self) -> Mapping[int, str]:
+        """The room or person of each message of the past that was shown."""
+        return self._past
+
+    def keep(self, seq: int, place: str) -> None:
+        """A message of the past was shown."""
+        _put(self._past, seq, place)
+
+    def heard(self, place: str, seq: int) -> None:
+        """A message was read or said there; the last one is the one with the highest ``seq``."""
+        key = name_key(place)
+        _put(self._last, key, max(seq, self._last.get(key, 0)))
+
+    def last(self, place: str | None) -> int | None:
+        """The last message of a room or conversation, or None."""
+        return self._last.get(name_key(place)) if place is not None else None
+
+    def renamed(self, name: str, to: str) -> None:
+        """A person has another name: the conversation goes with it."""
+        seq = self._last.pop(name_key(name), None)
+        if seq is not None:
+            _put(self._last, name_key(to), seq)
+
+
+def _put(bounded: dict[K, V], key: K, value: V) -> None:
+    """Set an entry; of too many the one that was set first goes."""
+    bounded.pop(key, None)
+    bounded[key] = value
+    if len(bounded) > PLACES_KEPT:
+        del bounded[next(iter(bounded))]
 
 
 class PlainDialect:
@@ -290,15 +335,12 @@ class PlainDialect:
             self._partner = event.sender
         own = self._name or event.to  # what comes before the welcome, which tells the name, is a direct message
         self._places.heard(render.place_of(event, own) or event.to, event.seq)
-        return _lines(event, View(own, self._here))
-
-    def _lines_of(self, told: Told) -> list[str]:
-        return _lines(told, View(self._name, self._here))
+        return render.plain(render.render(event, View(own, self._here)))
 
     def _happened(self, event: Any) -> list[str]:
         if not self._welcomed and not isinstance(event, events.Notice | events.Bye):
             return []
-        return self._lines_of(event)
+        return render.plain(render.render(event, View(self._name, self._here)))
 
     def _joined(self, event: events.Joined) -> list[str]:
         if event.name != self._name or not self._welcomed:
@@ -376,22 +418,17 @@ class PlainDialect:
             case commands.Say(to=to) if event.seq is not None:
                 self._own = event.seq
                 self._places.heard(to, event.seq)
-                return [f"* {to} is not here now, and will read it later"] if event.code == Code.ACCEPTED else []
             case commands.Join(room=room):
-                return self._entered(room, event.code)
-            case commands.Topic(room=room) if event.seq is None:
-                return [f"* topic of {room}: {event.text}" if event.text else f"* {room} has no topic"]
-            case _ if done := getattr(context, "done", ""):
-                return [f"* {done}"]
-        return [f"* {event.text}"] if event.text else []
+                self._joining = False
+                lines = self._go(self._known(room) or room)
+                self._wishes += self._look_around(Look.JOINED)
+                return [*lines, *self._answer(event, context)]
+        return self._answer(event, context)
 
-    def _entered(self, room: str, code: Code) -> list[str]:
-        self._joining = False
-        lines = self._go(self._known(room) or room)
-        if code == Code.CREATED:
-            lines.append("* it is new, and yours")
-        self._wishes += self._look_around(Look.JOINED)
-        return lines
+    def _answer(self, result: Result, context: Context) -> list[str]:
+        view = View(self._name, self._here)
+        asked = isinstance(context, Command)
+        return render.plain(render.answer(context, result, view) if asked else render.render(result, view))
 
     def _members(self, event: events.Members, context: Context) -> list[str]:
         return render.plain(render.members(event, None if isinstance(context, commands.Who) else MEMBERS_SHOWN))
@@ -419,7 +456,7 @@ class PlainDialect:
                 if not asked:
                     self._places.heard(place, each.seq)
         view = View(self._name, self._here if event.to else None, render.CLOCK, numbered=asked)
-        lines = _lines(event, view) if typed else render.plain(render.page(kept, view))
+        lines = render.plain(render.render(event, view) if typed else render.page(kept, view))
         return [*lines, HINT] if context is Look.WELCOME else lines
 
 
@@ -439,10 +476,9 @@ _RESULTS: dict[type, Callable[[PlainDialect, Any, Context], list[str]]] = {
     events.Ok: PlainDialect._ok,
     events.Members: PlainDialect._members,
     events.History: PlainDialect._history,
-    events.RoomList: lambda self, told, _: self._lines_of(told),
-    events.User: lambda self, told, _: self._lines_of(told),
-    events.BanList: lambda self, told, _: self._lines_of(told),
-    events.Stats: lambda self, told, _: self._lines_of(told),
+    **dict.fromkeys(
+        (events.RoomList, events.User, events.BanList, events.AccountList, events.Stats), PlainDialect._answer
+    ),
 }
 
 _ANSWERS = frozenset({events.Welcome, events.Ok, events.Error, events.Bye})

@@ -6,8 +6,7 @@ from asyncchat.vocabulary.events import KeptEvent, Told
 from asyncchat.vocabulary.slash import help_lines
 from asyncchat.vocabulary.terms import Code, State
 from asyncchat.wire.dialect import Context, Problem
-from asyncchat.wire.plain import MEMBERS_SHOWN
-from asyncchat.wire.plain_places import PLACES_KEPT
+from asyncchat.wire.plain import MEMBERS_SHOWN, PLACES_KEPT
 from tests.wire.talk import TIME, Talk, lines, said
 
 
@@ -29,7 +28,7 @@ def test_what_happens_is_told_in_a_line(talk: Talk, event: Told, line: str) -> N
     assert talk.reads(event) == [line]
 
 
-@pytest.mark.parametrize("event", [events.Ok(id="say", code=Code.OK, seq=4), events.Ok(id="asked", code=Code.OK)])
+@pytest.mark.parametrize("event", [events.Ping(), events.Ok(code=Code.OK, seq=4), events.Ok(code=Code.OK)])
 def test_what_is_for_programs_is_not_told(talk: Talk, event: Told) -> None:
     assert talk.reads(event) == []
 
