@@ -147,8 +147,6 @@ class Writers:
                 self._dirty.append(writer)
         told = [dialect.encode(result, context) for result in results] if results else [dialect.outgoing(context)]
         writer.variant = dialect.variant  # which may change with what is told
-        if dialect.wishes:
-            writer.owner.follow_up()
         if writer.state is HELD:
             if not any(type(result) is Welcome for result in results):
                 writer.transport.write(b"".join(told))
@@ -343,6 +341,8 @@ class Writers:
         self._mind(writer)
         if after is not None and until > after:
             self.send(writer, (Gap(after=after, until=until),))
+            if writer.dialect.wishes:
+                writer.owner.follow_up()
 
 
 def _encoded(writer: ClientWriter, told: Collection[Event | Result]) -> bytes:
