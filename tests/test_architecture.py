@@ -1,4 +1,4 @@
-"""The house stands as docs/design.md draws it: who imports whom, what is public, how long a file may be."""
+"""The state stands as docs/design.md draws it: who imports whom, what is public, how long a file may be."""
 
 import ast
 import subprocess
@@ -33,7 +33,7 @@ CLOCK_CALLS = frozenset({"now", "today", "utcnow"})  # of datetime, whose types 
 class Room:
     """What the modules of one package may import; None is anything."""
 
-    own: frozenset[str]  # packages of the house, or modules of them, besides itself
+    own: frozenset[str]  # packages of the state, or modules of them, besides itself
     third_party: frozenset[str] | None = None
     forbidden: frozenset[str] = frozenset()  # modules of the standard library
     clock: bool = True
@@ -144,8 +144,8 @@ def test_a_module_imports_what_its_package_may(file: str) -> None:
 
 LOAD = """
 import importlib, pkgutil, sys
-house, package = sys.argv[1:]
-found = importlib.import_module(f"{house}.{package}")
+state, package = sys.argv[1:]
+found = importlib.import_module(f"{state}.{package}")
 for module in pkgutil.walk_packages(found.__path__, found.__name__ + "."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
@@ -155,7 +155,7 @@ print(*sys.modules)
 
 @pytest.mark.parametrize("package", HOUSE)
 def test_a_package_loads_no_other_than_it_may(package: str) -> None:
-    """The same in a running interpreter: what comes in by any way, of the house itself."""
+    """The same in a running interpreter: what comes in by any way, of the state itself."""
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", LOAD, PACKAGE, package],
         capture_output=True,

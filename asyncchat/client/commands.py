@@ -187,7 +187,7 @@ class ClientCommands(ABC):
         """Set another password; ``old`` is needed if there is one. All tokens but yours are void then."""
         return await self._ask(commands.Passwd(new=new, old=old), events.Ok)
 
-    # --- order in the house -----------------------------------------------------------------------------------------
+    # --- moderation -----------------------------------------------------------------------------------------
 
     async def kick(self, room: str, name: str, reason: str | None = None) -> events.Ok:
         """Put a person out of a room."""

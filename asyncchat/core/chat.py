@@ -11,72 +11,72 @@ from typing import Any
 
 from asyncchat.core import (
     accounts,
-    asking,
-    hello,
-    joining,
-    leaving,
+    expiry,
+    login,
+    logout,
+    membership,
+    messages,
     moderation,
-    naming,
+    nicknames,
     operator,
-    passing,
     presence,
-    rooming,
-    talking,
-    upkeep,
+    questions,
+    room_settings,
+    unkept_guests,
 )
-from asyncchat.core.house import House
 from asyncchat.core.in_flight import TRACKED
 from asyncchat.core.outcomes import NOTHING, Effect, Outcome, Reply
 from asyncchat.core.session import Phase, Session
 from asyncchat.core.settings import Settings
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code
 
-Handler = Callable[[House, Session, Any, Any, int], Outcome]
-Fact = Callable[[House, int, Any, Session | None], Sequence[Effect]]
+Handler = Callable[[ChatState, Session, Any, Any, int], Outcome]
+Fact = Callable[[ChatState, int, Any, Session | None], Sequence[Effect]]
 
 
-def ping(house: House, session: Session, person: object, command: commands.Ping, now: int) -> Outcome:
+def ping(state: ChatState, session: Session, person: object, command: commands.Ping, now: int) -> Outcome:
     """The server is there."""
     return Reply((events.Ok(code=Code.OK),))
 
 
-def pong(house: House, session: Session, person: object, command: commands.Pong, now: int) -> Outcome:
+def pong(state: ChatState, session: Session, person: object, command: commands.Pong, now: int) -> Outcome:
     """The client is there: that it said something is all there is to know."""
     return NOTHING
 
 
-def fence(house: House, seq: int, record: records.Fence, origin: Session | None) -> Sequence[Effect]:
+def barrier(state: ChatState, seq: int, record: records.Barrier, origin: Session | None) -> Sequence[Effect]:
     """Nothing happened."""
     return ()
 
 
 HANDLERS: dict[type[commands.Command], Handler] = {
-    commands.Say: talking.say,
-    commands.Edit: talking.edit,
-    commands.Delete: talking.delete,
-    commands.React: talking.react,
-    commands.Typing: talking.typing,
-    commands.Read: talking.read,
-    commands.Hello: hello.hello,
-    commands.Quit: leaving.quit_,
+    commands.Say: messages.say,
+    commands.Edit: messages.edit,
+    commands.Delete: messages.delete,
+    commands.React: messages.react,
+    commands.Typing: messages.typing,
+    commands.Read: messages.read,
+    commands.Hello: login.hello,
+    commands.Quit: logout.quit_,
     commands.Ping: ping,
     commands.Pong: pong,
-    commands.Join: joining.join,
-    commands.Leave: joining.leave,
-    commands.Topic: rooming.topic,
-    commands.Invite: rooming.invite,
-    commands.SetRole: rooming.set_role,
-    commands.SetRoom: rooming.set_room,
-    commands.Destroy: rooming.destroy,
-    commands.Rooms: asking.rooms,
-    commands.Who: asking.who,
-    commands.Whois: asking.whois,
-    commands.History: asking.history,
-    commands.Sync: asking.sync,
-    commands.Search: asking.search,
-    commands.Nick: naming.nick,
+    commands.Join: membership.join,
+    commands.Leave: membership.leave,
+    commands.Topic: room_settings.topic,
+    commands.Invite: room_settings.invite,
+    commands.SetRole: room_settings.set_role,
+    commands.SetRoom: room_settings.set_room,
+    commands.Destroy: room_settings.destroy,
+    commands.Rooms: questions.rooms,
+    commands.Who: questions.who,
+    commands.Whois: questions.whois,
+    commands.History: questions.history,
+    commands.Sync: questions.sync,
+    commands.Search: questions.search,
+    commands.Nick: nicknames.nick,
     commands.Away: presence.away,
     commands.Register: accounts.register,
     commands.Passwd: accounts.passwd,
@@ -100,43 +100,43 @@ HANDLERS: dict[type[commands.Command], Handler] = {
 """What answers each command."""
 
 FACTS: dict[type[records.Record], Fact] = {
-    records.Message: talking.message_said,
-    records.MessageEdited: talking.message_edited,
-    records.MessagesDeleted: talking.messages_deleted,
-    records.MessageReacted: talking.message_reacted,
-    records.MarkerSet: talking.marker_set,
-    records.Pruned: fence,
-    records.PeopleForgotten: rooming.people_forgotten,
-    records.PersonTyping: talking.person_typing,
-    records.PersonCreated: naming.person_created,
-    records.GuestCame: naming.guest_came,
-    records.PersonGone: leaving.person_gone,
-    records.NoncesRecalled: talking.nonces_recalled,
-    records.ReadingRecalled: hello.reading_recalled,
-    records.SettingsApplied: hello.settings_applied,
-    records.SessionOpened: hello.session_opened,
-    records.SessionClosed: leaving.session_closed,
-    records.NameReleased: leaving.name_released,
-    records.Seen: leaving.seen,
+    records.Message: messages.message_said,
+    records.MessageEdited: messages.message_edited,
+    records.MessagesDeleted: messages.messages_deleted,
+    records.MessageReacted: messages.message_reacted,
+    records.MarkerSet: messages.marker_set,
+    records.Pruned: barrier,
+    records.PeopleForgotten: room_settings.people_forgotten,
+    records.PersonTyping: messages.person_typing,
+    records.PersonCreated: nicknames.person_created,
+    records.GuestCame: nicknames.guest_came,
+    records.PersonGone: logout.person_gone,
+    records.NoncesRecalled: messages.nonces_recalled,
+    records.ReadingRecalled: login.reading_recalled,
+    records.SettingsApplied: login.settings_applied,
+    records.SessionOpened: login.session_opened,
+    records.SessionClosed: logout.session_closed,
+    records.NameReleased: logout.name_released,
+    records.Seen: logout.seen,
     records.PresenceSet: presence.presence_set,
-    records.NameTaken: naming.name_taken,
-    records.Registered: naming.registered,
+    records.NameTaken: nicknames.name_taken,
+    records.Registered: nicknames.registered,
     records.PasswordSet: accounts.password_set,
     records.AdministratorSet: accounts.administrator_set,
     records.TokenGiven: accounts.token_given,
-    records.RoomCreated: joining.room_created,
-    records.RoomDropped: joining.room_dropped,
-    records.PersonJoined: joining.person_joined,
-    records.PersonLeft: joining.person_left,
-    records.PersonInvited: rooming.person_invited,
-    records.TopicSet: rooming.topic_set,
-    records.RoomSet: rooming.room_set,
-    records.InviteSet: rooming.invite_set,
-    records.RoleSet: rooming.role_set,
+    records.RoomCreated: membership.room_created,
+    records.RoomDropped: membership.room_dropped,
+    records.PersonJoined: membership.person_joined,
+    records.PersonLeft: membership.person_left,
+    records.PersonInvited: room_settings.person_invited,
+    records.TopicSet: room_settings.topic_set,
+    records.RoomSet: room_settings.room_set,
+    records.InviteSet: room_settings.invite_set,
+    records.RoleSet: room_settings.role_set,
     records.BanSet: moderation.ban_set,
     records.BanLifted: moderation.ban_lifted,
     records.Announced: moderation.announced,
-    records.Fence: fence,
+    records.Barrier: barrier,
 }
 """What each fact changes and tells."""
 
@@ -157,7 +157,7 @@ class Chat:
         new_token: Callable[[], str],
         no_password: str = "",
     ) -> None:
-        self.house = House(settings, epoch=epoch, identity=identity, new_token=new_token, no_password=no_password)
+        self.state = ChatState(settings, epoch=epoch, identity=identity, new_token=new_token, no_password=no_password)
 
     def restore(
         self, facts: Iterable[tuple[int, records.Record]], *, seq: int, arrived: int | None = None, now: int
@@ -168,25 +168,25 @@ class Chat:
         twice than never; guests who still hold a name are waited for. Returns the records that are due at a start: the
         default room, if it is new, and who is not online any more.
         """
-        house = self.house
+        state = self.state
         for at, record in facts:
             # A claim that came second lost then, and loses again.
             with suppress(Refused):
                 self.apply(at, record, None)
-        house.seq = seq
+        state.seq = seq
         due: list[records.Record] = [self.settings_record(now)]
-        house.rooms.orphaned.clear()  # in between a room may have looked so: only the last role of each is kept
-        for person in house.people:
+        state.rooms.orphaned.clear()  # in between a room may have looked so: only the last role of each is kept
+        for person in state.people:
             person.nonces = None
             if not person.registered:
-                house.people.wait_for(person, now)
+                state.people.wait_for(person, now)
             if person.seen is None:
                 person.seen = seq if arrived is None else min(arrived, seq)
                 due.append(records.Seen(time=now, person=person.id, upto=person.seen))
-        for room in house.rooms:
-            house.rooms.expect(room, now)
-        lobby = house.default_room
-        if lobby.key not in house.rooms.by_key:
+        for room in state.rooms:
+            state.rooms.expect(room, now)
+        lobby = state.default_room
+        if lobby.key not in state.rooms.by_key:
             due.append(records.RoomCreated(time=now, name=lobby.text, key=lobby.key))
         return due
 
@@ -194,42 +194,44 @@ class Chat:
         """Check a command and say what becomes of it. Raises `Refused`."""
         kind = type(command)
         session.require(kind)
-        outcome = HANDLERS[kind](self.house, session, session.person, command, now)
-        if self.house.people.passing:
-            return passing.keep_first(self.house, outcome, now, lambda: self.handle(session, command, now), self.failed)
+        outcome = HANDLERS[kind](self.state, session, session.person, command, now)
+        if self.state.people.passing:
+            return unkept_guests.keep_first(
+                self.state, outcome, now, lambda: self.handle(session, command, now), self.failed
+            )
         return outcome
 
     def settings_record(self, now: int) -> records.SettingsApplied:
         """What the log has to know of the settings: append it at the start, and when they were replaced."""
-        administrators = sorted(self.house.administrators_set)
-        return records.SettingsApplied(time=now, server=self.house.settings.name, administrators=administrators)
+        administrators = sorted(self.state.administrators_set)
+        return records.SettingsApplied(time=now, server=self.state.settings.name, administrators=administrators)
 
     def appended(self, record: records.Record, session: Session | None) -> None:
         """A record that was wanted is given to the log; it comes back by `apply` or by `failed`."""
         kind = type(record)
         if kind in TRACKED:
-            self.house.in_flight.appended(record)
+            self.state.in_flight.appended(record)
         elif session is None:
             return
         elif kind is records.RoomCreated:
-            self.house.foundings.count(session.address, self.house.limits.rooms_per_address, record.time)
+            self.state.foundings.count(session.address, self.state.limits.rooms_per_address, record.time)
         elif kind is records.Registered:
-            self.house.registrations.count(session.address, self.house.limits.accounts_per_address, record.time)
+            self.state.registrations.count(session.address, self.state.limits.accounts_per_address, record.time)
 
     def apply(self, seq: int, record: records.Record, origin: Session | None) -> Sequence[Effect]:
         """Make a record part of the state; *origin* is the session it came from, if it is one of ours.
 
         Raises `Refused` for a claim that came second.
         """
-        self.house.seq = seq
+        self.state.seq = seq
         kind = type(record)
         if kind in TRACKED:
-            self.house.in_flight.returned(record)
-        return FACTS[kind](self.house, seq, record, origin)
+            self.state.in_flight.returned(record)
+        return FACTS[kind](self.state, seq, record, origin)
 
     def failed(self, record: records.Record) -> None:
         """A record that `handle` wanted, or that was `overdue`, did not get into the log."""
-        upkeep.failed(self.house, record)
+        expiry.failed(self.state, record)
 
     def vanish(self, session: Session, now: int, reason: str, received: int | None = None) -> Outcome:
         """A connection ended without a goodbye.
@@ -238,12 +240,12 @@ class Chat:
         """
         gone = not session.resumable
         session.phase = Phase.OVER
-        return leaving.detach(self.house, session, now, quit=gone, reason=reason, received=received)
+        return logout.detach(self.state, session, now, quit=gone, reason=reason, received=received)
 
     def clock_stepped(self, step: int) -> None:
         """The clock was set by so many milliseconds: all that waits goes on waiting as long as it would have."""
-        upkeep.clock_stepped(self.house, step)
+        expiry.clock_stepped(self.state, step)
 
     def overdue(self, now: int) -> list[records.Record]:
         """What mere time has made true, and what follows from other facts; ask about once a second."""
-        return upkeep.overdue(self.house, now)
+        return expiry.overdue(self.state, now)

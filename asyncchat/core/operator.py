@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_password
-from asyncchat.core.hello import greeting
-from asyncchat.core.house import House
+from asyncchat.core.login import greeting
 from asyncchat.core.outcomes import Append, Ask, Outcome, Reply
 from asyncchat.core.people import Person
 from asyncchat.core.session import Phase, Session
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary import commands, events, queries
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.records import (
@@ -23,12 +23,12 @@ from asyncchat.vocabulary.records import (
 from asyncchat.vocabulary.terms import Code
 
 
-def operator_session(house: House) -> Session:
+def operator_session(state: ChatState) -> Session:
     """A session whose commands `Chat.handle` takes as those of an administrator; facts name the server as their author.
 
     It is nobody's that others could find, ban or write to, and it hears nothing.
     """
-    operator = Person(NOBODY, house.settings.name, "")
+    operator = Person(NOBODY, state.settings.name, "")
     operator.registered = operator.administrator = True
     session = Session(key=NOBODY)
     session.person = operator
@@ -36,53 +36,53 @@ def operator_session(house: House) -> Session:
     return session
 
 
-def operator_welcome(house: House, session: Session, now: int) -> events.Welcome:
+def operator_welcome(state: ChatState, session: Session, now: int) -> events.Welcome:
     """What the operator is greeted with, who sends no hello."""
     assert session.person is not None
-    return greeting(house, session.person, now, seq=house.seq)
+    return greeting(state, session.person, now, seq=state.seq)
 
 
 # --- commands of administrators -------------------------------------------------------------------------------------
 
 
-def announce(house: House, session: Session, person: Person, command: commands.Announce, now: int) -> Outcome:
+def announce(state: ChatState, session: Session, person: Person, command: commands.Announce, now: int) -> Outcome:
     """Tell everyone who is connected."""
-    permissions.check_administrator(house, person)
-    house.check_text(command.text)
+    permissions.check_administrator(state, person)
+    state.check_text(command.text)
     return Append((Announced(time=now, text=command.text),))
 
 
-def stats(house: House, session: Session, person: Person, command: commands.Stats, now: int) -> Outcome:
+def stats(state: ChatState, session: Session, person: Person, command: commands.Stats, now: int) -> Outcome:
     """The server in numbers."""
-    permissions.check_administrator(house, person)
+    permissions.check_administrator(state, person)
     return Ask(queries.Measure(), lambda found: Reply((found,)))
 
 
 # --- commands of the control socket: `Session.require` lets nobody else come here -----------------------------------
 
 
-def accounts(house: House, session: Session, person: Person, command: commands.Accounts, now: int) -> Outcome:
+def accounts(state: ChatState, session: Session, person: Person, command: commands.Accounts, now: int) -> Outcome:
     """Everybody who is registered."""
-    return Reply((events.AccountList(accounts=accounts_of(house)),))
+    return Reply((events.AccountList(accounts=accounts_of(state)),))
 
 
-def accounts_of(house: House) -> list[events.Account]:
+def accounts_of(state: ChatState) -> list[events.Account]:
     """Everybody who is registered, by name."""
-    registered = sorted((person for person in house.people if person.registered), key=lambda person: person.key)
+    registered = sorted((person for person in state.people if person.registered), key=lambda person: person.key)
     return [
         events.Account(
-            name=person.name, password=person.password is not None, administrator=house.is_administrator(person)
+            name=person.name, password=person.password is not None, administrator=state.is_administrator(person)
         )
         for person in registered
     ]
 
 
 def set_administrator(
-    house: House, session: Session, person: Person, command: commands.SetAdministrator, now: int
+    state: ChatState, session: Session, person: Person, command: commands.SetAdministrator, now: int
 ) -> Outcome:
     """Make a registered person an administrator, or take that back."""
-    other, active = _registered(house, command.name), command.active
-    if not active and other.key in house.administrators_set:
+    other, active = _registered(state, command.name), command.active
+    if not active and other.key in state.administrators_set:
         raise Refused(Code.CONFLICT, f"{other.name} is an administrator by the settings")
     if other.administrator is active:
         raise Refused(Code.CONFLICT, f"{other.name} is {'an administrator already' if active else 'no administrator'}")
@@ -90,11 +90,11 @@ def set_administrator(
 
 
 def create_account(
-    house: House, session: Session, person: Person, command: commands.CreateAccount, now: int
+    state: ChatState, session: Session, person: Person, command: commands.CreateAccount, now: int
 ) -> Outcome:
     """Register a name that nobody holds, reserved or not, whatever the settings say."""
-    wanted = house.user_name(command.name)
-    rival = house.rival(wanted, None)
+    wanted = state.user_name(command.name)
+    rival = state.rival(wanted, None)
     if rival is not None:
         like = "" if rival.key == wanted.key else f" (it looks like {rival.name})"
         raise Refused(Code.CONFLICT, f"{wanted.text} is taken{like}")
@@ -113,10 +113,10 @@ def create_account(
 
 
 def reset_password(
-    house: House, session: Session, person: Person, command: commands.ResetPassword, now: int
+    state: ChatState, session: Session, person: Person, command: commands.ResetPassword, now: int
 ) -> Outcome:
     """Give a registered person another password; all their tokens are void with it."""
-    other = _registered(house, command.name)
+    other = _registered(state, command.name)
     check_password(command.password)
     return Ask(
         queries.HashPassword(command.password),
@@ -124,22 +124,22 @@ def reset_password(
     )
 
 
-def log(house: House, session: Session, person: Person, command: commands.Log, now: int) -> Outcome:
+def log(state: ChatState, session: Session, person: Person, command: commands.Log, now: int) -> Outcome:
     """Set or tell the log level."""
     return _by_server(command, queries.SetLogLevel(command.level))
 
 
-def reload(house: House, session: Session, person: Person, command: commands.Reload, now: int) -> Outcome:
+def reload(state: ChatState, session: Session, person: Person, command: commands.Reload, now: int) -> Outcome:
     """Read the settings anew."""
     return _by_server(command, queries.ReloadSettings())
 
 
-def backup(house: House, session: Session, person: Person, command: commands.Backup, now: int) -> Outcome:
+def backup(state: ChatState, session: Session, person: Person, command: commands.Backup, now: int) -> Outcome:
     """Copy the database."""
     return _by_server(command, queries.CopyDatabase(command.path))
 
 
-def shutdown(house: House, session: Session, person: Person, command: commands.Shutdown, now: int) -> Outcome:
+def shutdown(state: ChatState, session: Session, person: Person, command: commands.Shutdown, now: int) -> Outcome:
     """End the server."""
     return _by_server(command, queries.ShutDown(command.seconds, command.cancel))
 
@@ -149,8 +149,8 @@ def _by_server(command: commands.Command, query: queries.ServerQuery) -> Outcome
     return Ask(query, lambda text: Reply((events.Ok(code=Code.OK, text=text),)))
 
 
-def _registered(house: House, name: str) -> Person:
-    person = house.person(name)
+def _registered(state: ChatState, name: str) -> Person:
+    person = state.person(name)
     if not person.registered:
         raise Refused(Code.FORBIDDEN, f"{person.name} is a guest, and has no account")
     return person

@@ -100,7 +100,7 @@ class Together(Collection[Session]):
         return any(session in part for part in self._parts)
 
 
-class Part(Struct, frozen=True):
+class Disconnect(Struct, frozen=True):
     """End these sessions, with a last word."""
 
     to: Collection[Session]
@@ -108,4 +108,4 @@ class Part(Struct, frozen=True):
     reason: str
 
 
-Effect = Tell | Part
+Effect = Tell | Disconnect

@@ -21,7 +21,7 @@ class Room:
     are the ids whose role is that.
     ``invited`` are those who may enter though not everybody may, each with whether the password let them in;
     ``by_operators`` are those of them whom an operator has invited.
-    ``founder``: who opened it, NOBODY for the house's own rooms. ``spoken``: something was said here.
+    ``founder``: who opened it, NOBODY for the server's own rooms. ``spoken``: something was said here.
     """
 
     __slots__ = (

@@ -19,16 +19,16 @@ class Phase(enum.Enum):
 
         hello ok            quit, connection lost
     NEW ────────► IN ───────────────────────────► OVER
-     │             └── banned ──► PARTED ──────────┤
+     │             └── banned ──► EXPELLED ──────────┤
      └───────────── connection lost ───────────────┘
 
-    What a PARTED session has sent before it was put off the server counts no more. OPERATOR is that of the
+    What a EXPELLED session has sent before it was put off the server counts no more. OPERATOR is that of the
     control socket and of the app itself, in which nobody logs in: see `operator.py`.
     """
 
     NEW = "new"
     IN = "in"
-    PARTED = "parted"
+    EXPELLED = "expelled"
     OVER = "over"
     OPERATOR = "operator"
 
@@ -39,7 +39,7 @@ _CONTROL_ONLY = (Code.FORBIDDEN, "only the server's control socket takes that")
 
 _NOT_IN: dict[Phase, tuple[Callable[[type[commands.Base]], bool], Code, str]] = {
     Phase.NEW: (attrgetter("before_login"), Code.LOGIN_FIRST, "log in first"),
-    Phase.PARTED: (lambda _: False, Code.FORBIDDEN, "you are off this server"),
+    Phase.EXPELLED: (lambda _: False, Code.FORBIDDEN, "you are off this server"),
     Phase.OVER: (lambda _: False, Code.LOGIN_FIRST, "log in first"),
     Phase.OPERATOR: (attrgetter("for_operators"), Code.FORBIDDEN, "the operator is no person: log in for that"),
 }

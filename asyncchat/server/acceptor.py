@@ -124,12 +124,12 @@ class Acceptor:
         self._operators += 1
         log.info("Connected an operator")
         ending = Ending()
-        house, now = self._services.chat.house, self._services.clock.now()
-        session = operator_session(house)
+        state, now = self._services.chat.state, self._services.clock.now()
+        session = operator_session(state)
         dialect = NativeDialect(self._services.limits_in_force.line)
         connection = Connection(self._services, session, dialect, reader, transport)
         try:
-            self._services.writers.send(connection.writer, (operator_welcome(house, session, now),))
+            self._services.writers.send(connection.writer, (operator_welcome(state, session, now),))
             await self._sessions.run(connection, (), ending)
         finally:
             self._operators -= 1
@@ -234,7 +234,7 @@ class Acceptor:
 
     def _greet(self, transport: Transport) -> None:
         self._unknown[transport] = True
-        transport.write(greeting(self._services.chat.house.settings.name))
+        transport.write(greeting(self._services.chat.state.settings.name))
 
     async def _close(self, transport: Transport) -> None:
         """Close a client's transport; what it has not read after the limit ``flush_seconds`` is not sent any more."""

@@ -23,16 +23,16 @@ from asyncchat.core.failures import household
 from asyncchat.core.session import Phase
 from asyncchat.core.settings import Settings
 from asyncchat.server.acceptor import Acceptor
-from asyncchat.server.caretaker import Caretaker
 from asyncchat.server.control import Host, open_control
 from asyncchat.server.countdown import Countdown, spoken
-from asyncchat.server.fair_line import Turns
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
 from asyncchat.server.measure import memory_used
 from asyncchat.server.operator import Operator
 from asyncchat.server.passwords import NO_PASSWORD, Passwords
+from asyncchat.server.periodic import Periodic
 from asyncchat.server.pipeline import Pipeline
 from asyncchat.server.services import Services, now_ms
+from asyncchat.server.turns import Turns
 from asyncchat.server.writers import Writers
 from asyncchat.storage.storage import Storage
 from asyncchat.vocabulary import queries
@@ -145,7 +145,7 @@ class ChatServer:
             no_password=NO_PASSWORD,
         )
         due = self.chat.restore(storage.load(), seq=storage.last_seq, arrived=storage.arrived(), now=now_ms())
-        self._writers = Writers(lambda: self.chat.house.seq)
+        self._writers = Writers(lambda: self.chat.state.seq)
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
         self._clock = services.clock
@@ -160,9 +160,9 @@ class ChatServer:
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
         undo.push_async_callback(self._end_clients, acceptor)
-        caretaker = self._caretaker = Caretaker(self.chat, storage, self._pipeline, acceptor, services.clock)
-        caretaker.start()
-        undo.push_async_callback(caretaker.aclose)
+        periodic = self._periodic = Periodic(self.chat, storage, self._pipeline, acceptor, services.clock)
+        periodic.start()
+        undo.push_async_callback(periodic.aclose)
         undo.push_async_callback(self._countdown.aclose)
         undo.push_async_callback(self._stop_listening)
         for address in self._listen:
@@ -190,7 +190,7 @@ class ChatServer:
         self._require_loop()
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
-        self.chat.house.settings = self._settings
+        self.chat.state.settings = self._settings
         self._pipeline.append_own(self.chat.settings_record(now_ms()))
         acceptor.keep_alive()
 
@@ -385,17 +385,17 @@ class ChatServer:
     # --- what operators ask for -------------------------------------------------------------------------------------
 
     def _measured(self) -> Stats:
-        house = self.chat.house
+        state = self.chat.state
         return Stats(
             version=self._settings.version,
             uptime=int(time.monotonic() - self._since),
             memory=memory_used(),
             connections=self.connected,
-            sessions=len(house.sessions),
-            people=sum(1 for person in house.people if person.sessions),
-            registered=sum(1 for person in house.people if person.registered),
-            rooms=len(house.rooms),
-            seq=house.seq,
+            sessions=len(state.sessions),
+            people=sum(1 for person in state.people if person.sessions),
+            registered=sum(1 for person in state.people if person.registered),
+            rooms=len(state.rooms),
+            seq=state.seq,
             listening=self.addresses,
         )
 
@@ -431,7 +431,7 @@ class ChatServer:
 
     def _reputation(self, address: str) -> tuple[str, int]:
         """The household of an address, and how often it was wrong."""
-        return household(address), self.chat.house.wrong_passwords.lately(address, self._clock.now())
+        return household(address), self.chat.state.wrong_passwords.lately(address, self._clock.now())
 
 
 async def serve(

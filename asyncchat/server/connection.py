@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, assert_never
 
-from asyncchat.core.outcomes import Append, Ask, Close, Done, Outcome, Part, Reply, answer
+from asyncchat.core.outcomes import Append, Ask, Close, Disconnect, Done, Outcome, Reply, answer
 from asyncchat.core.session import Phase, Session
 from asyncchat.server.pace import Pace
 from asyncchat.server.pipeline import Ticket
@@ -62,7 +62,7 @@ class Connection:
         self._idle: asyncio.Future[None] | None = None
         self._following: asyncio.Task[None] | None = None  # it carries out wishes of the dialect
         self._lost = self._spoke = False
-        self._received = services.chat.house.seq
+        self._received = services.chat.state.seq
         self.since = self.heard = self._loop.time()
         paced = limits.rate and limits.burst and not session.inside
         self._pace = Pace(limits, self.heard) if paced else None
@@ -125,7 +125,7 @@ class Connection:
     def _hear(self, data: bytes) -> bytes:
         self.reading = self.pinged = False
         if data or not (self._lost or self.writer.unsent):
-            self._received = self._services.chat.house.seq
+            self._received = self._services.chat.state.seq
             self._spoke = self.writer.state is not HELD
         return data
 
@@ -262,7 +262,7 @@ class Connection:
         if not isinstance(error, Refused | StorageError):
             log.error("a fault while handling %s", what, exc_info=error)
             error = Refused(Code.SERVER_FAULT, "a fault of the server")
-        identity = self._services.chat.house.identity if what == commands.Hello.__name__ else None
+        identity = self._services.chat.state.identity if what == commands.Hello.__name__ else None
         self._refuse(context, error, identity=identity)
 
     def _refuse(
@@ -369,7 +369,7 @@ class Connection:
         self.pinged = True
         self._send((events.Ping(),))
 
-    def part(self, effect: Part) -> None:
+    def part(self, effect: Disconnect) -> None:
         """The rules end this connection."""
         self.close(effect.event, effect.reason)
 

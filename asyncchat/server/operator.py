@@ -12,7 +12,7 @@ from asyncchat.server.services import Services
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Event, Result
-from asyncchat.vocabulary.records import Fence
+from asyncchat.vocabulary.records import Barrier
 
 
 class Operator:
@@ -22,7 +22,7 @@ class Operator:
         self._given = services
         self._loop = asyncio.get_running_loop()
         self._measure = measure
-        self.session = operator_session(services.chat.house)
+        self.session = operator_session(services.chat.state)
 
     @property
     def _services(self) -> Services:
@@ -35,12 +35,12 @@ class Operator:
 
         What people ask for themselves (to join, to be away, …) is refused with 403: the operator is no person.
         """
-        self.session = operator_session(self._services.chat.house)  # the server's name may be another by now
+        self.session = operator_session(self._services.chat.state)  # the server's name may be another by now
         return await self._settle(self._services.chat.handle(self.session, command, self._services.clock.now()))
 
     async def settled(self) -> None:
         """Wait until all that was given to the log before is applied."""
-        await self._settle(Append((Fence(time=self._services.clock.now()),)))
+        await self._settle(Append((Barrier(time=self._services.clock.now()),)))
 
     async def announce(self, text: str) -> None:
         """Tell everyone who is connected."""
@@ -60,7 +60,7 @@ class Operator:
 
     def accounts(self) -> list[events.Account]:
         """Everybody who is registered, by name."""
-        return accounts_of(self._services.chat.house)
+        return accounts_of(self._services.chat.state)
 
     def stats(self) -> events.Stats:
         """The server in numbers."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from asyncchat.core.chat import Chat
-from asyncchat.core.outcomes import Append, Effect, Part, Tell
+from asyncchat.core.outcomes import Append, Disconnect, Effect, Tell
 from asyncchat.core.session import Session
 from asyncchat.server.writers import ClientWriter, Writers
 from asyncchat.storage.log import Entry, Log
@@ -26,7 +26,7 @@ GROWING: frozenset[type[records.Record]] = frozenset(
 
 UNHURRIED = GROWING | {
     records.SessionClosed, records.PersonGone, records.PersonLeft, records.NameReleased, records.Seen,
-    records.PresenceSet, records.Fence,
+    records.PresenceSet, records.Barrier,
 }  # fmt: skip
 """The records whose events may wait for more of them."""
 
@@ -155,7 +155,7 @@ class Pipeline:
             if (line := _log_line(event)) is not None:
                 log.info("%s", line)
             self._writers.tell(event, effect.to, _without_echo(effect.origin) if type(event) is events.Said else None)
-        elif type(effect) is Part:
+        elif type(effect) is Disconnect:
             for session in list(effect.to):
                 writer: ClientWriter = session.peer
                 writer.owner.part(effect)

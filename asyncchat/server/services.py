@@ -39,7 +39,7 @@ class Services:
     @property
     def limits_in_force(self) -> Limits:
         """The limits as they are now."""
-        return self.chat.house.limits
+        return self.chat.state.limits
 
 
 STEP = 2_000

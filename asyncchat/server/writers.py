@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from asyncchat.core.outcomes import Part
+from asyncchat.core.outcomes import Disconnect
 from asyncchat.core.session import Session
 from asyncchat.server.transport import Transport
 from asyncchat.vocabulary.events import Event, Gap, Joined, Result, Said, Told, Welcome
@@ -26,7 +26,7 @@ UNHURRIED_SECONDS = 0.01
 class Owner(Protocol):
     """Whose way out it is: a connection."""
 
-    def part(self, effect: Part) -> None:
+    def part(self, effect: Disconnect) -> None:
         """The rules end this connection."""
         ...
 

@@ -339,7 +339,7 @@ def passwd(words: Words) -> Command:
     return commands.Passwd(new=first) if second is None else commands.Passwd(old=first, new=second)
 
 
-# --- order in the house ---------------------------------------------------------------------------------------
+# --- moderation ---------------------------------------------------------------------------------------
 
 
 def ban(words: Words) -> Command:

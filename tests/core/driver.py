@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from asyncchat.core.chat import Chat
-from asyncchat.core.house import House
 from asyncchat.core.limits import Limits
-from asyncchat.core.outcomes import Append, Ask, Close, Done, Effect, Outcome, Part, Reply, Tell, answer
+from asyncchat.core.outcomes import Append, Ask, Close, Disconnect, Done, Effect, Outcome, Reply, Tell, answer
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
 from asyncchat.core.settings import Settings
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import ChatError, NotStored, Refused
 from asyncchat.vocabulary.events import Result
@@ -157,15 +157,15 @@ class World:
 
     def set(self, settings: Settings) -> None:
         """Other settings from now on."""
-        self.house.settings = settings
+        self.state.settings = settings
         self.append(self.chat.settings_record(self.now))
 
     @property
-    def house(self) -> House:
-        return self.chat.house
+    def state(self) -> ChatState:
+        return self.chat.state
 
     def room(self, name: str = "#lobby") -> Room:
-        return self.house.rooms.by_key[name]
+        return self.state.rooms.by_key[name]
 
     # --- clients ----------------------------------------------------------------------------------------------------
 
@@ -283,7 +283,7 @@ class World:
                     self.on_tell(effect)
                     for session in to:
                         session.peer.told.append(event)
-                case Part(to, event):
+                case Disconnect(to, event):
                     for session in list(to):
                         session.peer.told.append(event)
                         self.drop(session.peer, effect.reason)

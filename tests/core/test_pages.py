@@ -94,7 +94,7 @@ def test_nothing_happens_to_what_is_not_there() -> None:
 def test_rooms_vanish_and_appear_between_two_pages() -> None:
     world = World(limits=UNLIMITED | {"page": 3})
     ann = world.guest("ann", *(f"#r{n}" for n in range(10)))
-    before = [room.name for room in world.house.rooms]
+    before = [room.name for room in world.state.rooms]
     doomed, new = iter(["#r1", "#r6", "#r9"]), iter(["#n1", "#n2", "#n3"])
 
     def between() -> None:
@@ -113,7 +113,7 @@ def test_the_asker_may_ask_for_less_but_not_for_more_than_the_limit() -> None:
     ann = world.guest("ann", *(f"#r{n}" for n in range(10)))
     assert [len(page.rooms) for page in through(ann, commands.Rooms(limit=2))] == [2] * 5 + [1]
     assert len(ann.do(commands.Rooms(limit=50)).rooms) == 3
-    world.house.settings = msgspec.structs.replace(
+    world.state.settings = msgspec.structs.replace(
         world.settings, limits=msgspec.structs.replace(world.settings.limits, page=0)
     )
     assert len(ann.do(commands.Rooms(limit=50)).rooms) == 11

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from asyncchat.core import upkeep
+from asyncchat.core import expiry
 from asyncchat.core.limits import LIMIT_NAMES, Limits
 from asyncchat.core.settings import Settings
 from asyncchat.server import admin, control, outlet
@@ -113,7 +113,7 @@ def test_the_lines_of_the_log_are_such_lines() -> None:
 
 
 def test_the_numbers_in_the_text_are_right() -> None:
-    assert upkeep.EMPTY_ROOM_SECONDS == 60
+    assert expiry.EMPTY_ROOM_SECONDS == 60
     assert "goes a minute after the last person has left" in TEXT
     assert f"beyond\n{outlet.WAITING:,} the newest are left out" in TEXT
     assert re.search(rf"keeps\s{RESERVED_DESCRIPTORS} for itself", TEXT)

@@ -28,7 +28,7 @@ DAY_MS = 86_400_000
 """Milliseconds of a day."""
 
 
-class Caretaker:
+class Periodic:
     """Owns the tasks that wait for time; `start` once, `aclose` at the end."""
 
     def __init__(self, chat: Chat, storage: Storage, pipeline: Pipeline, acceptor: Acceptor, clock: Clock) -> None:
@@ -42,7 +42,7 @@ class Caretaker:
     def start(self) -> None:
         """Begin."""
         for work in (self._sweep(), self._care()):
-            self._tasks.append(asyncio.create_task(work, name="asyncchat caretaker"))
+            self._tasks.append(asyncio.create_task(work, name="asyncchat periodic"))
 
     async def aclose(self) -> None:
         """Stop, and wait until it has."""
@@ -72,7 +72,7 @@ class Caretaker:
         """Delete what the rooms' retention says, and guests who have long left and never wrote."""
         now = self._clock.now()
         trusted = await self._storage.trusts(now)
-        for room in list(self._chat.house.rooms):
+        for room in list(self._chat.state.rooms):
             if room.retention and trusted:
                 before = now - room.retention * DAY_MS
                 if await self._storage.is_expired(room.id, before):
@@ -89,4 +89,4 @@ class Caretaker:
             log.warning("care for the database: %s", error)
         except Exception:
             # The root of the task: what fails once is tried again the next time, and deadlines go on being looked at.
-            log.exception("a fault in the caretaker")
+            log.exception("a fault in the periodic")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from asyncchat.core.talking import TOLD_EVERYONE
+from asyncchat.core.messages import TOLD_EVERYONE
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.commands import Delete, Edit, React, Read, Say, Typing
 from asyncchat.vocabulary.terms import Code

@@ -20,7 +20,7 @@ def test_a_guest_is_welcomed_into_the_default_room(world: World) -> None:
     assert welcome == events.Welcome(
         id="hello", code=Code.ACCEPTED, name="Alice", server="asyncchat", version="", epoch="epoch",
         identity="identity", seq=world.last_seq, time="2023-11-14T22:13:20.000Z", rooms=["#lobby"], token="token-1",
-        limits=world.house.limits_told,
+        limits=world.state.limits_told,
     )  # fmt: skip
     assert alice.told == [events.Joined(name="Alice", room="#lobby")]
     assert alice.session in world.room().audience
@@ -46,7 +46,7 @@ def test_hello_needs_a_name_or_a_token(world: World) -> None:
 def test_a_name_that_is_or_looks_taken_is_refused(world: World, taken: str) -> None:
     world.guest("alice")
     assert world.client().login(taken).code == Code.CONFLICT
-    assert [person.name for person in world.house.people] == ["alice"]
+    assert [person.name for person in world.state.people] == ["alice"]
 
 
 @pytest.mark.parametrize("name", ["admin", "Server", "аdmin", "asyncchat", "NickServ"])
@@ -100,7 +100,7 @@ def test_a_token_brings_a_guest_back_after_the_name_was_released(world: World) -
     alice = world.guest("alice")
     id = alice.person.id
     alice.quit()
-    assert "alice" not in world.house.people.by_key
+    assert "alice" not in world.state.people.by_key
     again = world.client()
     assert again.login(token=alice.token).name == "alice"
     assert again.person.id == id
@@ -216,7 +216,7 @@ def test_passwords_travel_only_where_others_cannot_read_them(world: World) -> No
     assert far.login("bob").code == Code.ACCEPTED
     assert far.code(commands.Register(id=1, password="long enough")) == Code.FORBIDDEN
     assert far.code(commands.Join(id=1, room="#new", password="word")) == Code.FORBIDDEN
-    assert "#new" not in world.house.rooms.by_key
+    assert "#new" not in world.state.rooms.by_key
     world.set(World(insecure_passwords=True).settings)
     assert world.client(secure=False).login("alice", password="long enough").code == Code.ACCEPTED
 
@@ -394,7 +394,7 @@ def test_a_ban_that_overtakes_a_login_wins(world: World) -> None:
     world.flush()
     assert ticket.replies is not None
     assert isinstance(ticket.replies[0], events.Error)
-    assert again.session not in world.house.sessions
+    assert again.session not in world.state.sessions
 
 
 # --- many sessions --------------------------------------------------------------------------------------------------
@@ -491,9 +491,9 @@ def test_a_login_that_fails_half_way_holds_no_name_for_ever(world: World) -> Non
     world.pending.append((record, ticket))
     world.chat.apply(1000, record, alice.session)  # stored, and then the connection is cut: nobody goes on
     world.pending.clear()
-    assert "alice" in world.house.people.by_key
+    assert "alice" in world.state.people.by_key
     world.wait(61)
-    assert "alice" not in world.house.people.by_key
+    assert "alice" not in world.state.people.by_key
     assert world.client().login("alice").code == Code.ACCEPTED
 
 

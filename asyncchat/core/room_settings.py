@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_password, check_secure
-from asyncchat.core.house import House
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply, Tell, Together
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import name_key
@@ -17,60 +17,60 @@ from asyncchat.vocabulary.records import NOBODY
 from asyncchat.vocabulary.terms import Code, Role, rfc3339
 
 
-def topic(house: House, session: Session, person: Person, command: commands.Topic, now: int) -> Outcome:
+def topic(state: ChatState, session: Session, person: Person, command: commands.Topic, now: int) -> Outcome:
     """Set or ask for a room's topic."""
-    room = permissions.readable_room(house, person, command.room)
+    room = permissions.readable_room(state, person, command.room)
     if command.text is None:
         return Reply((events.Ok(code=Code.OK, text=room.topic),))
-    permissions.check_topic(house, session, person, room, now)
-    text = house.check_line(command.text, "a topic") or ""
+    permissions.check_topic(state, session, person, room, now)
+    text = state.check_line(command.text, "a topic") or ""
     return Append((records.TopicSet(time=now, room=room.id, to=room.name, by=person.id, name=person.name, text=text),))
 
 
-def invite(house: House, session: Session, person: Person, command: commands.Invite, now: int) -> Outcome:
+def invite(state: ChatState, session: Session, person: Person, command: commands.Invite, now: int) -> Outcome:
     """Tell a person of a room. An operator also lets them in for the time when not everybody may enter."""
-    room = permissions.visible_room(house, person, command.room)
-    permissions.check_invite(house, person, room)
-    guest = house.person(command.name)
+    room = permissions.visible_room(state, person, command.room)
+    permissions.check_invite(state, person, room)
+    guest = state.person(command.name)
     if guest in room.members:
         raise Refused(Code.CONFLICT, f"{guest.name} is in {room.name} already")
     if room.bans.match(now, person=guest.id, key=guest.key, address=""):
         raise Refused(Code.CONFLICT, f"{guest.name} is banned from {room.name}: lift the ban first")
-    if not permissions.lets_in(house, person, room):
+    if not permissions.lets_in(state, person, room):
         return Append((records.PersonInvited(time=now, room=room.id, person=guest.id, by=person.id),))
-    limit = house.limits.invited
+    limit = state.limits.invited
     full = f"{room.name} has {limit} people invited already: put somebody out first"
-    in_the_way = _in_the_way(house, room, room.by_operators, guest, limit, full)
+    in_the_way = _in_the_way(state, room, room.by_operators, guest, limit, full)
     forgotten = [uninvited(room, gone, person.id, now) for gone in in_the_way]
     return Append((*forgotten, records.InviteSet(time=now, room=room.id, person=guest.id, by=person.id)))
 
 
-def _in_the_way(house: House, room: Room, there: Collection[int], one: Person, limit: int, full: str) -> list[int]:
+def _in_the_way(state: ChatState, room: Room, there: Collection[int], one: Person, limit: int, full: str) -> list[int]:
     """Who is to be forgotten for one more person: nobody, or where there are so many, the guests who have gone.
 
     No owner is. Raises `Refused` 403, with the text *full*, when that does not help.
     """
     if not limit or len(there) < limit or one.id in there:
         return []
-    gone = [id for id in there if id not in house.people.by_id and id not in room.owners]
+    gone = [id for id in there if id not in state.people.by_id and id not in room.owners]
     if len(there) - len(gone) >= limit:
         raise Refused(Code.FORBIDDEN, full)
     return gone
 
 
-def set_role(house: House, session: Session, person: Person, command: commands.SetRole, now: int) -> Outcome:
+def set_role(state: ChatState, session: Session, person: Person, command: commands.SetRole, now: int) -> Outcome:
     """Give a person a role that is at most one's own."""
-    room = permissions.visible_room(house, person, command.room)
-    permissions.check_right(house, person, room, "role")
-    target = house.person(command.name)
-    permissions.check_role(house, person, target, room, command.role)
+    room = permissions.visible_room(state, person, command.room)
+    permissions.check_right(state, person, room, "role")
+    target = state.person(command.name)
+    permissions.check_role(state, person, target, room, command.role)
     put: list[records.Record] = []
     if command.role is not Role.MEMBER:
-        limit = house.limits.roles
+        limit = state.limits.roles
         full = f"{room.name} has {limit} people with a role already: make one a member first"
         put += [
             records.RoleSet(time=now, room=room.id, person=gone, role=Role.MEMBER, by=person.id)
-            for gone in _in_the_way(house, room, room.roles, target, limit, full)
+            for gone in _in_the_way(state, room, room.roles, target, limit, full)
         ]
     put.append(records.RoleSet(time=now, room=room.id, person=target.id, role=command.role, by=person.id))
     if room.closed and target in room.members and target.id not in room.invited:
@@ -78,10 +78,10 @@ def set_role(house: House, session: Session, person: Person, command: commands.S
     return Append(tuple(put))
 
 
-def set_room(house: House, session: Session, person: Person, command: commands.SetRoom, now: int) -> Outcome:
+def set_room(state: ChatState, session: Session, person: Person, command: commands.SetRoom, now: int) -> Outcome:
     """Change a room's options."""
-    room = permissions.visible_room(house, person, command.room)
-    permissions.check_right(house, person, room, "set")
+    room = permissions.visible_room(state, person, command.room)
+    permissions.check_right(state, person, room, "set")
 
     def changed(password: str | None) -> Outcome:
         options = records.RoomSet(
@@ -101,23 +101,23 @@ def set_room(house: House, session: Session, person: Person, command: commands.S
         return Append((options,), then=lambda _: _admit_members(room, options, was_closed))
 
     if command.password:
-        check_secure(house, session)
+        check_secure(state, session)
         check_password(command.password, shortest=1)
         return Ask(HashPassword(command.password), changed)
     return changed(command.password)
 
 
-def destroy(house: House, session: Session, person: Person, command: commands.Destroy, now: int) -> Outcome:
+def destroy(state: ChatState, session: Session, person: Person, command: commands.Destroy, now: int) -> Outcome:
     """Remove a room with its history, once that is confirmed."""
-    room = permissions.visible_room(house, person, command.room)
-    permissions.check_right(house, person, room, "destroy")
-    if room.key == house.default_room.key:
+    room = permissions.visible_room(state, person, command.room)
+    permissions.check_right(state, person, room, "destroy")
+    if room.key == state.default_room.key:
         raise Refused(Code.CONFLICT, f"{room.name} is the server's own room: everybody comes in there")
     if command.confirm is None or name_key(command.confirm) != room.key:
         raise Refused(
             Code.MALFORMED, f"{room.name} and all that was said there would be gone for good: confirm by its name"
         )
-    reason = house.check_line(command.reason, "a reason")
+    reason = state.check_line(command.reason, "a reason")
     return Append((records.RoomDropped(time=now, room=room.id, by=person.name, reason=reason),))
 
 
@@ -138,9 +138,9 @@ def _admit_members(room: Room, options: records.RoomSet, was_closed: bool) -> Ou
         # Put out, or gone, while that was on its way through the log.
         present = {member.id for member in room.members}
         gone = [uninvited(room, id, options.by, options.time) for id in admitted if id not in present]
-        return Append((*gone, records.Fence(time=options.time)))
+        return Append((*gone, records.Barrier(time=options.time)))
 
-    return Append((*put, records.Fence(time=options.time)), then=stays)
+    return Append((*put, records.Barrier(time=options.time)), then=stays)
 
 
 def admission(room: Room, person: int, now: int) -> records.InviteSet:
@@ -156,9 +156,9 @@ def uninvited(room: Room, person: int, by: int, now: int) -> records.InviteSet:
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
-def topic_set(house: House, seq: int, record: records.TopicSet, origin: Session | None) -> Sequence[Effect]:
+def topic_set(state: ChatState, seq: int, record: records.TopicSet, origin: Session | None) -> Sequence[Effect]:
     """A room has another topic."""
-    room = house.rooms.by_id.get(record.room)
+    room = state.rooms.by_id.get(record.room)
     if room is None:
         return ()
     room.topic = record.text
@@ -168,14 +168,14 @@ def topic_set(house: House, seq: int, record: records.TopicSet, origin: Session 
     return (Tell(event, room.audience, origin),)
 
 
-def room_set(house: House, seq: int, record: records.RoomSet, origin: Session | None) -> Sequence[Effect]:
+def room_set(state: ChatState, seq: int, record: records.RoomSet, origin: Session | None) -> Sequence[Effect]:
     """A room has other options."""
-    room = house.rooms.by_id.get(record.room)
+    room = state.rooms.by_id.get(record.room)
     if room is None:
         return ()
     room.set(record)
     event = events.RoomChanged(
-        sender=_name_of(house, record.by),
+        sender=_name_of(state, record.by),
         room=room.name,
         private=room.private,
         moderated=room.moderated,
@@ -186,9 +186,9 @@ def room_set(house: House, seq: int, record: records.RoomSet, origin: Session | 
     return (Tell(event, room.audience, origin),)
 
 
-def invite_set(house: House, seq: int, record: records.InviteSet, origin: Session | None) -> Sequence[Effect]:
+def invite_set(state: ChatState, seq: int, record: records.InviteSet, origin: Session | None) -> Sequence[Effect]:
     """A person may enter, and is told, unless they are in or have found the way themselves."""
-    room = house.rooms.by_id.get(record.room)
+    room = state.rooms.by_id.get(record.room)
     if room is None or permissions.is_void(room, record):
         return ()
     room.by_operators.discard(record.person)
@@ -200,67 +200,69 @@ def invite_set(house: House, seq: int, record: records.InviteSet, origin: Sessio
         return ()
     if record.by != NOBODY:
         room.by_operators.add(record.person)
-    return _told_of(house, room, record, origin)
+    return _told_of(state, room, record, origin)
 
 
-def person_invited(house: House, seq: int, record: records.PersonInvited, origin: Session | None) -> Sequence[Effect]:
+def person_invited(
+    state: ChatState, seq: int, record: records.PersonInvited, origin: Session | None
+) -> Sequence[Effect]:
     """A person is told of a room."""
-    room = house.rooms.by_id.get(record.room)
-    return () if room is None else _told_of(house, room, record, origin)
+    room = state.rooms.by_id.get(record.room)
+    return () if room is None else _told_of(state, room, record, origin)
 
 
 def _told_of(
-    house: House, room: Room, record: records.InviteSet | records.PersonInvited, origin: Session | None
+    state: ChatState, room: Room, record: records.InviteSet | records.PersonInvited, origin: Session | None
 ) -> Sequence[Effect]:
-    guest = house.people.by_id.get(record.person)
+    guest = state.people.by_id.get(record.person)
     if guest is None or guest in room.members:
         return ()
-    event = events.Invited(sender=_name_of(house, record.by), name=guest.name, room=room.name)
+    event = events.Invited(sender=_name_of(state, record.by), name=guest.name, room=room.name)
     return (Tell(event, guest.sessions, origin),)
 
 
-def role_set(house: House, seq: int, record: records.RoleSet, origin: Session | None) -> Sequence[Effect]:
+def role_set(state: ChatState, seq: int, record: records.RoleSet, origin: Session | None) -> Sequence[Effect]:
     """A person has another role in a room. They are told even if they are not in it, if they may know of it."""
-    room = house.rooms.by_id.get(record.room)
+    room = state.rooms.by_id.get(record.room)
     if room is None:
         return ()
-    was_owned = house.is_owned(room)
-    house.rooms.set_role(room, record.person, record.role)
-    if was_owned and not house.is_owned(room) and not _is_by_administrator(house, record):
+    was_owned = state.is_owned(room)
+    state.rooms.set_role(room, record.person, record.role)
+    if was_owned and not state.is_owned(room) and not _is_by_administrator(state, record):
         # Two owners laid down their role at the same moment, each leaving the room to the other.
-        house.rooms.orphaned[room] = None
-    person = house.people.by_id.get(record.person)
+        state.rooms.orphaned[room] = None
+    person = state.people.by_id.get(record.person)
     if person is None:
         return ()
-    event = events.RoleChanged(sender=_name_of(house, record.by), name=person.name, room=room.name, role=record.role)
+    event = events.RoleChanged(sender=_name_of(state, record.by), name=person.name, room=room.name, role=record.role)
     to: Collection[Session] = room.audience
-    if person not in room.members and permissions.sees(house, person, room):
+    if person not in room.members and permissions.sees(state, person, room):
         to = Together(room.audience, person.sessions)
     return (Tell(event, to, origin),)
 
 
 def people_forgotten(
-    house: House, seq: int, record: records.PeopleForgotten, origin: Session | None
+    state: ChatState, seq: int, record: records.PeopleForgotten, origin: Session | None
 ) -> Sequence[Effect]:
     """Guests are known no more: neither are their roles and invitations."""
     for person in record.people:
-        if person in house.people.by_id:
+        if person in state.people.by_id:
             continue
-        for room in house.rooms:
+        for room in state.rooms:
             if person in room.roles:
-                house.rooms.set_role(room, person, Role.MEMBER)
+                state.rooms.set_role(room, person, Role.MEMBER)
             room.invited.pop(person, None)
             room.by_operators.discard(person)
     return ()
 
 
-def _is_by_administrator(house: House, record: records.RoleSet) -> bool:
+def _is_by_administrator(state: ChatState, record: records.RoleSet) -> bool:
     """Was it the operator (nobody), or an administrator? They may leave a room without an owner."""
-    by = house.people.by_id.get(record.by)
-    return by is None or house.is_administrator(by)
+    by = state.people.by_id.get(record.by)
+    return by is None or state.is_administrator(by)
 
 
-def _name_of(house: House, id: int) -> str:
+def _name_of(state: ChatState, id: int) -> str:
     """Who did it; the server itself where it was nobody, or somebody who has gone."""
-    person = house.people.by_id.get(id)
-    return person.name if person is not None else house.server_name
+    person = state.people.by_id.get(id)
+    return person.name if person is not None else state.server_name

@@ -28,7 +28,7 @@ ECHOED = 80
 """Characters of what somebody typed that an error gives back."""
 
 
-class House:
+class ChatState:
     """Everything that the rules know. ``seq``: the last one applied. ``epoch``: which database this is.
 
     The log's records make people, rooms, bans, sessions (those of other nodes: ``elsewhere``, by node and number),

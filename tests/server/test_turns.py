@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.server.fair_line import FairLine, Turns
+from asyncchat.server.turns import FairLine, Turns
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code
 

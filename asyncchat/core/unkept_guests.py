@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from asyncchat.core.house import House
 from asyncchat.core.outcomes import Append, Ask, Outcome
 from asyncchat.core.people import Person
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary.records import Kept, PersonCreated, Record
 
 NAMING = ("person", "author", "peer", "by", "founder")
@@ -12,7 +12,7 @@ NAMING = ("person", "author", "peer", "by", "founder")
 
 
 def keep_first(
-    house: House, outcome: Outcome, now: int, again: Callable[[], Outcome], put_back: Callable[[Record], None]
+    state: ChatState, outcome: Outcome, now: int, again: Callable[[], Outcome], put_back: Callable[[Record], None]
 ) -> Outcome:
     """The outcome, unless records that are to be kept name guests who are not: these are kept first, then *again*.
 
@@ -20,48 +20,48 @@ def keep_first(
     """
     match outcome:
         case Append(records=wanted, then=then):
-            unkept = dict.fromkeys(person for record in wanted for person in _unkept(house, record))
+            unkept = dict.fromkeys(person for record in wanted for person in _unkept(state, record))
             if unkept:
                 for record in wanted:
                     put_back(record)
-                return Append(tuple(creation(house, person, now) for person in unkept), then=lambda _: again())
+                return Append(tuple(creation(state, person, now) for person in unkept), then=lambda _: again())
             if then is None:
                 return outcome
             follow = then
             return Append(
                 wanted,
                 outcome.code,
-                lambda seqs: keep_first(house, follow(seqs), now, again, put_back),
+                lambda seqs: keep_first(state, follow(seqs), now, again, put_back),
                 outcome.not_stored,
             )
         case Ask(query=query, then=go_on):
-            return Ask(query, lambda found: keep_first(house, go_on(found), now, again, put_back))
+            return Ask(query, lambda found: keep_first(state, go_on(found), now, again, put_back))
         case _:
             return outcome
 
 
-def creation(house: House, person: Person, now: int) -> PersonCreated:
+def creation(state: ChatState, person: Person, now: int) -> PersonCreated:
     """The record by which a guest is kept."""
-    token = house.people.passing[person].token
+    token = state.people.passing[person].token
     return PersonCreated(time=now, name=person.name, key=person.key, token=token, was=person.id)
 
 
-def due(house: House, now: int) -> list[PersonCreated]:
+def due(state: ChatState, now: int) -> list[PersonCreated]:
     """The records of guests to be kept, now that something was kept since they came."""
-    found = [person for person, unkept in house.people.passing.items() if unkept.tried < house.seq]
-    return [creation(house, person, now) for person in found]
+    found = [person for person, unkept in state.people.passing.items() if unkept.tried < state.seq]
+    return [creation(state, person, now) for person in found]
 
 
-def failed(house: House, record: PersonCreated) -> None:
+def failed(state: ChatState, record: PersonCreated) -> None:
     """A guest could not be kept: try again when something else was."""
-    person = house.people.by_id.get(record.was)
-    if person is not None and person in house.people.passing:
-        house.people.passing[person].tried = house.seq
+    person = state.people.by_id.get(record.was)
+    if person is not None and person in state.people.passing:
+        state.people.passing[person].tried = state.seq
 
 
-def _unkept(house: House, record: Record) -> Iterator[Person]:
+def _unkept(state: ChatState, record: Record) -> Iterator[Person]:
     if isinstance(record, Kept):
         for name in NAMING:
-            person = house.people.by_id.get(getattr(record, name, 0))
-            if person is not None and person in house.people.passing:
+            person = state.people.by_id.get(getattr(record, name, 0))
+            if person is not None and person in state.people.passing:
                 yield person

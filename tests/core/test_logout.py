@@ -91,7 +91,7 @@ def test_a_client_that_cannot_come_back_leaves_at_once(world: World) -> None:
     bob.forget()
     nc.vanish()
     assert bob.told == [events.Left(name="carol", room="#lobby", reason="connection lost")]
-    assert "carol" not in world.house.people.by_key
+    assert "carol" not in world.state.people.by_key
 
 
 def test_a_registered_person_leaves_the_rooms_and_keeps_the_name(world: World) -> None:
@@ -157,7 +157,7 @@ def test_the_name_of_a_guest_who_was_back_before_it_was_released_is_theirs_after
     assert bob.told == [], "no news"
     world.restart()
     assert world.client().login("alice").code == Code.CONFLICT
-    assert back(world, alice).person is world.house.people.by_key["alice"]
+    assert back(world, alice).person is world.state.people.by_key["alice"]
 
 
 def test_a_release_that_cannot_be_kept_is_tried_again(world: World) -> None:
@@ -166,10 +166,10 @@ def test_a_release_that_cannot_be_kept_is_tried_again(world: World) -> None:
     world.now += 60_000
     world.pending += [(record, None) for record in world.chat.overdue(world.now)]
     world.fail()
-    assert "alice" in world.house.people.by_key
+    assert "alice" in world.state.people.by_key
     assert not world.room().members, "what is not kept goes on"
     world.wait(61)
-    assert "alice" not in world.house.people.by_key
+    assert "alice" not in world.state.people.by_key
 
 
 def test_a_goodbye_while_the_disk_is_full_ends_the_session_all_the_same(world: World) -> None:
@@ -177,9 +177,9 @@ def test_a_goodbye_while_the_disk_is_full_ends_the_session_all_the_same(world: W
     ticket = alice.start(commands.Quit())
     world.flush(failing=records.NameReleased)
     assert ticket.replies is not None
-    assert alice.session not in world.house.sessions
+    assert alice.session not in world.state.sessions
     world.wait(61)
-    assert "alice" not in world.house.people.by_key
+    assert "alice" not in world.state.people.by_key
 
 
 # --- presence -------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_after_a_kill_a_guest_is_waited_for_and_then_gone(world: World) -> None:
     assert world.client().login("alice").code == Code.CONFLICT
     assert back(world, alice).person.id == id
     world.wait(61)
-    assert "bob" not in world.house.people.by_key
+    assert "bob" not in world.state.people.by_key
     assert back(world, bob).person.name == "bob"
 
 
@@ -305,7 +305,7 @@ def test_a_guest_who_comes_back_late_gets_them_too(world: World) -> None:
     alice.vanish()
     assert bob.say("alice", "later").code == Code.ACCEPTED
     world.wait(61)
-    assert "alice" not in world.house.people.by_key
+    assert "alice" not in world.state.people.by_key
     assert said_at_login(world, token=alice.token) == ["later"]
     assert said_at_login(world, token=alice.token) == [], "only to the first session"
 
@@ -370,7 +370,7 @@ def test_after_a_kill_what_came_before_it_is_not_sent_again(world: World) -> Non
     assert said_at_login(world, token=alice.token) == []
     bob = back(world, bob)
     world.restart()
-    alice_is_offline = world.house.people.by_key["alice"]
+    alice_is_offline = world.state.people.by_key["alice"]
     assert not alice_is_offline.sessions
 
 

@@ -3,27 +3,27 @@
 from collections.abc import Sequence
 
 from asyncchat.core import permissions
-from asyncchat.core.house import House
 from asyncchat.core.outcomes import NOTHING, Append, Close, Effect, Outcome, Tell
 from asyncchat.core.people import Person
 from asyncchat.core.session import Phase, Session
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.terms import Code
 
 
-def quit_(house: House, session: Session, person: Person | None, command: commands.Quit, now: int) -> Outcome:
+def quit_(state: ChatState, session: Session, person: Person | None, command: commands.Quit, now: int) -> Outcome:
     """Goodbye: the session ends, and with the person's last one they leave for good."""
-    reason = house.check_line(command.reason, "a reason")
+    reason = state.check_line(command.reason, "a reason")
     bye = events.Bye(code=Code.OK, reason=reason or "goodbye")
     if person is not None and not all(
-        permissions.has_voice(house, person, room, now) for room in person.rooms.values()
+        permissions.has_voice(state, person, room, now) for room in person.rooms.values()
     ):
         reason = None  # it is told in all of them
-    return detach(house, session, now, quit=True, reason=reason, last=Close((bye,)))
+    return detach(state, session, now, quit=True, reason=reason, last=Close((bye,)))
 
 
 def detach(
-    house: House,
+    state: ChatState,
     session: Session,
     now: int,
     *,
@@ -38,14 +38,14 @@ def detach(
         return last
 
     def detached(_: Sequence[int]) -> Outcome:
-        if person.sessions or house.people.by_id.get(person.id) is not person:
+        if person.sessions or state.people.by_id.get(person.id) is not person:
             return last
         assert person.seen is not None  # set when the last session ended, which may be some records ago
         farewell: list[records.Record] = []
-        if person not in house.people.passing:
+        if person not in state.people.passing:
             farewell.append(records.Seen(time=now, person=person.id, upto=person.seen))
         if quit:
-            farewell += departure(house, person, now, reason)
+            farewell += departure(state, person, now, reason)
         if not farewell:
             return last
         return Append(tuple(farewell), then=lambda _: last, not_stored=lambda: last)
@@ -62,10 +62,10 @@ def detach(
     return Append((over,), then=detached)
 
 
-def departure(house: House, person: Person, now: int, reason: str | None) -> list[records.Record]:
+def departure(state: ChatState, person: Person, now: int, reason: str | None) -> list[records.Record]:
     """The records by which a person who has no session any more leaves; a guest's name is free then."""
     gone: list[records.Record] = [records.PersonGone(time=now, person=person.id, reason=reason)]
-    if not person.registered and person not in house.people.passing:
+    if not person.registered and person not in state.people.passing:
         gone.append(records.NameReleased(time=now, person=person.id))
     return gone
 
@@ -73,60 +73,62 @@ def departure(house: House, person: Person, now: int, reason: str | None) -> lis
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
-def session_closed(house: House, seq: int, record: records.SessionClosed, origin: Session | None) -> Sequence[Effect]:
+def session_closed(
+    state: ChatState, seq: int, record: records.SessionClosed, origin: Session | None
+) -> Sequence[Effect]:
     """A session is over."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if origin is None:
-        origin = house.elsewhere.pop((record.node, record.session), None)
+        origin = state.elsewhere.pop((record.node, record.session), None)
     if origin is None or person is None:
         return ()
     origin.phase = Phase.OVER
     person.sessions.pop(origin, None)
-    house.sessions.pop(origin, None)
+    state.sessions.pop(origin, None)
     for room in person.rooms.values():
         room.audience.pop(origin, None)
     if not person.sessions:
-        house.people.online.remove(person)
+        state.people.online.remove(person)
         person.seen = seq if record.received is None else min(record.received, seq)
-        house.people.wait_for(person, record.time)
+        state.people.wait_for(person, record.time)
     return ()
 
 
-def seen(house: House, seq: int, record: records.Seen, origin: Session | None) -> Sequence[Effect]:
+def seen(state: ChatState, seq: int, record: records.Seen, origin: Session | None) -> Sequence[Effect]:
     """What storage keeps of `Person.seen`; it is news at a start only: a session may have come and gone meanwhile."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if person is not None and not person.sessions and record.upto > (person.seen or 0):
         person.seen = record.upto
     return ()
 
 
-def person_gone(house: House, seq: int, record: records.PersonGone, origin: Session | None) -> Sequence[Effect]:
+def person_gone(state: ChatState, seq: int, record: records.PersonGone, origin: Session | None) -> Sequence[Effect]:
     """A person is not waited for any more; one who came back meanwhile stays."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if person is None or person.sessions:
         return ()
     told: list[Effect] = []
     for room in list(person.rooms.values()):
-        house.rooms.leave(room, person, record.time)
+        state.rooms.leave(room, person, record.time)
         told.append(Tell(events.Left(name=person.name, room=room.name, reason=record.reason), room.audience, origin))
     person.nonces = None  # all are through the log, and storage knows them
     person.away = None  # who comes back another day is here
-    if person in house.people.passing:
-        house.people.forget(person)
+    if person in state.people.passing:
+        state.people.forget(person)
     return told
 
 
-def name_released(house: House, seq: int, record: records.NameReleased, origin: Session | None) -> Sequence[Effect]:
+def name_released(state: ChatState, seq: int, record: records.NameReleased, origin: Session | None) -> Sequence[Effect]:
     """A guest has gone. One who is coming back is waited for anew, so that this is not sent after them."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if person is None or person.registered:
         return ()
     if person.sessions:  # a goodbye, and another session that was on its way in
-        house.people.reclaimed[person] = None
+        state.people.reclaimed[person] = None
         return ()
     for room in list(person.rooms.values()):
-        house.rooms.leave(room, person, record.time)
-    house.people.forget(person)
-    for room in house.rooms.owned_by(person.id):
-        house.rooms.orphaned[room] = None
+        state.rooms.leave(room, person, record.time)
+    state.people.forget(person)
+    for room in state.rooms.owned_by(person.id):
+        state.rooms.orphaned[room] = None
     return ()

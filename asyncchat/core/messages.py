@@ -5,10 +5,10 @@ from itertools import islice
 from typing import Any
 
 from asyncchat.core import permissions
-from asyncchat.core.house import House, sessions_of
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Tell, done
 from asyncchat.core.people import Person
 from asyncchat.core.session import Session
+from asyncchat.core.state import ChatState, sessions_of
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import is_room
@@ -27,24 +27,24 @@ ALL_NONCES = 2**31
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-def say(house: House, session: Session, person: Person, command: commands.Say, now: int) -> Outcome:
+def say(state: ChatState, session: Session, person: Person, command: commands.Say, now: int) -> Outcome:
     """A message, to a room or to a person."""
     if command.nonce is not None and person.id != NOBODY:
         # First of all: what was said once is said, though the room or the person may be gone when it is sent again.
-        nonces, in_flight = person.nonces, house.in_flight.nonces
+        nonces, in_flight = person.nonces, state.in_flight.nonces
         if nonces is None or command.nonce in nonces or (person.id, command.nonce) in in_flight:
-            return _say_again(house, session, person, command, now)
-    house.check_text(command.text)
-    if command.reply_to is not None and command.reply_to > house.seq:
+            return _say_again(state, session, person, command, now)
+    state.check_text(command.text)
+    if command.reply_to is not None and command.reply_to > state.seq:
         # One that was there and is gone may be answered still; to look for it would cost a reading.
         raise Refused(Code.NOT_FOUND, f"no such message: {command.reply_to}")
     code = Code.OK
     room_id = peer_id = NOBODY
     if is_room(command.to):
-        room = permissions.room_to_speak_in(house, session, person, command.to, now)
+        room = permissions.room_to_speak_in(state, session, person, command.to, now)
         room_id, name = room.id, room.name
     else:
-        peer = house.person(command.to)
+        peer = state.person(command.to)
         peer_id, name = peer.id, peer.name
         if not peer.sessions:
             code = Code.ACCEPTED
@@ -63,70 +63,70 @@ def say(house: House, session: Session, person: Person, command: commands.Say, n
     return Append((message,), code)
 
 
-def _say_again(house: House, session: Session, person: Person, command: commands.Say, now: int) -> Outcome:
+def _say_again(state: ChatState, session: Session, person: Person, command: commands.Say, now: int) -> Outcome:
     """A message whose nonce is known, or may be."""
     assert command.nonce is not None
 
     def again(_: Sequence[int]) -> Outcome:
-        return say(house, session, person, command, now)
+        return say(state, session, person, command, now)
 
-    if (person.id, command.nonce) in house.in_flight.nonces or house.in_flight.recalls[person.id]:
-        # The first one, or what tells of it, is on its way through the log. Behind the fence it has come or has failed.
-        return Append((records.Fence(time=now),), then=again)
+    if (person.id, command.nonce) in state.in_flight.nonces or state.in_flight.recalls[person.id]:
+        # The first, or what tells of it, is on its way through the log. Behind the barrier it has come or failed.
+        return Append((records.Barrier(time=now),), then=again)
     if person.nonces is None:
-        upto = house.seq
+        upto = state.seq
 
         def recalled(nonces: dict[str, int]) -> Outcome:
             return Append((records.NoncesRecalled(time=now, person=person.id, nonces=nonces, upto=upto),), then=again)
 
-        return Ask(FindNonces(person.id, house.limits.nonces or ALL_NONCES), recalled)
+        return Ask(FindNonces(person.id, state.limits.nonces or ALL_NONCES), recalled)
     seq = person.nonces[command.nonce]
     return done(seq=seq)
 
 
-def edit(house: House, session: Session, person: Person, command: commands.Edit, now: int) -> Outcome:
+def edit(state: ChatState, session: Session, person: Person, command: commands.Edit, now: int) -> Outcome:
     """Another text for one's own message."""
-    house.check_text(command.text)
+    state.check_text(command.text)
 
     def found(message: StoredMessage | None) -> Outcome:
-        message = permissions.check_message(house, person, message, command.seq)
+        message = permissions.check_message(state, person, message, command.seq)
         if message.author != person.id:
             raise Refused(Code.FORBIDDEN, "only its author edits a message")
-        permissions.check_change(house, session, person, message, now)
+        permissions.check_change(state, session, person, message, now)
         change = records.MessageEdited(target=message.seq, text=command.text, **_change(person, message, now))
         return Append((change,))
 
     return Ask(FindMessage(command.seq), found)
 
 
-def delete(house: House, session: Session, person: Person, command: commands.Delete, now: int) -> Outcome:
+def delete(state: ChatState, session: Session, person: Person, command: commands.Delete, now: int) -> Outcome:
     """One's own message, or as the room's operator anyone's, is gone."""
 
     def found(message: StoredMessage | None) -> Outcome:
-        message = permissions.check_message(house, person, message, command.seq)
-        permissions.check_delete(house, person, message)
+        message = permissions.check_message(state, person, message, command.seq)
+        permissions.check_delete(state, person, message)
         change = records.MessagesDeleted(targets=[message.seq], **_change(person, message, now))
         return Append((change,))
 
     return Ask(FindMessage(command.seq), found)
 
 
-def react(house: House, session: Session, person: Person, command: commands.React, now: int) -> Outcome:
+def react(state: ChatState, session: Session, person: Person, command: commands.React, now: int) -> Outcome:
     """A reaction on a message; one that is there already, or is not there to be taken off, is no news."""
     reaction = normal_reaction(command.reaction)
     if not reaction or printable(reaction) != reaction or any(map(str.isspace, reaction)):
         raise Refused(Code.MALFORMED, "a reaction is an emoji or a word")
 
     def found(message: StoredMessage | None) -> Outcome:
-        message = permissions.check_message(house, person, message, command.seq)
-        permissions.check_change(house, session, person, message, now)
-        if house.in_flight.changes.has_reacted(message, reaction, person.id) is not command.remove:
+        message = permissions.check_message(state, person, message, command.seq)
+        permissions.check_change(state, session, person, message, now)
+        if state.in_flight.changes.has_reacted(message, reaction, person.id) is not command.remove:
             return done()
-        most, there = house.limits.reactions, house.in_flight.changes.reactions(message)
+        most, there = state.limits.reactions, state.in_flight.changes.reactions(message)
         if most and len(there) >= most and reaction not in there and not command.remove:
             raise Refused(Code.FORBIDDEN, f"this message has {most} different reactions already")
-        in_all = house.limits.reactions_in_all
-        if in_all and house.in_flight.changes.count(message) >= in_all and not command.remove:
+        in_all = state.limits.reactions_in_all
+        if in_all and state.in_flight.changes.count(message) >= in_all and not command.remove:
             raise Refused(Code.FORBIDDEN, f"this message has {in_all} reactions already")
         change = records.MessageReacted(
             target=message.seq,
@@ -139,30 +139,30 @@ def react(house: House, session: Session, person: Person, command: commands.Reac
     return Ask(FindMessage(command.seq, person.id), found)
 
 
-def typing(house: House, session: Session, person: Person, command: commands.Typing, now: int) -> Outcome:
+def typing(state: ChatState, session: Session, person: Person, command: commands.Typing, now: int) -> Outcome:
     """Typing, or no longer. Who may not speak is not announced as typing either."""
     if is_room(command.to):
-        room = permissions.room_to_speak_in(house, session, person, command.to, now)
+        room = permissions.room_to_speak_in(state, session, person, command.to, now)
         if len(room.members) > TOLD_EVERYONE:
             return done()
         record = records.PersonTyping(time=now, person=person.id, to=room.name, room=room.id, active=command.active)
     else:
-        peer = house.person(command.to)
+        peer = state.person(command.to)
         record = records.PersonTyping(time=now, person=person.id, to=peer.name, peer=peer.id, active=command.active)
     return Append((record,))
 
 
-def read(house: House, session: Session, person: Person, command: commands.Read, now: int) -> Outcome:
+def read(state: ChatState, session: Session, person: Person, command: commands.Read, now: int) -> Outcome:
     """How far a person has read a room or a conversation; it only moves on."""
-    upto = min(command.seq, house.seq)
+    upto = min(command.seq, state.seq)
     room = peer = NOBODY
     if is_room(command.to):
-        place = permissions.readable_room(house, person, command.to)
+        place = permissions.readable_room(state, person, command.to)
         room = place.id
         if not place.spoken:
             return done()
     else:
-        peer = house.person(command.to).id
+        peer = state.person(command.to).id
     if person.markers.get(room or peer, 0) >= upto:
         return done()
     return Append((records.MarkerSet(time=now, person=person.id, upto=upto, room=room, peer=peer),))
@@ -183,21 +183,21 @@ def _change(person: Person, message: StoredMessage, now: int) -> dict[str, Any]:
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
-def message_said(house: House, seq: int, record: records.Message, origin: Session | None) -> Sequence[Effect]:
+def message_said(state: ChatState, seq: int, record: records.Message, origin: Session | None) -> Sequence[Effect]:
     """A message is kept: tell it. If its reader has just gone, they find it when they come back by token."""
     to: Collection[Session]
-    room = house.rooms.by_id.get(record.room)
+    room = state.rooms.by_id.get(record.room)
     if room is not None:
         room.spoken = True
         to = room.audience
     else:
         # Of a room that has just been dropped the author alone is left, who must hear what is in the log.
-        to = _audience(house, NOBODY, record.author, record.peer)
-    author = house.people.by_id.get(record.author)
+        to = _audience(state, NOBODY, record.author, record.peer)
+    author = state.people.by_id.get(record.author)
     if author is not None:
         author.spoke_at = record.time
         if record.nonce is not None:
-            _remember(author, record.nonce, seq, house.limits.nonces)
+            _remember(author, record.nonce, seq, state.limits.nonces)
     event = events.Said(
         seq=seq,
         time=rfc3339(record.time),
@@ -211,15 +211,19 @@ def message_said(house: House, seq: int, record: records.Message, origin: Sessio
     return (Tell(event, to, origin),)
 
 
-def nonces_recalled(house: House, seq: int, record: records.NoncesRecalled, origin: Session | None) -> Sequence[Effect]:
+def nonces_recalled(
+    state: ChatState, seq: int, record: records.NoncesRecalled, origin: Session | None
+) -> Sequence[Effect]:
     """What a person said lately is known, unless they said more since storage was asked."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if person is not None and person.nonces is None and person.unremembered <= record.upto:
         person.nonces = dict(record.nonces)
     return ()
 
 
-def message_edited(house: House, seq: int, record: records.MessageEdited, origin: Session | None) -> Sequence[Effect]:
+def message_edited(
+    state: ChatState, seq: int, record: records.MessageEdited, origin: Session | None
+) -> Sequence[Effect]:
     """A message has another text."""
     event = events.Edited(
         seq=seq,
@@ -229,18 +233,20 @@ def message_edited(house: House, seq: int, record: records.MessageEdited, origin
         target=record.target,
         text=record.text,
     )
-    return (Tell(event, _audience(house, record.room, record.author, record.peer), origin),)
+    return (Tell(event, _audience(state, record.room, record.author, record.peer), origin),)
 
 
 def messages_deleted(
-    house: House, seq: int, record: records.MessagesDeleted, origin: Session | None
+    state: ChatState, seq: int, record: records.MessagesDeleted, origin: Session | None
 ) -> Sequence[Effect]:
     """Messages are gone."""
     event = events.Deleted(seq=seq, time=rfc3339(record.time), sender=record.name, to=record.to, targets=record.targets)
-    return (Tell(event, _audience(house, record.room, record.author, record.peer), origin),)
+    return (Tell(event, _audience(state, record.room, record.author, record.peer), origin),)
 
 
-def message_reacted(house: House, seq: int, record: records.MessageReacted, origin: Session | None) -> Sequence[Effect]:
+def message_reacted(
+    state: ChatState, seq: int, record: records.MessageReacted, origin: Session | None
+) -> Sequence[Effect]:
     """A reaction was put or taken off."""
     event = events.Reacted(
         seq=seq,
@@ -251,27 +257,27 @@ def message_reacted(house: House, seq: int, record: records.MessageReacted, orig
         reaction=record.reaction,
         remove=record.remove,
     )
-    return (Tell(event, _audience(house, record.room, record.author, record.peer), origin),)
+    return (Tell(event, _audience(state, record.room, record.author, record.peer), origin),)
 
 
-def person_typing(house: House, seq: int, record: records.PersonTyping, origin: Session | None) -> Sequence[Effect]:
+def person_typing(state: ChatState, seq: int, record: records.PersonTyping, origin: Session | None) -> Sequence[Effect]:
     """Somebody is typing: told to all but themselves."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if person is None:
         return ()
     event = events.Typing(sender=person.name, to=record.to, active=record.active)
-    audience = _audience(house, record.room, NOBODY, record.peer)
+    audience = _audience(state, record.room, NOBODY, record.peer)
     return (Tell(event, [session for session in audience if session.person is not person], origin),)
 
 
-def marker_set(house: House, seq: int, record: records.MarkerSet, origin: Session | None) -> Sequence[Effect]:
+def marker_set(state: ChatState, seq: int, record: records.MarkerSet, origin: Session | None) -> Sequence[Effect]:
     """A person has read on: told to their own sessions, and to those who read the same, unless that is a crowd."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if person is None:
         return ()
     place = record.room or record.peer
     upto = person.markers[place] = max(record.upto, person.markers.get(place, 0))
-    room, peer = house.rooms.by_id.get(record.room), house.people.by_id.get(record.peer)
+    room, peer = state.rooms.by_id.get(record.room), state.people.by_id.get(record.peer)
     to: Collection[Session] = person.sessions
     if room is not None:
         name = room.name
@@ -284,11 +290,11 @@ def marker_set(house: House, seq: int, record: records.MarkerSet, origin: Sessio
     return (Tell(events.ReadMarker(sender=person.name, to=name, seq=upto), to, origin),)
 
 
-def _audience(house: House, room_id: int, one: int, other: int) -> Collection[Session]:
+def _audience(state: ChatState, room_id: int, one: int, other: int) -> Collection[Session]:
     if room_id:
-        room = house.rooms.by_id.get(room_id)
+        room = state.rooms.by_id.get(room_id)
         return room.audience if room is not None else ()
-    people = (house.people.by_id.get(one), house.people.by_id.get(other))
+    people = (state.people.by_id.get(one), state.people.by_id.get(other))
     return sessions_of(person for person in people if person is not None)
 
 
