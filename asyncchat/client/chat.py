@@ -12,12 +12,11 @@ from typing import Self
 from msgspec import structs
 
 from asyncchat.client.commands import ClientCommands
-from asyncchat.client.connection import Connection
+from asyncchat.client.connection import TLS, Connection, Streams, open_streams
 from asyncchat.client.handshake import Handshake, Login
 from asyncchat.client.inbox import Cursor, Hole, Inbox, Resumed, rooms_left, with_room
 from asyncchat.client.reconnect import PASSING_CODES, Backoff, ConnectionState, OpenStreams, Reconnector
 from asyncchat.client.requests import Pending, Requests
-from asyncchat.client.streams import TLS, Streams, open_streams
 from asyncchat.client.tokens import KeptToken, TokenStore, choose, claimed, keep_token, login_lock
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.addresses import Address, parse_address

@@ -15,11 +15,9 @@ from asyncchat.console.cli import HISTORY, Settings, default_name
 from asyncchat.console.dispatcher import Dispatcher
 from asyncchat.console.dumb_terminal import DumbTerminal, LineReader, is_dumb, open_dumb_terminal
 from asyncchat.console.editor import ChatCompleter, LineEditor
-from asyncchat.console.ignores import Ignores
 from asyncchat.console.painter import Painter
-from asyncchat.console.places import TYPING_SECONDS, Place, Places
-from asyncchat.console.screen import Screen
-from asyncchat.console.status import Outbox, prompt_parts, toolbar_parts
+from asyncchat.console.places import TYPING_SECONDS, Ignores, Place, Places
+from asyncchat.console.screen import Outbox, Screen, prompt_parts, toolbar_parts
 from asyncchat.console.terminal import open_terminal, suspending
 from asyncchat.console.wrap import terminal_columns, wrapped
 from asyncchat.events import Event

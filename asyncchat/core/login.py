@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from asyncchat.core import permissions
 from asyncchat.core.credentials import check_attempt, check_secure, digest, judge
+from asyncchat.core.logout import tell_presence
 from asyncchat.core.membership import kept_out, open_rooms, shut_out
 from asyncchat.core.nicknames import check_free, check_not_registered
 from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Reply
 from asyncchat.core.people import Person
-from asyncchat.core.presence import tell_presence
 from asyncchat.core.session import Phase, Session
 from asyncchat.core.state import ChatState
 from asyncchat.vocabulary import commands, events, queries, records

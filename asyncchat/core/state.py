@@ -6,7 +6,7 @@ from contextlib import suppress
 from msgspec import structs
 
 from asyncchat.core.bans import Bans
-from asyncchat.core.failures import Failures, Quotas
+from asyncchat.core.credentials import Failures, Quotas
 from asyncchat.core.in_flight import InFlight
 from asyncchat.core.people import People, Person
 from asyncchat.core.rooms import Room, Rooms

@@ -1,19 +1,21 @@
 """Accepting: how many come in, from where and speaking what; and which of them have been silent for too long."""
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from asyncchat.core.failures import household
+from asyncchat.core.credentials import household
+from asyncchat.core.limits import Limits
 from asyncchat.core.operator import operator_session, operator_welcome
+from asyncchat.core.session import Phase
 from asyncchat.server.connection import READ_SIZE, Connection
-from asyncchat.server.deadlines import overdue
 from asyncchat.server.fronts import FRONTS, Ending, Sessions
-from asyncchat.server.keepalive import keep_alive
 from asyncchat.server.services import Services
 from asyncchat.server.tls import HandshakeFailed, TLSTransport
 from asyncchat.server.transport import Reader, StreamTransport, Transport
@@ -24,6 +26,86 @@ from asyncchat.wire import sniff
 from asyncchat.wire.native import NativeDialect, encode_event
 from asyncchat.wire.plain import farewell, greeting
 from asyncchat.wire.sniff import Kind
+
+PROBES = 3
+"""Probes without an answer between ``ping_seconds`` and ``idle_seconds``."""
+
+LONGEST_PROBE = 32_767
+"""Seconds: Linux takes no more (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL)."""
+
+LONGEST_TIMEOUT = 2**31 - 1
+"""Milliseconds: the option is an int of C."""
+
+
+def keep_alive(peer: Any, limits: Limits) -> None:
+    """Have the system end a TCP connection whose peer has been gone for ``idle_seconds``; *peer*: its socket, or None.
+
+    As far as the platform can do that. Probes begin when all that was sent is acknowledged; what is not has that
+    deadline too. Where there is no limit any more, what another one set ends.
+    """
+    if peer is None or peer.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    with contextlib.suppress(OSError):  # the connection is over already
+        for level, name, value in _options(limits.ping_seconds, limits.idle_seconds):
+            option = getattr(socket, name, None)  # each system has some of them
+            if option is not None:
+                peer.setsockopt(level, option, value)
+
+
+def _options(ping: float, idle: float) -> list[tuple[int, str, int]]:
+    probed = bool(ping and idle)
+    options = [(socket.SOL_SOCKET, "SO_KEEPALIVE", int(probed))]
+    if probed:
+        options += [
+            (socket.IPPROTO_TCP, "TCP_KEEPIDLE", _bounded(ping, 1, LONGEST_PROBE)),
+            (socket.IPPROTO_TCP, "TCP_KEEPINTVL", _bounded((idle - ping) / PROBES, 1, LONGEST_PROBE)),
+            (socket.IPPROTO_TCP, "TCP_KEEPCNT", PROBES),
+        ]
+    timeout = _bounded(idle * 1000, 1000, LONGEST_TIMEOUT) if idle else 0  # 0: as long as the system waits by itself
+    return [*options, (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", timeout)]
+
+
+def _bounded(number: float, least: int, most: int) -> int:
+    return int(min(max(number, least), most))
+
+
+def overdue(connection: Connection, now: float, limits: Limits) -> str | None:
+    """Why this client is to be closed at the loop's time *now*, if it is; pings it when it has been silent."""
+    if connection.leaving is not None:
+        return None
+    if connection.writer.missing is not None:
+        return _overdue_to_read(connection, now, limits)
+    connection.unread = 0
+    partial = now - connection.partial_since if connection.partial_since is not None else 0.0
+    silence = now - connection.heard if connection.reading else 0.0
+    if connection.session.phase is Phase.NEW:
+        if _over(partial, limits.first_line_seconds):
+            return "no complete line in time"
+        if _over(now - connection.since, limits.login_seconds):
+            return "no login in time"
+    elif _over(partial, limits.line_seconds):
+        return "no complete line in time"
+    elif not connection.writer.dialect.pings:
+        return None
+    elif _over(silence, limits.idle_seconds):
+        return "silent for too long"
+    elif _over(silence, limits.ping_seconds) and not connection.pinged:
+        connection.ping()
+    return None
+
+
+def _overdue_to_read(connection: Connection, now: float, limits: Limits) -> str | None:
+    """As `overdue`, for a client that lags: it is there as long as what waits for it gets less."""
+    unread = connection.writer.transport.waiting
+    if not connection.unread or unread < connection.unread:
+        connection.heard = now
+    connection.unread = unread
+    return "does not read" if _over(now - connection.heard, limits.idle_seconds) else None
+
+
+def _over(seconds: float, limit: float) -> bool:
+    return 0 < limit < seconds
+
 
 log = logging.getLogger("asyncchat.server")
 

@@ -20,10 +20,9 @@ from asyncchat.server.app import DATABASE, MEMORY, ChatServer
 from asyncchat.server.config import Config, ConfigError
 from asyncchat.server.control import ControlClient, path_of
 from asyncchat.storage import database_file
-from asyncchat.storage.backup import backup
 from asyncchat.storage.integrity import check
 from asyncchat.storage.store import Store
-from asyncchat.storage.transfer import export, import_
+from asyncchat.storage.transfer import backup, export, import_
 from asyncchat.vocabulary import commands, events, render, slash
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ConnectionLost, DatabaseInUse, ProtocolError, Refused, StorageError

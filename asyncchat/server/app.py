@@ -19,15 +19,13 @@ from msgspec import structs
 from asyncchat._loops import require
 from asyncchat._version import __version__
 from asyncchat.core.chat import Chat
-from asyncchat.core.failures import household
+from asyncchat.core.credentials import household
 from asyncchat.core.session import Phase
 from asyncchat.core.settings import Settings
 from asyncchat.server.acceptor import Acceptor
 from asyncchat.server.control import Host, open_control
-from asyncchat.server.countdown import Countdown, spoken
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
-from asyncchat.server.measure import memory_used
-from asyncchat.server.operator import Operator
+from asyncchat.server.operator import Countdown, Operator, memory_used, spoken
 from asyncchat.server.passwords import NO_PASSWORD, Passwords
 from asyncchat.server.periodic import Periodic
 from asyncchat.server.pipeline import Pipeline

@@ -17,11 +17,9 @@ from platformdirs import user_data_path
 
 from asyncchat._version import __version__
 from asyncchat.server import admin, logs
-from asyncchat.server.config import Config, ConfigError, configure
+from asyncchat.server.config import OPTIONS, Config, ConfigError, configure, parser
 from asyncchat.server.listeners import raise_descriptor_limit
-from asyncchat.server.options import OPTIONS, parser
-from asyncchat.server.running import Running
-from asyncchat.server.systemd import handed_over
+from asyncchat.server.running import Running, handed_over
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.printable import printable
 

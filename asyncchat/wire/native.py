@@ -11,8 +11,7 @@ from asyncchat.vocabulary.events import Told
 from asyncchat.vocabulary.terms import Id, from_rfc3339
 from asyncchat.wire.dialect import Context, Problem, Request
 from asyncchat.wire.lines import LineBuffer, TooLong
-from asyncchat.wire.native_problems import BAD_JSON, explain, problem_of_long_line, type_of
-from asyncchat.wire.newer import known_part_of
+from asyncchat.wire.native_problems import BAD_JSON, explain, known_part_of, problem_of_long_line, type_of
 
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode

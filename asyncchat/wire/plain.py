@@ -23,10 +23,9 @@ from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.render import View
 from asyncchat.vocabulary.terms import Code
 from asyncchat.wire.dialect import Context, Problem, Request
-from asyncchat.wire.editing import END, EditedLines
 from asyncchat.wire.lines import TooLong
 from asyncchat.wire.plain_login import LEAVING, PROMPT, PlainLogin
-from asyncchat.wire.telnet import Reply, Signal, Telnet
+from asyncchat.wire.telnet import END, EditedLines, Reply, Signal, Telnet
 
 QUIET = 0.5
 """Seconds after which first bytes without a newline are a message: the peer ends nothing with a newline.

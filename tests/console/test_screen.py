@@ -11,11 +11,9 @@ from prompt_toolkit.document import Document
 
 from asyncchat.client import Resumed
 from asyncchat.console.editor import ChatCompleter, LineHistory
-from asyncchat.console.ignores import Ignores
 from asyncchat.console.painter import Painter
-from asyncchat.console.places import TYPING_SECONDS, Places
-from asyncchat.console.screen import Screen
-from asyncchat.console.status import SHOWN, Outbox, prompt_parts, toolbar_parts
+from asyncchat.console.places import TYPING_SECONDS, Ignores, Places
+from asyncchat.console.screen import SHOWN, Outbox, Screen, prompt_parts, toolbar_parts
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import State, rfc3339
 

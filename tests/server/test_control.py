@@ -24,7 +24,7 @@ from asyncchat.server import control
 from asyncchat.server.acceptor import CONTROL_CONNECTIONS
 from asyncchat.server.cli import load_config
 from asyncchat.server.control import ControlClient, path_of
-from asyncchat.server.countdown import schedule, spoken
+from asyncchat.server.operator import schedule, spoken
 from asyncchat.vocabulary.terms import Code
 from tests.console.terminals import CTRL_C, TAB, UP, terminal
 from tests.server.peers import Native, Raw, limited

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from asyncchat import ChatServer, Limits, Settings
 from asyncchat.server import periodic
-from asyncchat.server.pace import Pace
+from asyncchat.server.connection import Pace
 from asyncchat.server.services import Clock
 from asyncchat.storage import threads
 from asyncchat.vocabulary import commands, events
