@@ -11,8 +11,8 @@ from typing import Self
 
 from msgspec import structs
 
-from asyncchat.client.commands import ClientCommands
-from asyncchat.client.connection import TLS, Connection, Streams, open_streams
+from asyncchat.client.actions import ClientCommands
+from asyncchat.client.client_connection import TLS, Connection, Streams, open_streams
 from asyncchat.client.handshake import Handshake, Login
 from asyncchat.client.inbox import Cursor, Hole, Inbox, Resumed, rooms_left, with_room
 from asyncchat.client.reconnect import PASSING_CODES, Backoff, ConnectionState, OpenStreams, Reconnector

@@ -16,7 +16,7 @@ from asyncchat.events import Result
 from asyncchat.text import answer, is_room, label_of, name_key, place_of, printable, same, slash
 
 if TYPE_CHECKING:
-    from asyncchat.console.app import Console
+    from asyncchat.console.console import Console
 
 SHOWN_ON_ENTERING = 20
 """Messages of the past shown on entering a room."""

@@ -7,8 +7,8 @@ from msgspec import structs
 
 from asyncchat.core import permissions
 from asyncchat.core.bans import Bans, any_in, is_meant_as_address, parse_network
+from asyncchat.core.numbered_set import first_page, page_length
 from asyncchat.core.outcomes import Append, Ask, Disconnect, Effect, Outcome, Reply, Tell
-from asyncchat.core.pages import first_page, page_length
 from asyncchat.core.people import Person
 from asyncchat.core.room_settings import uninvited
 from asyncchat.core.rooms import Room

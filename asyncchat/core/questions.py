@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from asyncchat.core import permissions
+from asyncchat.core.numbered_set import first_page, page_length
 from asyncchat.core.outcomes import Ask, Outcome, Reply
-from asyncchat.core.pages import first_page, page_length
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session

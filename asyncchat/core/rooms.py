@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from asyncchat.core.bans import Bans
-from asyncchat.core.pages import NumberedSet
+from asyncchat.core.numbered_set import NumberedSet
 from asyncchat.core.people import Person
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.records import NOBODY, RoomSet

@@ -12,7 +12,7 @@ from typing import Any
 
 from asyncchat.core.credentials import household
 from asyncchat.core.limits import Limits
-from asyncchat.core.operator import operator_session, operator_welcome
+from asyncchat.core.operator_commands import operator_session, operator_welcome
 from asyncchat.core.session import Phase
 from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.fronts import FRONTS, Ending, Sessions

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import assert_never
 
 from asyncchat._loops import require
-from asyncchat.core.operator import accounts_of, operator_session
+from asyncchat.core.operator_commands import accounts_of, operator_session
 from asyncchat.core.outcomes import Append, Ask, Close, Done, Outcome, Reply, answer
 from asyncchat.server.pipeline import Ticket
 from asyncchat.server.services import Services

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from asyncchat.core.chat import Chat
+from asyncchat.core.rules import Chat
 from asyncchat.server.acceptor import Acceptor
 from asyncchat.server.pipeline import Pipeline
 from asyncchat.server.services import Clock

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from asyncchat.core.chat import Chat
 from asyncchat.core.outcomes import Append, Disconnect, Effect, Tell
+from asyncchat.core.rules import Chat
 from asyncchat.core.session import Session
 from asyncchat.server.writers import ClientWriter, Writers
 from asyncchat.storage.log import Entry, Log

@@ -37,7 +37,7 @@ class Base(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_
     repeatable: ClassVar[bool] = False
     #: It is allowed before the login.
     before_login: ClassVar[bool] = False
-    #: The server's operators have it, whose session is nobody's: see `asyncchat.core.operator`.
+    #: The server's operators have it, whose session is nobody's: see `asyncchat.core.operator_commands`.
     for_operators: ClassVar[bool] = False
     #: Only the server's control socket accepts it: it is for the machine's owner, not for people of the chat.
     control: ClassVar[bool] = False

@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from asyncchat.core.chat import Chat
 from asyncchat.core.limits import Limits
 from asyncchat.core.outcomes import Append, Ask, Close, Disconnect, Done, Effect, Outcome, Reply, Tell, answer
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
+from asyncchat.core.rules import Chat
 from asyncchat.core.session import Phase, Session
 from asyncchat.core.settings import Settings
 from asyncchat.core.state import ChatState

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
-from asyncchat.core.chat import Chat
 from asyncchat.core.expiry import EMPTY_ROOM_SECONDS
+from asyncchat.core.numbered_set import NumberedSet
 from asyncchat.core.outcomes import Tell
-from asyncchat.core.pages import NumberedSet
 from asyncchat.core.permissions import sees
 from asyncchat.core.rooms import Room
+from asyncchat.core.rules import Chat
 from asyncchat.core.session import Phase, Session
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary import commands as c

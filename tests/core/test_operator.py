@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from asyncchat.core.operator import operator_session, operator_welcome
+from asyncchat.core.operator_commands import operator_session, operator_welcome
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code, Role
 from tests.core.driver import Client, World

@@ -22,7 +22,7 @@ from asyncchat.client import connect
 from asyncchat.server import admin as admin_
 from asyncchat.server import control
 from asyncchat.server.acceptor import CONTROL_CONNECTIONS
-from asyncchat.server.cli import load_config
+from asyncchat.server.command_line import load_config
 from asyncchat.server.control import ControlClient, path_of
 from asyncchat.server.operator import schedule, spoken
 from asyncchat.vocabulary.terms import Code
