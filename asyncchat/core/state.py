@@ -6,9 +6,9 @@ from contextlib import suppress
 from msgspec import structs
 
 from asyncchat.core.bans import Bans
-from asyncchat.core.credentials import Failures, Quotas
 from asyncchat.core.in_flight import InFlight
 from asyncchat.core.people import People, Person
+from asyncchat.core.quotas import Failures, Quotas
 from asyncchat.core.rooms import Room, Rooms
 from asyncchat.core.session import Session
 from asyncchat.core.settings import Settings

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from asyncchat.core.credentials import household
 from asyncchat.core.limits import Limits
 from asyncchat.core.operator_commands import operator_session, operator_welcome
+from asyncchat.core.quotas import household
 from asyncchat.core.session import Phase
 from asyncchat.server.connection import READ_SIZE, Connection
 from asyncchat.server.fronts import FRONTS, Ending, Sessions

@@ -18,7 +18,7 @@ from msgspec import structs
 
 from asyncchat._loops import require
 from asyncchat._version import __version__
-from asyncchat.core.credentials import household
+from asyncchat.core.quotas import household
 from asyncchat.core.rules import Chat
 from asyncchat.core.session import Phase
 from asyncchat.core.settings import Settings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asyncchat.core.credentials import FORGIVEN_AFTER
+from asyncchat.core.quotas import FORGIVEN_AFTER
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.commands import Hello
 from asyncchat.vocabulary.terms import Code
