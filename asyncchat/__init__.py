@@ -3,7 +3,7 @@
     async with ChatServer(listen=["tcp://127.0.0.1:7777"], data="chat-data") as server: ...
     async with connect("tcp://127.0.0.1:7777", name="alice") as chat: ...
 
-Events are in `asyncchat.events`, commands in `asyncchat.commands`.
+Events are in `asyncchat.events`, commands in `asyncchat.commands`, words for people in `asyncchat.text`.
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     __all__: list[str]
     from asyncchat import commands as commands
     from asyncchat import events as events
+    from asyncchat import text as text
     from asyncchat._version import __version__ as __version__
     from asyncchat.client import Backoff as Backoff
     from asyncchat.client import ChatClient as ChatClient
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from asyncchat.vocabulary.errors import ProtocolError as ProtocolError
     from asyncchat.vocabulary.errors import Refused as Refused
     from asyncchat.vocabulary.errors import StorageError as StorageError
-    from asyncchat.vocabulary.mentions import mention_spans as mention_spans
-    from asyncchat.vocabulary.mentions import mentions as mentions
     from asyncchat.vocabulary.terms import Code as Code
     from asyncchat.vocabulary.terms import Kind as Kind
     from asyncchat.vocabulary.terms import Role as Role
@@ -51,8 +50,8 @@ else:
             "asyncchat.core.settings": "Settings",
             "asyncchat.events": "events",
             "asyncchat.server": "ChatServer Host Operator serve",
+            "asyncchat.text": "text",
             "asyncchat.vocabulary.errors": "ChatError ConnectionLost DatabaseInUse ProtocolError Refused StorageError",
-            "asyncchat.vocabulary.mentions": "mention_spans mentions",
             "asyncchat.vocabulary.terms": "Code Kind Role State",
         },
     )

@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import sys
 
-from asyncchat import ChatClient, ChatError, Resumed, connect, events, mentions
+from asyncchat import ChatClient, ChatError, Resumed, connect, events
+from asyncchat.text import mentions
 
 
 async def main(address: str, name: str, rooms: list[str] | None) -> None:

@@ -58,8 +58,8 @@ async def answer(station: Station, chat: ChatClient) -> None:
 async def main(listen: str, data: str, every: float) -> None:
     """Run the station, and the chat beside it, until the app is told to end."""
     station = Station(every)
-    house = Settings(name="The weather", default_room="#weather", motd="Ask me: /msg station how is it?")
-    async with ChatServer(listen=[listen], data=data, settings=house) as server, server.connect("station") as chat:
+    state = Settings(name="The weather", default_room="#weather", motd="Ask me: /msg station how is it?")
+    async with ChatServer(listen=[listen], data=data, settings=state) as server, server.connect("station") as chat:
         print(f"chat on {', '.join(server.addresses)}", flush=True)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(station.run())

@@ -27,10 +27,10 @@ def blocks(document: Path, language: str | None = None) -> list[Block]:
     """The fenced blocks of a document, of one language or of all."""
     text = document.read_text(encoding="utf-8")
     found = []
-    for fence in _FENCE.finditer(text):
-        above = _HEADING.findall(prose_of(text[: fence.start()]))
+    for barrier in _FENCE.finditer(text):
+        above = _HEADING.findall(prose_of(text[: barrier.start()]))
         heading = above[-1] if above else ""
-        found.append(Block(fence[1], heading, text.count("\n", 0, fence.start()) + 2, fence[2]))
+        found.append(Block(barrier[1], heading, text.count("\n", 0, barrier.start()) + 2, barrier[2]))
     return [block for block in found if language is None or block.language == language]
 
 
@@ -55,4 +55,4 @@ def _slugs(document: Path) -> Iterator[str]:
 
 def prose_of(text: str) -> str:
     """A document without its fenced code: the lines stay, so that their numbers are right."""
-    return _FENCE.sub(lambda fence: "\n" * fence[0].count("\n"), text)
+    return _FENCE.sub(lambda barrier: "\n" * barrier[0].count("\n"), text)

@@ -1,4 +1,4 @@
-"""The house stands as docs/design.md draws it: who imports whom, what is public, how long a file may be."""
+"""The state stands as docs/design.md draws it: who imports whom, what is public, how long a file may be."""
 
 import ast
 import subprocess
@@ -33,7 +33,7 @@ CLOCK_CALLS = frozenset({"now", "today", "utcnow"})  # of datetime, whose types 
 class Room:
     """What the modules of one package may import; None is anything."""
 
-    own: frozenset[str]  # packages of the house, or modules of them, besides itself
+    own: frozenset[str]  # packages of the state, or modules of them, besides itself
     third_party: frozenset[str] | None = None
     forbidden: frozenset[str] = frozenset()  # modules of the standard library
     clock: bool = True
@@ -47,8 +47,10 @@ HOUSE = {
     "storage": Room(frozenset({"vocabulary"})),
     "server": Room(frozenset({"vocabulary", "core", "wire", "storage"})),
     "client": Room(frozenset({"vocabulary", "wire"})),
-    # Bytes to lines, and what people type after a slash, say nothing of the protocol.
-    "console": Room(frozenset({"vocabulary", "wire.lines", "wire.slash"}), public=frozenset({"", "client"})),
+    # The parts of names and addresses, and bytes to lines, say nothing of the protocol.
+    "console": Room(
+        frozenset({"vocabulary.addresses", "vocabulary.names", "wire.lines"}), public=frozenset({"", "client"})
+    ),
 }
 
 # What server and client may know of each other: the programs, and the client that lives in the server's process.
@@ -142,8 +144,8 @@ def test_a_module_imports_what_its_package_may(file: str) -> None:
 
 LOAD = """
 import importlib, pkgutil, sys
-house, package = sys.argv[1:]
-found = importlib.import_module(f"{house}.{package}")
+state, package = sys.argv[1:]
+found = importlib.import_module(f"{state}.{package}")
 for module in pkgutil.walk_packages(found.__path__, found.__name__ + "."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
@@ -153,7 +155,7 @@ print(*sys.modules)
 
 @pytest.mark.parametrize("package", HOUSE)
 def test_a_package_loads_no_other_than_it_may(package: str) -> None:
-    """The same in a running interpreter: what comes in by any way, of the house itself."""
+    """The same in a running interpreter: what comes in by any way, of the state itself."""
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", LOAD, PACKAGE, package],
         capture_output=True,
@@ -173,39 +175,40 @@ def test_a_package_loads_no_other_than_it_may(package: str) -> None:
     [
         ("vocabulary/names.py", "import asyncio"),
         ("vocabulary/names.py", "import platformdirs"),
-        ("vocabulary/names.py", "from asyncchat.core.chat import Chat"),
-        ("core/chat.py", "import asyncchat.wire"),
-        ("core/chat.py", "from asyncchat import storage"),
-        ("core/chat.py", "from asyncchat.storage import store"),
-        ("core/chat.py", "from .. import wire"),
-        ("core/chat.py", "from ..wire import native"),
+        ("vocabulary/names.py", "from asyncchat.core.rules import Chat"),
+        ("core/rules.py", "import asyncchat.wire"),
+        ("core/rules.py", "from asyncchat import storage"),
+        ("core/rules.py", "from asyncchat.storage import store"),
+        ("core/rules.py", "from .. import wire"),
+        ("core/rules.py", "from ..wire import native"),
         ("core/__init__.py", "from ..wire import native"),
-        ("core/chat.py", "def f():\n    import time"),
-        ("core/chat.py", "if TYPE_CHECKING:\n    from asyncchat.server.app import ChatServer"),
-        ("core/chat.py", "from time import monotonic as clock"),
-        ("core/chat.py", "import random, re"),
-        ("core/chat.py", "import secrets"),
-        ("core/chat.py", "import logging.handlers"),
-        ("core/chat.py", "from datetime import datetime\nnow = datetime.now()"),
-        ("core/chat.py", "import datetime\nnow = datetime.datetime.now(datetime.UTC)"),
-        ("core/chat.py", "import asyncchat"),
-        ("core/chat.py", "from asyncchat import events"),
+        ("core/rules.py", "def f():\n    import time"),
+        ("core/rules.py", "if TYPE_CHECKING:\n    from asyncchat.server.app import ChatServer"),
+        ("core/rules.py", "from time import monotonic as clock"),
+        ("core/rules.py", "import random, re"),
+        ("core/rules.py", "import secrets"),
+        ("core/rules.py", "import logging.handlers"),
+        ("core/rules.py", "from datetime import datetime\nnow = datetime.now()"),
+        ("core/rules.py", "import datetime\nnow = datetime.datetime.now(datetime.UTC)"),
+        ("core/rules.py", "import asyncchat"),
+        ("core/rules.py", "from asyncchat import events"),
         ("wire/irc/parser.py", "import socket"),
-        ("wire/native.py", "from asyncchat.core.chat import Chat"),
-        ("storage/store.py", "from asyncchat.core.chat import Chat"),
+        ("wire/native.py", "from asyncchat.core.rules import Chat"),
+        ("storage/store.py", "from asyncchat.core.rules import Chat"),
         ("storage/store.py", "import asyncchat.wire.native as native"),
         ("server/app.py", "from asyncchat.client import connect"),
         ("client/chat.py", "from asyncchat.server import ChatServer"),
         ("client/chat.py", "from asyncchat.core import chat"),
         ("client/chat.py", "from asyncchat.storage import store"),
         ("client/console.py", "from asyncchat import ChatServer"),
-        ("console/app.py", "from asyncchat.client.chat import NONCE_BYTES"),
-        ("console/app.py", "from asyncchat.client import chat"),
-        ("console/app.py", "from asyncchat.wire import native"),
-        ("console/app.py", "from asyncchat.wire.slash_parsers import say"),
-        ("console/app.py", "from asyncchat import ChatServer"),
-        ("console/app.py", "from asyncchat.core.limits import Limits"),
-        ("client/chat.py", "from asyncchat.console.render import same"),
+        ("console/console.py", "from asyncchat.client.chat import NONCE_BYTES"),
+        ("console/console.py", "from asyncchat.client import chat"),
+        ("console/console.py", "from asyncchat.wire import native"),
+        ("console/console.py", "from asyncchat.wire.plain import PlainDialect"),
+        ("console/console.py", "from asyncchat import ChatServer"),
+        ("console/console.py", "from asyncchat.core.limits import Limits"),
+        ("console/console.py", "from asyncchat.vocabulary.render import render"),
+        ("client/chat.py", "from asyncchat.console.painter import Painter"),
     ],
 )
 def test_a_planted_violation_is_found(file: str, source: str) -> None:
@@ -219,14 +222,14 @@ def test_a_planted_violation_is_found(file: str, source: str) -> None:
     ("file", "source"),
     [
         ("vocabulary/names.py", "import re\nimport msgspec\nfrom precis_i18n import get_profile"),
-        ("core/chat.py", "from datetime import datetime\nt = datetime.fromtimestamp(0)"),
-        ("core/chat.py", "from asyncchat.vocabulary import events\nfrom . import rooms\nfrom .rooms import Room"),
-        ("core/chat.py", "snapshot = room.now()"),
+        ("core/rules.py", "from datetime import datetime\nt = datetime.fromtimestamp(0)"),
+        ("core/rules.py", "from asyncchat.vocabulary import events\nfrom . import rooms\nfrom .rooms import Room"),
+        ("core/rules.py", "snapshot = room.now()"),
         ("core/__init__.py", "from . import chat\nfrom .chat import Chat\nfrom ..vocabulary import events"),
-        ("server/app.py", "import asyncio, time\nfrom asyncchat import __version__\nimport asyncchat.core.chat"),
+        ("server/app.py", "import asyncio, time\nfrom asyncchat import __version__\nimport asyncchat.core.rules"),
         ("server/__main__.py", "from asyncchat.console.terminal import open_terminal"),
-        ("console/app.py", "from asyncchat import connect, events, __version__\nfrom asyncchat.events import Said"),
-        ("console/app.py", "from asyncchat.client import Address\nfrom asyncchat.wire import slash"),
+        ("console/console.py", "from asyncchat import connect, events, __version__\nfrom asyncchat.events import Said"),
+        ("console/console.py", "from asyncchat.client import Address\nfrom asyncchat.text import slash"),
         ("beside/load.py", "import asyncchat.server, asyncchat.client"),
     ],
 )

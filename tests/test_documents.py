@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncchat.wire import slash
+from asyncchat.vocabulary import slash
 from tests.markdown import DOCUMENTS, ROOT, anchors, blocks, links, prose_of
 from tests.programs import python
 from tests.test_architecture import HOUSE

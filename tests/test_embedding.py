@@ -16,7 +16,7 @@ import pytest
 
 import asyncchat
 from asyncchat import Backoff, ChatClient, ChatServer, Code, Refused, commands, connect, events
-from asyncchat.client.commands import ClientCommands
+from asyncchat.client.actions import ClientCommands
 from asyncchat.core.session import Session
 from asyncchat.server.operator import Operator
 from tests.markdown import ROOT, blocks

@@ -11,7 +11,7 @@ import pytest
 
 from asyncchat import ChatServer, connect
 from asyncchat.console.cli import parse
-from asyncchat.server.cli import load_config
+from asyncchat.server.command_line import load_config
 from asyncchat.storage.transfer import export, import_
 from tests.console.terminals import CLIENT, terminal
 from tests.programs import ROOT

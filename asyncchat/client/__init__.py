@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from asyncchat.client.chat import connect as connect
     from asyncchat.client.chat import connect_streams as connect_streams
     from asyncchat.client.chat import new_nonce as new_nonce
+    from asyncchat.client.client_connection import parse_fingerprint as parse_fingerprint
     from asyncchat.client.inbox import Cursor as Cursor
     from asyncchat.client.inbox import Resumed as Resumed
     from asyncchat.client.reconnect import Backoff as Backoff
     from asyncchat.client.reconnect import ConnectionState as ConnectionState
-    from asyncchat.client.streams import parse_fingerprint as parse_fingerprint
     from asyncchat.client.tokens import TokenStore as TokenStore
     from asyncchat.vocabulary.addresses import Address as Address
     from asyncchat.vocabulary.addresses import parse_address as parse_address
@@ -27,7 +27,7 @@ else:
             "asyncchat.client.chat": "ChatClient Connecting OnState connect connect_streams new_nonce",
             "asyncchat.client.inbox": "Cursor Resumed",
             "asyncchat.client.reconnect": "Backoff ConnectionState",
-            "asyncchat.client.streams": "parse_fingerprint",
+            "asyncchat.client.client_connection": "parse_fingerprint",
             "asyncchat.client.tokens": "TokenStore",
             "asyncchat.vocabulary.addresses": "Address parse_address",
         },

@@ -11,13 +11,12 @@ from typing import Self
 
 from msgspec import structs
 
-from asyncchat.client.commands import ClientCommands
-from asyncchat.client.connection import Connection
+from asyncchat.client.actions import ClientCommands
+from asyncchat.client.client_connection import TLS, Connection, Streams, open_streams
 from asyncchat.client.handshake import Handshake, Login
 from asyncchat.client.inbox import Cursor, Hole, Inbox, Resumed, rooms_left, with_room
 from asyncchat.client.reconnect import PASSING_CODES, Backoff, ConnectionState, OpenStreams, Reconnector
 from asyncchat.client.requests import Pending, Requests
-from asyncchat.client.streams import TLS, Streams, open_streams
 from asyncchat.client.tokens import KeptToken, TokenStore, choose, claimed, keep_token, login_lock
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.addresses import Address, parse_address
@@ -172,7 +171,7 @@ class ChatClient(ClientCommands):
         """Send any command and return its result; its ``id`` is replaced.
 
         Raises `Refused`; `ConnectionLost` when there is no connection any more and will be none, or (see
-        `requests.SENT_AGAIN` for the commands to which that does not apply) when it was cut before the reply.
+        `commands.Base.repeatable` for the commands to which that does not apply) when it was cut before the reply.
         """
         if isinstance(command, commands.Say) and command.nonce is None:
             command = structs.replace(command, nonce=new_nonce())  # it may have to be sent again

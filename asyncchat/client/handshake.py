@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from asyncchat._version import __version__
-from asyncchat.client.connection import Connection
+from asyncchat.client.client_connection import Connection
 from asyncchat.client.inbox import Inbox
 from asyncchat.client.requests import Pending, Requests
 from asyncchat.vocabulary import commands, events

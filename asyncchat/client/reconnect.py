@@ -8,8 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from asyncchat.client.connection import FLUSH_SECONDS, Connection
-from asyncchat.client.streams import Streams
+from asyncchat.client.client_connection import FLUSH_SECONDS, Connection, Streams
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.errors import ChatError, ConnectionLost, ProtocolError, Refused
 from asyncchat.vocabulary.events import Bye, Told

@@ -12,24 +12,6 @@ from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ChatError, ConnectionLost, Refused
 from asyncchat.vocabulary.events import Error, Result, Said
 
-SENT_AGAIN = (
-    commands.Say,  # the same nonce is the same message
-    commands.Edit,  # the same text again is the same text
-    commands.Read,
-    commands.Join,
-    commands.Away,
-    commands.Ping,
-    commands.Rooms,
-    commands.Who,
-    commands.Whois,
-    commands.History,
-    commands.Sync,
-    commands.Search,
-    commands.Bans,
-    commands.Stats,
-)
-"""Commands that do no harm when they are done twice, so that a cut before their reply need not concern the caller."""
-
 SHARED_BY = 4
 """Sessions of one person that may say as much as they can at once: the server's memory of nonces is for all of them."""
 
@@ -129,7 +111,7 @@ class Requests:
         for pending in self._pending.values():
             if pending.bound:
                 self._fail(pending, error)
-            elif pending.sent and not isinstance(pending.command, SENT_AGAIN):
+            elif pending.sent and not pending.command.repeatable:
                 name = pending.command.__struct_config__.tag
                 text = f"the connection was lost before the reply to {name!r}: it may have been done or not"
                 self._fail(pending, ConnectionLost(text))

@@ -8,27 +8,18 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec import structs
 
-from asyncchat import ChatError, Code, Refused, commands, events
+from asyncchat import ChatError, Refused, commands, events
 from asyncchat.client import new_nonce
 from asyncchat.commands import Command
 from asyncchat.console.places import Place
-from asyncchat.console.render import answer_lines, label_of, place_of, same
 from asyncchat.events import Result
-from asyncchat.vocabulary.names import is_room, name_key
-from asyncchat.vocabulary.printable import printable
-from asyncchat.wire import slash
+from asyncchat.text import answer, is_room, label_of, name_key, place_of, printable, same, slash
 
 if TYPE_CHECKING:
-    from asyncchat.console.app import Console
+    from asyncchat.console.console import Console
 
 SHOWN_ON_ENTERING = 20
 """Messages of the past shown on entering a room."""
-
-_SEEN_BY_ALL = (
-    commands.Edit | commands.Delete | commands.React | commands.Purge | commands.Kick
-    | commands.Mute | commands.SetRole | commands.SetRoom | commands.Destroy | commands.Announce
-)  # fmt: skip
-"""What is done by these is told to everybody (but the operator), so that it needs no word of its own."""
 
 Work = Coroutine[object, object, None]
 
@@ -137,16 +128,15 @@ class Dispatcher:
             result = await self._console.chat.request(say)
         except ChatError as error:
             self._console.outbox.done(say.nonce)
-            self._complain(f"not sent to {label_of(say.to)}: {printable(say.text)}", printable(str(error)))
+            self._complain(printable(f"not sent to {label_of(say.to)}: {say.text}"), printable(str(error)))
         else:
             if isinstance(result, events.Ok) and result.seq is not None:
                 seq = result.seq
                 self._console.places.kept(seq)
                 if self._console.operator:  # to whom it does not come back
                     self._console.outbox.done(say.nonce)
-                    self._console.screen.note(f"said to {label_of(say.to)} as ^{seq}")
-                if result.code is Code.ACCEPTED:
-                    self._console.screen.note(f"{printable(say.to)} is not here, and will get it later")
+                    self._console.screen.note(printable(f"said to {label_of(say.to)} as ^{seq}"))
+                self._answer(say, result)
         kept.set_result(seq)
         if self._saying == (say, kept):
             self._saying = None
@@ -192,7 +182,7 @@ class Dispatcher:
                 console.turn_back(place, before)
             raise
         if not is_new:
-            self._show(result)
+            self._answer(join, result)
         elif console.screen.read:
             await console.show_past(SHOWN_ON_ENTERING, [place])
 
@@ -230,38 +220,32 @@ class Dispatcher:
         first = await chat.history(before.to, before=before.before, limit=before.limit)
         seq = (before.before or 0) - 1
         if all(event.seq != seq for event in first.events):
-            self._console.screen.note(f"there is no message ^{seq} in {label_of(before.to)}", "error")
+            self._console.screen.note(printable(f"there is no message ^{seq} in {label_of(before.to)}"), "error")
             return
         second = await chat.history(after.to, after=after.after, limit=after.limit)
-        self._show(structs.replace(first, events=[*first.events, *second.events], complete=True))
+        self._answer(before, structs.replace(first, events=[*first.events, *second.events], complete=True))
 
     async def _ask(self, command: Command) -> None:
         result = await self._console.chat.request(command)
-        seen = isinstance(command, _SEEN_BY_ALL) or (isinstance(command, commands.Topic) and command.text is not None)
-        if seen and not self._console.operator:
-            return
-        if (
-            isinstance(command, commands.Topic)
-            and command.text is None
-            and isinstance(result, events.Ok)
-            and not result.text
-        ):
-            self._console.screen.note(f"{printable(command.room)} has no topic")
-            return
         if isinstance(command, commands.Rooms) and isinstance(result, events.RoomList):
             if command.after is None:
                 self._console.room_names.clear()
             self._console.room_names.update(room.name for room in result.rooms)
-        self._show(result)
+        self._answer(command, result, done="done" if self._console.operator else "")  # who is told of few events
 
-    def _show(self, result: Result) -> None:
+    def _answer(self, command: Command, result: Result, *, done: str = "") -> None:
+        """Show what came back; where that is nothing, *done*."""
         screen = self._console.screen
         if isinstance(result, events.History):
             seen = [event for event in result.events if event.sender not in screen.ignores]
             result = structs.replace(result, events=seen)
-            places = ((event.seq, place_of(event, screen.renderer.me)) for event in seen)
+            places = ((event.seq, place_of(event, screen.places.me)) for event in seen)
             self._found.update((seq, place) for seq, place in places if place is not None)
-        screen.show(*answer_lines(result, screen.renderer))
+        lines = answer(command, result, screen.view(numbered=True))
+        if lines:
+            screen.show_lines(lines)
+        elif done:
+            screen.note(done)
 
     # --- what the program does --------------------------------------------------------------------------------------
 

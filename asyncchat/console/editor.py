@@ -18,9 +18,7 @@ from prompt_toolkit.styles import Style
 
 from asyncchat.console.places import Places
 from asyncchat.console.terminal import BUNDLE_SECONDS, suspending
-from asyncchat.vocabulary.names import is_room, name_key
-from asyncchat.vocabulary.printable import printable
-from asyncchat.wire import slash
+from asyncchat.text import is_room, name_key, printable, slash
 
 STYLE = Style.from_dict(
     {

@@ -14,11 +14,11 @@ import msgspec
 from asyncchat import ChatClient, ChatError, Code, Refused, Resumed, TokenStore, connect, events
 from asyncchat.client import new_nonce
 from asyncchat.console.cli import Settings, default_name
-from asyncchat.console.render import Painter, Renderer, place_of, same
+from asyncchat.console.painter import Painter, event_lines
 from asyncchat.console.stdio import Output, Reader, complain, is_terminal, standard_input, standard_output
 from asyncchat.console.wrap import terminal_columns, wrapped
 from asyncchat.events import Event, Kept, KeptEvent
-from asyncchat.vocabulary.printable import printable
+from asyncchat.text import FULL_CLOCK, View, printable, same
 from asyncchat.wire.lines import LineBuffer, TooLong
 
 IN_FLIGHT = 64
@@ -279,7 +279,6 @@ class Printer:
         self._settings = settings
         self._chat = chat
         self._output = output
-        self._renderer = Renderer(chat.name, Painter(colour=False), full_time=True)
         self._at = 0
         self._moved = asyncio.Event()
         self.own: set[str] = set()
@@ -332,10 +331,10 @@ class Printer:
         if mine or not self._settings.read or self._is_my_coming_or_going(event):
             return None
         when = event.when if isinstance(event, Kept) else datetime.now(UTC)
-        place = None if isinstance(event, Resumed) else place_of(event, self._chat.name)
-        line = self._renderer.line(event, when, place=place, multiline=False)
+        view = View(self._chat.name, clock=FULL_CLOCK, zone=None, multiline=False)
+        line = "\n".join(Painter(colour=False).lines(event_lines(event, view, when)))
         # Only what is piped is one line each: a terminal would wrap it, and show what follows as a line of its own.
-        return wrapped(line, terminal_columns()) if line is not None and is_terminal(sys.stdout) else line
+        return wrapped(line, terminal_columns()) if is_terminal(sys.stdout) else line or None
 
     def _is_my_coming_or_going(self, event: Event | Resumed) -> bool:
         return isinstance(event, events.Joined | events.Left) and same(event.name, self._chat.name)

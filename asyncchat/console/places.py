@@ -1,12 +1,18 @@
 """Where a person is: the rooms and conversations that are open, what is unread in them, who is there, who types."""
 
+import errno
+import json
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
 
 from asyncchat import events
-from asyncchat.console.render import place_of, same
+from asyncchat._files import config_dir, write_atomically
 from asyncchat.events import Event
-from asyncchat.vocabulary.names import is_room, name_key
+from asyncchat.text import is_room, label_of, name_key, place_of, printable, same
 
 TYPING_SECONDS = 8.0
 """How long somebody is shown as typing who is not heard of again; clients repeat it more often."""
@@ -36,6 +42,11 @@ class Place:
     def is_room(self) -> bool:
         """Is it a room, not a person?"""
         return is_room(self.name)
+
+    @property
+    def label(self) -> str:
+        """How it is shown, safe for a terminal."""
+        return printable(label_of(self.name))
 
     def set_people(self, names: Iterable[str]) -> None:
         """Who is there, from a list of the members."""
@@ -210,3 +221,55 @@ class Places:
             self._latest = new
         if self._answered is not None and same(self._answered, old):
             self._answered = new
+
+
+logger = logging.getLogger("asyncchat.client")
+
+_decode = msgspec.json.Decoder(dict[str, list[str]]).decode
+
+
+class Ignores:
+    """The people ignored on one server. Reads its file when made, and writes it with `save`; both block.
+
+    A file that cannot be read ignores nobody, which is logged, and is never written: it holds the lists of all servers.
+    """
+
+    def __init__(self, server: str, directory: Path | None = None) -> None:
+        self._path = (directory or config_dir()) / "ignored.json"
+        self._server = server
+        try:
+            kept = self._read()
+        except OSError as error:
+            logger.warning("nobody is ignored: %s: %s", self._path, error.strerror)
+            kept = {}
+        self._names = {name_key(name): name for name in kept.get(server, [])}
+
+    def __contains__(self, name: str) -> bool:
+        return name_key(name) in self._names if self._names else False
+
+    def names(self) -> list[str]:
+        """Who is ignored, in order."""
+        return sorted(self._names.values(), key=name_key)
+
+    def add(self, name: str) -> None:
+        """Ignore somebody."""
+        self._names[name_key(name)] = name
+
+    def remove(self, name: str) -> bool:
+        """Ignore somebody no longer; False if they were not ignored."""
+        return self._names.pop(name_key(name), None) is not None
+
+    def save(self) -> None:
+        """Keep who is ignored; raises OSError if that cannot be done, and it holds for now then."""
+        kept = self._read() | {self._server: self.names()}
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(self._path, json.dumps(kept, ensure_ascii=False, indent=1).encode())
+
+    def _read(self) -> dict[str, list[str]]:
+        """Who is ignored, by server. Raises OSError, also when that is damaged."""
+        try:
+            return _decode(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise OSError(errno.EINVAL, "the file is damaged") from error

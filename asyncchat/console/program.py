@@ -9,7 +9,7 @@ from asyncchat import ChatError
 from asyncchat._start import SIGNALLED, interruptible
 from asyncchat.console.cli import Settings, parse
 from asyncchat.console.stdio import complain, is_terminal
-from asyncchat.vocabulary.printable import printable
+from asyncchat.text import printable
 
 FAILED = 1
 
@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> int:
 def _work_for(settings: Settings) -> Callable[[Settings], Coroutine[object, object, int]]:
     """The console or the pipes, imported: each needs much that the other does not."""
     if not settings.json and is_terminal(sys.stdin) and is_terminal(sys.stdout):
-        from asyncchat.console.app import run_in_terminal  # noqa: PLC0415 - pipes need no line editor
+        from asyncchat.console.console import run_in_terminal  # noqa: PLC0415 - pipes need no line editor
 
         return run_in_terminal
     from asyncchat.console.pipes import run_piped  # noqa: PLC0415 - as above

@@ -12,8 +12,7 @@ from functools import lru_cache
 
 from wcwidth import wcwidth
 
-INDENT = " " * 6
-"""Before all lines of a text but its first: they stand under its beginning."""
+from asyncchat.text import INDENT
 
 USUAL_COLUMNS = 80
 """Where a terminal does not say how wide it is."""

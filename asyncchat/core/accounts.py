@@ -3,29 +3,29 @@
 from collections.abc import Sequence
 
 from asyncchat.core.credentials import check_attempt, check_new_password, digest, judge
-from asyncchat.core.house import House
-from asyncchat.core.naming import check_administrators_name
-from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply
+from asyncchat.core.nicknames import check_administrators_name
+from asyncchat.core.outcomes import Append, Ask, Disconnect, Effect, Outcome, Reply
 from asyncchat.core.people import Person
 from asyncchat.core.session import Phase, Session
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.names import Name
 from asyncchat.vocabulary.terms import Code
 
 
-def register(house: House, session: Session, person: Person, command: commands.Register, now: int) -> Outcome:
+def register(state: ChatState, session: Session, person: Person, command: commands.Register, now: int) -> Outcome:
     """Make the name one's own, with a password or by the token that one has."""
     if person.registered:
         raise Refused(Code.CONFLICT, f"{person.name} is registered already")
-    _check_registration(house, command.invitation)
-    if person.key in house.administrators_set:
+    _check_registration(state, command.invitation)
+    if person.key in state.administrators_set:
         check_administrators_name(session, Name(person.name, person.key))
     if command.password is None and not session.resumable:
         raise Refused(Code.MALFORMED, "register needs a password")
     if command.password is not None:
-        check_new_password(house, session, command.password)
-    house.registrations.check(session.address, house.limits.accounts_per_address, "new accounts", now)
+        check_new_password(state, session, command.password)
+    state.registrations.check(session.address, state.limits.accounts_per_address, "new accounts", now)
 
     def hashed(password: str | None) -> Outcome:
         account = records.Registered(
@@ -35,7 +35,7 @@ def register(house: House, session: Session, person: Person, command: commands.R
             key=person.key,
             password=password,
             # Where none is asked for, an invitation is not used up.
-            invitation=command.invitation if house.settings.registration == "invitation" else None,
+            invitation=command.invitation if state.settings.registration == "invitation" else None,
         )
         return Append((account,), Code.CREATED)
 
@@ -44,41 +44,41 @@ def register(house: House, session: Session, person: Person, command: commands.R
     return Ask(queries.HashPassword(command.password), hashed)
 
 
-def _check_registration(house: House, invitation: str | None) -> None:
-    policy = house.settings.registration
+def _check_registration(state: ChatState, invitation: str | None) -> None:
+    policy = state.settings.registration
     if policy == "closed":
         raise Refused(Code.FORBIDDEN, "accounts are made by the administrators here")
-    if policy == "invitation" and invitation not in house.settings.invitations - house.used_invitations:
+    if policy == "invitation" and invitation not in state.settings.invitations - state.used_invitations:
         raise Refused(Code.FORBIDDEN, "registration needs an invitation")
 
 
-def passwd(house: House, session: Session, person: Person, command: commands.Passwd, now: int) -> Outcome:
+def passwd(state: ChatState, session: Session, person: Person, command: commands.Passwd, now: int) -> Outcome:
     """Another password. All tokens are void with it, and other sessions end; this session gets a new token."""
     if not person.registered:
         raise Refused(Code.FORBIDDEN, "register first")
-    check_new_password(house, session, command.new)
+    check_new_password(state, session, command.new)
     old = person.password
     if old is None:
         return Ask(
-            queries.HashPassword(command.new), lambda hash: _set_password(house, session, person, command, now, hash)
+            queries.HashPassword(command.new), lambda hash: _set_password(state, session, person, command, now, hash)
         )
     if command.old is None:
         raise Refused(Code.WRONG_PASSWORD, "the old password is missing")
-    check_attempt(house, session, now)
+    check_attempt(state, session, now)
 
     def verified(fits: bool) -> Outcome:
         # Not the old one any more, if another session has set a third meanwhile.
         fits = fits and person.password == old
-        judge(house, session, now, person.key, fits, Refused(Code.WRONG_PASSWORD, "the old password is wrong"))
+        judge(state, session, now, person.key, fits, Refused(Code.WRONG_PASSWORD, "the old password is wrong"))
         return Ask(
-            queries.HashPassword(command.new), lambda hash: _set_password(house, session, person, command, now, hash)
+            queries.HashPassword(command.new), lambda hash: _set_password(state, session, person, command, now, hash)
         )
 
     return Ask(queries.VerifyPassword(old, command.old), verified)
 
 
 def _set_password(
-    house: House, session: Session, person: Person, command: commands.Passwd, now: int, hash: str
+    state: ChatState, session: Session, person: Person, command: commands.Passwd, now: int, hash: str
 ) -> Outcome:
     changed: list[records.Record] = [
         records.PasswordSet(
@@ -90,19 +90,19 @@ def _set_password(
             node=session.node,
         )
     ]
-    token = house.new_token() if session.resumable else None
+    token = state.new_token() if session.resumable else None
     if token is not None:
         changed.append(records.TokenGiven(time=now, person=person.id, token=digest(token)))
-    done = Reply((events.Ok(id=command.id, code=Code.OK, token=token),))
+    done = Reply((events.Ok(code=Code.OK, token=token),))
     return Append(tuple(changed), then=lambda _: done)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
-def password_set(house: House, seq: int, record: records.PasswordSet, origin: Session | None) -> Sequence[Effect]:
+def password_set(state: ChatState, seq: int, record: records.PasswordSet, origin: Session | None) -> Sequence[Effect]:
     """A person has another password: whoever logged in with the old one has to log in anew."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if person is None:
         return ()
     person.password = record.password
@@ -111,21 +111,21 @@ def password_set(house: House, seq: int, record: records.PasswordSet, origin: Se
     if record.keep_sessions or not others:
         return ()
     for session in others:
-        session.phase = Phase.PARTED
+        session.phase = Phase.EXPELLED
     bye = events.Bye(code=Code.LOGIN_FIRST, reason="the password was changed: log in with the new one")
-    return (Part(others, bye, reason="password changed"),)
+    return (Disconnect(others, bye, reason="password changed"),)
 
 
-def token_given(house: House, seq: int, record: records.TokenGiven, origin: Session | None) -> Sequence[Effect]:
+def token_given(state: ChatState, seq: int, record: records.TokenGiven, origin: Session | None) -> Sequence[Effect]:
     """Tokens are the storage's: it is asked for them at login."""
     return ()
 
 
 def administrator_set(
-    house: House, seq: int, record: records.AdministratorSet, origin: Session | None
+    state: ChatState, seq: int, record: records.AdministratorSet, origin: Session | None
 ) -> Sequence[Effect]:
     """A person is an administrator, or no longer."""
-    person = house.people.by_id.get(record.person)
+    person = state.people.by_id.get(record.person)
     if person is not None:
         person.administrator = record.active
     return ()

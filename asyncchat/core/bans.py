@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from msgspec import structs
 
-from asyncchat.core.pages import NumberedSet
+from asyncchat.core.numbered_set import NumberedSet
 from asyncchat.vocabulary.records import BanLifted, BanSet
 
 Target = tuple[int, str, str, bool]

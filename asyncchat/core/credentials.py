@@ -2,8 +2,8 @@
 
 import hashlib
 
-from asyncchat.core.house import House
 from asyncchat.core.session import Session
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code
 
@@ -27,37 +27,37 @@ def check_password(password: str, shortest: int = SHORTEST_PASSWORD) -> None:
         raise Refused(Code.TOO_LONG, f"a password has at most {LONGEST_PASSWORD} characters")
 
 
-def check_new_password(house: House, session: Session, password: str) -> None:
+def check_new_password(state: ChatState, session: Session, password: str) -> None:
     """Raise `Refused` for a new password that others could read, or that is too short or too long to take."""
-    check_secure(house, session)
+    check_secure(state, session)
     check_password(password)
 
 
-def check_attempt(house: House, session: Session, now: int) -> None:
+def check_attempt(state: ChatState, session: Session, now: int) -> None:
     """Raise `Refused` for a password that others could read (403), or from an address that has to wait (429)."""
-    check_secure(house, session)
-    house.wrong_passwords.check(session.address, now)
+    check_secure(state, session)
+    state.wrong_passwords.check(session.address, now)
 
 
 def check_secure(
-    house: House, session: Session, why: str = "passwords only over TLS: connect to the tls:// address"
+    state: ChatState, session: Session, why: str = "passwords only over TLS: connect to the tls:// address"
 ) -> None:
     """Raise `Refused` 403 when a password would travel where others can read it.
 
     Also before one is asked for: what is refused only when it comes has been read on the way.
     """
-    if not (session.secure or house.settings.insecure_passwords):
+    if not (session.secure or state.settings.insecure_passwords):
         raise Refused(Code.FORBIDDEN, why)
 
 
-def judge(house: House, session: Session, now: int, what: str, fits: bool, wrong: Refused) -> None:
+def judge(state: ChatState, session: Session, now: int, what: str, fits: bool, wrong: Refused) -> None:
     """Record how an attempt at the password of *what* (the key of a name or room) went; raises *wrong* if it failed.
 
     Raises `Refused` 429 when others from the same address were wrong meanwhile: a hundred guesses at once must not be
     cheaper than a hundred in turn.
     """
-    house.wrong_passwords.check(session.address, now)
+    state.wrong_passwords.check(session.address, now)
     if not fits:
-        house.wrong_passwords.count(session.address, what, now)
+        state.wrong_passwords.count(session.address, what, now)
         raise wrong
-    house.wrong_passwords.forget(session.address, what)
+    state.wrong_passwords.forget(session.address, what)

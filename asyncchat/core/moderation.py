@@ -1,4 +1,4 @@
-"""Order in the house: kick, ban, mute, and cleaning up after somebody."""
+"""Moderation: kick, ban, mute, and cleaning up after somebody."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from msgspec import structs
 
 from asyncchat.core import permissions
 from asyncchat.core.bans import Bans, any_in, is_meant_as_address, parse_network
-from asyncchat.core.house import House, echoed
-from asyncchat.core.outcomes import Append, Ask, Effect, Outcome, Part, Reply, Tell
-from asyncchat.core.pages import first_page, page_length
+from asyncchat.core.numbered_set import first_page, page_length
+from asyncchat.core.outcomes import Append, Ask, Disconnect, Effect, Outcome, Reply, Tell
 from asyncchat.core.people import Person
-from asyncchat.core.rooming import uninvited
+from asyncchat.core.room_settings import uninvited
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Phase, Session
+from asyncchat.core.state import ChatState, echoed
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.queries import FindRecent
@@ -44,21 +44,21 @@ class _Target:
         return ids_fit or ban.key == self.key or (not ban.address and ban.who == self.who)
 
 
-def _target(house: House, who: str) -> _Target:
+def _target(state: ChatState, who: str) -> _Target:
     """An IP address or network; a person who is known now; or else a name. Raises `Refused` 400 if it is none."""
     address = parse_network(who)
     if address:
         return _Target(address, address=address)
-    name = house.any_user_name(who)
-    person = house.people.by_key.get(name.key)
+    name = state.any_user_name(who)
+    person = state.people.by_key.get(name.key)
     return _Target(person.name if person is not None else name.text, person, name.key)
 
 
-def _new_target(house: House, who: str) -> _Target:
+def _new_target(state: ChatState, who: str) -> _Target:
     """As `_target`, for a new ban: a mistyped address is refused (400), and not taken for a name that nobody has."""
-    if not parse_network(who) and is_meant_as_address(who) and house.people.by_key.get(who) is None:
+    if not parse_network(who) and is_meant_as_address(who) and state.people.by_key.get(who) is None:
         raise Refused(Code.MALFORMED, f"no such address: {echoed(who)}")
-    return _target(house, who)
+    return _target(state, who)
 
 
 def _ban(target: _Target, room: int, by: str, now: int, seconds: int | None, reason: str | None) -> records.BanSet:
@@ -77,9 +77,9 @@ def _ban(target: _Target, room: int, by: str, now: int, seconds: int | None, rea
     )
 
 
-def _check_one_more(house: House, room: Room, ban: records.BanSet) -> None:
+def _check_one_more(state: ChatState, room: Room, ban: records.BanSet) -> None:
     """Raise `Refused` 403 in a room that has as many bans and mutes as allowed, unless this one replaces another."""
-    limit = house.limits.bans
+    limit = state.limits.bans
     if limit and room.bans.others(ban, ban.time) >= limit:
         raise Refused(Code.FORBIDDEN, f"{room.name} has {limit} bans and mutes already: lift one first")
 
@@ -87,12 +87,12 @@ def _check_one_more(house: House, room: Room, ban: records.BanSet) -> None:
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-def kick(house: House, session: Session, person: Person, command: commands.Kick, now: int) -> Outcome:
+def kick(state: ChatState, session: Session, person: Person, command: commands.Kick, now: int) -> Outcome:
     """Put a person out of a room; an invitation of theirs is void with it."""
-    room, target = _against(house, person, command.room, command.name, "kick")
+    room, target = _against(state, person, command.room, command.name, "kick")
     if target not in room.members:
         raise Refused(Code.NOT_FOUND, f"{target.name} is not in {room.name}")
-    reason = house.check_line(command.reason, "a reason")
+    reason = state.check_line(command.reason, "a reason")
     return Append(tuple(_shown_out(room, target, person, now, reason)))
 
 
@@ -105,22 +105,22 @@ def _out(room: Room, target: Person, by: Person, now: int, reason: str | None) -
     return records.PersonLeft(time=now, person=target.id, room=room.id, reason=reason, by=by.name)
 
 
-def ban(house: House, session: Session, person: Person, command: commands.Ban, now: int) -> Outcome:
+def ban(state: ChatState, session: Session, person: Person, command: commands.Ban, now: int) -> Outcome:
     """Keep a person, a name or an address out of a room, or off the server."""
     if command.seconds == 0:
         raise Refused(Code.MALFORMED, "a ban lasts a second at least; without seconds it is for ever")
-    reason = house.check_line(command.reason, "a reason")
+    reason = state.check_line(command.reason, "a reason")
     if command.room is None:
-        return _ban_from_server(house, person, command, now, reason)
-    room = permissions.visible_room(house, person, command.room)
-    permissions.check_right(house, person, room, "ban")
-    target = _new_target(house, command.who)
+        return _ban_from_server(state, person, command, now, reason)
+    room = permissions.visible_room(state, person, command.room)
+    permissions.check_right(state, person, room, "ban")
+    target = _new_target(state, command.who)
     banned = target.person
     wanted = _ban(target, room.id, person.name, now, command.seconds, reason)
-    _check_one_more(house, room, wanted)
+    _check_one_more(state, room, wanted)
     put: list[records.Record] = [wanted]
     if banned is not None:
-        permissions.check_over(house, person, banned, room)
+        permissions.check_over(state, person, banned, room)
         if room.role(banned) is not Role.MEMBER:  # who has a role is let in
             put.append(records.RoleSet(time=now, room=room.id, person=banned.id, role=Role.MEMBER, by=person.id))
         # Though they are neither invited nor in: they may be on the way in.
@@ -130,34 +130,34 @@ def ban(house: House, session: Session, person: Person, command: commands.Ban, n
 
     def in_force(_: Sequence[int]) -> Outcome:
         # From now on nobody comes in from that address: those who are in by now are all, and there may be none.
-        return Append((*_all_from(house, room, target, person, now, reason), records.Fence(time=now)))
+        return Append((*_all_from(state, room, target, person, now, reason), records.Barrier(time=now)))
 
     return Append(tuple(put), then=in_force)
 
 
 def _all_from(
-    house: House, room: Room, target: _Target, by: Person, now: int, reason: str | None
+    state: ChatState, room: Room, target: _Target, by: Person, now: int, reason: str | None
 ) -> Iterable[records.Record]:
     """Those in the room whom a ban of an address puts out: they are below the one who bans."""
-    mine = permissions.role(house, by, room).rank
+    mine = permissions.role(state, by, room).rank
     for member in room.members:
         addresses = (session.address for session in member.sessions)
-        if permissions.role(house, member, room).rank < mine and any_in(addresses, target.address):
+        if permissions.role(state, member, room).rank < mine and any_in(addresses, target.address):
             yield from _shown_out(room, member, by, now, reason)
 
 
-def _ban_from_server(house: House, person: Person, command: commands.Ban, now: int, reason: str | None) -> Outcome:
-    permissions.check_administrator(house, person)
-    target = _new_target(house, command.who)
-    if target.person is not None and house.is_administrator(target.person):
+def _ban_from_server(state: ChatState, person: Person, command: commands.Ban, now: int, reason: str | None) -> Outcome:
+    permissions.check_administrator(state, person)
+    target = _new_target(state, command.who)
+    if target.person is not None and state.is_administrator(target.person):
         raise Refused(Code.FORBIDDEN, f"{target.person.name} is an administrator")
     return Append((_ban(target, NOBODY, person.name, now, command.seconds, reason),))
 
 
-def unban(house: House, session: Session, person: Person, command: commands.Unban, now: int) -> Outcome:
+def unban(state: ChatState, session: Session, person: Person, command: commands.Unban, now: int) -> Outcome:
     """Lift the bans on a person, a name or an address."""
-    room, bans = _bans(house, person, command.room, "unban")
-    target = _target(house, command.who)
+    room, bans = _bans(state, person, command.room, "unban")
+    target = _target(state, command.who)
     lifted = _lifted(bans, target, person.name, now, mute=False)
     if not lifted:
         where = room.name if room is not None else "this server"
@@ -175,13 +175,13 @@ def _lifted(bans: Bans, target: _Target, by: str, now: int, *, mute: bool) -> tu
     )
 
 
-def bans(house: House, session: Session, person: Person, command: commands.Bans, now: int) -> Outcome:
+def bans(state: ChatState, session: Session, person: Person, command: commands.Bans, now: int) -> Outcome:
     """A page of the bans and mutes in force."""
-    room, bans = _bans(house, person, command.room, "bans")
+    room, bans = _bans(state, person, command.room, "bans")
     entries = ((number, _line(ban) if ban is not None else None) for number, ban in bans.after(command.after, now))
-    listed, complete, next = first_page(entries, page_length(command.limit, house.limits.page))
+    listed, complete, next = first_page(entries, page_length(command.limit, state.limits.page))
     name = room.name if room is not None else None
-    return Reply((events.BanList(id=command.id, room=name, bans=listed, complete=complete, next=next),))
+    return Reply((events.BanList(room=name, bans=listed, complete=complete, next=next),))
 
 
 def _line(ban: records.BanSet) -> events.Ban:
@@ -189,29 +189,29 @@ def _line(ban: records.BanSet) -> events.Ban:
     return events.Ban(who=ban.who, mute=ban.mute, until=until, by=ban.by, reason=ban.reason)
 
 
-def mute(house: House, session: Session, person: Person, command: commands.Mute, now: int) -> Outcome:
+def mute(state: ChatState, session: Session, person: Person, command: commands.Mute, now: int) -> Outcome:
     """A person may listen but not speak; 0 seconds lifts it."""
-    room, target = _against(house, person, command.room, command.name, "mute")
+    room, target = _against(state, person, command.room, command.name, "mute")
     muted = _Target(target.name, target, target.key)
     if command.seconds == 0:
         lifted = _lifted(room.bans, muted, person.name, now, mute=True)
         if not lifted:
             raise Refused(Code.NOT_FOUND, f"{target.name} is not muted in {room.name}")
         return Append(lifted)
-    if permissions.role(house, target, room).rank >= Role.OPERATOR.rank:
+    if permissions.role(state, target, room).rank >= Role.OPERATOR.rank:
         raise Refused(Code.CONFLICT, f"{target.name} keeps order in {room.name}: give them another role first")
-    reason = house.check_line(command.reason, "a reason")
+    reason = state.check_line(command.reason, "a reason")
     put = structs.replace(_ban(muted, room.id, person.name, now, command.seconds, reason), mute=True)
-    _check_one_more(house, room, put)
+    _check_one_more(state, room, put)
     return Append((put,))
 
 
-def purge(house: House, session: Session, person: Person, command: commands.Purge, now: int) -> Outcome:
+def purge(state: ChatState, session: Session, person: Person, command: commands.Purge, now: int) -> Outcome:
     """Delete what a person said in a room lately, under whatever name; they may have left meanwhile."""
-    room = permissions.visible_room(house, person, command.room)
-    permissions.check_right(house, person, room, "purge")
-    name = house.any_user_name(command.name)
-    author = house.people.by_key.get(name.key)
+    room = permissions.visible_room(state, person, command.room)
+    permissions.check_right(state, person, room, "purge")
+    name = state.any_user_name(command.name)
+    author = state.people.by_key.get(name.key)
     since = now - command.seconds * 1000
     query = FindRecent(room.id, name.text, since, PURGE_AT_ONCE, person=author.id if author is not None else NOBODY)
 
@@ -226,58 +226,58 @@ def purge(house: House, session: Session, person: Person, command: commands.Purg
     return Ask(query, found)
 
 
-def _against(house: House, person: Person, room_name: str, name: str, command: str) -> tuple[Room, Person]:
-    room = permissions.visible_room(house, person, room_name)
-    permissions.check_right(house, person, room, command)
-    target = house.person(name)
-    permissions.check_over(house, person, target, room)
+def _against(state: ChatState, person: Person, room_name: str, name: str, command: str) -> tuple[Room, Person]:
+    room = permissions.visible_room(state, person, room_name)
+    permissions.check_right(state, person, room, command)
+    target = state.person(name)
+    permissions.check_over(state, person, target, room)
     return room, target
 
 
-def _bans(house: House, person: Person, room_name: str | None, command: str) -> tuple[Room | None, Bans]:
+def _bans(state: ChatState, person: Person, room_name: str | None, command: str) -> tuple[Room | None, Bans]:
     if room_name is None:
-        permissions.check_administrator(house, person)
-        return None, house.bans
-    room = permissions.visible_room(house, person, room_name)
-    permissions.check_right(house, person, room, command)
+        permissions.check_administrator(state, person)
+        return None, state.bans
+    room = permissions.visible_room(state, person, room_name)
+    permissions.check_right(state, person, room, command)
     return room, room.bans
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
-def ban_set(house: House, seq: int, record: records.BanSet, origin: Session | None) -> Sequence[Effect]:
+def ban_set(state: ChatState, seq: int, record: records.BanSet, origin: Session | None) -> Sequence[Effect]:
     """A ban or mute is in force."""
     if record.room == records.NOBODY:
-        house.bans.add(record, seq)
-        return _off_the_server(house, record)
-    room = house.rooms.by_id.get(record.room)
+        state.bans.add(record, seq)
+        return _off_the_server(state, record)
+    room = state.rooms.by_id.get(record.room)
     if room is None:
         return ()
     room.bans.add(record, seq)
-    return _told_mute(house, room, record, True, origin)
+    return _told_mute(state, room, record, True, origin)
 
 
-def ban_lifted(house: House, seq: int, record: records.BanLifted, origin: Session | None) -> Sequence[Effect]:
+def ban_lifted(state: ChatState, seq: int, record: records.BanLifted, origin: Session | None) -> Sequence[Effect]:
     """A ban or mute is no more."""
     if record.room == records.NOBODY:
-        house.bans.lift(record)
+        state.bans.lift(record)
         return ()
-    room = house.rooms.by_id.get(record.room)
+    room = state.rooms.by_id.get(record.room)
     if room is None:
         return ()
     room.bans.lift(record)
-    return _told_mute(house, room, record, False, origin)
+    return _told_mute(state, room, record, False, origin)
 
 
 def _told_mute(
-    house: House,
+    state: ChatState,
     room: Room,
     record: records.BanSet | records.BanLifted,
     active: bool,
     origin: Session | None,
 ) -> Sequence[Effect]:
-    target = house.people.by_id.get(record.person)
+    target = state.people.by_id.get(record.person)
     if not record.mute or target is None:
         return ()
     until = record.until if isinstance(record, records.BanSet) else None
@@ -292,29 +292,29 @@ def _told_mute(
     return (Tell(event, room.audience, origin),)
 
 
-def _off_the_server(house: House, ban: records.BanSet) -> Sequence[Effect]:
+def _off_the_server(state: ChatState, ban: records.BanSet) -> Sequence[Effect]:
     """End the sessions that a ban is on. What they have sent already counts no more."""
-    hit = [session for session in house.sessions if _is_off(house, session, ban)]
+    hit = [session for session in state.sessions if _is_off(state, session, ban)]
     if not hit:
         return ()
     for session in hit:
-        session.phase = Phase.PARTED
+        session.phase = Phase.EXPELLED
     seconds = (ban.until - ban.time) // 1000 if ban.until is not None else None
     kicked = seconds is not None and seconds <= KICK_SECONDS
     told = f"put off this server for {seconds} seconds" if kicked else "banned from this server"
     reason = f"{told}: {ban.reason}" if ban.reason else told
-    return (Part(hit, events.Bye(code=Code.FORBIDDEN, reason=reason), reason="kicked" if kicked else "banned"),)
+    return (Disconnect(hit, events.Bye(code=Code.FORBIDDEN, reason=reason), reason="kicked" if kicked else "banned"),)
 
 
-def _is_off(house: House, session: Session, ban: records.BanSet) -> bool:
+def _is_off(state: ChatState, session: Session, ban: records.BanSet) -> bool:
     person = session.person
-    if person is None or house.is_administrator(person):
+    if person is None or state.is_administrator(person):
         return False
     return person.id == ban.person or person.key == ban.key or any_in((session.address,), ban.address)
 
 
-def announced(house: House, seq: int, record: records.Announced, origin: Session | None) -> Sequence[Effect]:
+def announced(state: ChatState, seq: int, record: records.Announced, origin: Session | None) -> Sequence[Effect]:
     """The server says something to all, or to one."""
-    person = house.people.by_id.get(record.person)
-    to = house.sessions if record.person == records.NOBODY else person.sessions if person is not None else {}
+    person = state.people.by_id.get(record.person)
+    to = state.sessions if record.person == records.NOBODY else person.sessions if person is not None else {}
     return (Tell(events.Notice(text=record.text), to, None),)

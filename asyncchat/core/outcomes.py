@@ -1,4 +1,7 @@
-"""What the rules give back: an `Outcome` of a command for its session, and `Tell`s for everyone else."""
+"""What the rules give back: an `Outcome` of a command for its session, and `Tell`s for everyone else.
+
+No result has an ``id`` here: which request it answers is known to the connection that handed the command in.
+"""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
@@ -10,7 +13,7 @@ from asyncchat.core.session import Session
 from asyncchat.vocabulary.events import Event, Ok, Result
 from asyncchat.vocabulary.queries import Query
 from asyncchat.vocabulary.records import Kept, Record
-from asyncchat.vocabulary.terms import Code, Id
+from asyncchat.vocabulary.terms import Code
 
 
 class Append(Struct, frozen=True):
@@ -39,6 +42,12 @@ class Reply(Struct, frozen=True):
     results: tuple[Result | Event, ...] = ()
 
 
+class Done(Struct, frozen=True):
+    """The command is done, and all there is to tell is that: it is told to those who asked for an acknowledgement."""
+
+    result: Ok
+
+
 class Close(Struct, frozen=True):
     """The session is over: send its last words and close it. ``quit``: it asked for that itself."""
 
@@ -46,20 +55,20 @@ class Close(Struct, frozen=True):
     reason: str = "quit"
 
 
-Outcome = Append | Ask | Reply | Close
+Outcome = Append | Ask | Reply | Done | Close
 
 NOTHING = Reply()
 """Done, and nothing to say."""
 
 
-def done(id: Id | None, code: Code = Code.OK) -> Reply:
-    """Done without a kept record: said to those who gave their command an ``id``."""
-    return NOTHING if id is None else Reply((Ok(id=id, code=code),))
+def done(code: Code = Code.OK, seq: int | None = None) -> Done:
+    """Done without a record of its own."""
+    return Done(Ok(code=code, seq=seq))
 
 
-def answer(append: Append, id: Id | None, seqs: Sequence[int]) -> Ok:
+def answer(append: Append, seqs: Sequence[int]) -> Ok:
     """What is said to a command whose records are applied: the last one's ``seq``, if the log keeps it."""
-    return Ok(id=id, code=append.code, seq=seqs[-1] if isinstance(append.records[-1], Kept) else None)
+    return Ok(code=append.code, seq=seqs[-1] if isinstance(append.records[-1], Kept) else None)
 
 
 class Tell(Struct, frozen=True):
@@ -91,7 +100,7 @@ class Together(Collection[Session]):
         return any(session in part for part in self._parts)
 
 
-class Part(Struct, frozen=True):
+class Disconnect(Struct, frozen=True):
     """End these sessions, with a last word."""
 
     to: Collection[Session]
@@ -99,4 +108,4 @@ class Part(Struct, frozen=True):
     reason: str
 
 
-Effect = Tell | Part
+Effect = Tell | Disconnect

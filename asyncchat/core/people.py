@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asyncchat.core.pages import NumberedSet
+from asyncchat.core.numbered_set import NumberedSet
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.names import Name, look_alike_keys
 from asyncchat.vocabulary.terms import State

@@ -6,10 +6,10 @@ of that name: it is answered 403, that this name cannot be joined, and not why. 
 the same for every name that they cannot join.
 """
 
-from asyncchat.core.house import House, no_such_room
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
 from asyncchat.core.session import Session
+from asyncchat.core.state import ChatState, no_such_room
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.queries import StoredMessage
 from asyncchat.vocabulary.records import NOBODY, BanSet, InviteSet
@@ -30,51 +30,51 @@ NEEDS = {
 """The role in a room that a command needs. `topic`, `say` and `invite` depend on the room as well: see below."""
 
 
-def role(house: House, person: Person, room: Room) -> Role:
+def role(state: ChatState, person: Person, room: Room) -> Role:
     """The role that counts: an administrator is an owner everywhere."""
-    return Role.OWNER if house.is_administrator(person) else room.role(person)
+    return Role.OWNER if state.is_administrator(person) else room.role(person)
 
 
 # --- seeing and reading ---------------------------------------------------------------------------------------------
 
 
-def sees(house: House, person: Person, room: Room) -> bool:
+def sees(state: ChatState, person: Person, room: Room) -> bool:
     """May this person know that the room exists?"""
     return (
         not room.private
         or person in room.members
         or person.id in room.invited
-        or role(house, person, room).rank >= Role.OPERATOR.rank
+        or role(state, person, room).rank >= Role.OPERATOR.rank
     )
 
 
-def reads(house: House, person: Person, room: Room) -> bool:
+def reads(state: ChatState, person: Person, room: Room) -> bool:
     """May this person read the room's messages, members, topic and markers?"""
-    return person in room.members or not room.closed or house.is_administrator(person)
+    return person in room.members or not room.closed or state.is_administrator(person)
 
 
-def visible_room(house: House, person: Person, name: str) -> Room:
+def visible_room(state: ChatState, person: Person, name: str) -> Room:
     """The room of this name if the person may know of it; raises `Refused` 404."""
-    room = house.room(name)
-    if not sees(house, person, room):
+    room = state.room(name)
+    if not sees(state, person, room):
         raise no_such_room(name)
     return room
 
 
-def readable_room(house: House, person: Person, name: str) -> Room:
+def readable_room(state: ChatState, person: Person, name: str) -> Room:
     """The room of this name if the person may read what is and was said there; raises `Refused` 404 or 403."""
-    room = visible_room(house, person, name)
-    if not reads(house, person, room):
+    room = visible_room(state, person, name)
+    if not reads(state, person, room):
         raise _join_first(room)
     return room
 
 
-def check_message(house: House, person: Person, message: StoredMessage | None, seq: int) -> StoredMessage:
+def check_message(state: ChatState, person: Person, message: StoredMessage | None, seq: int) -> StoredMessage:
     """The message if this person may read it; raises `Refused` 404."""
-    if message is not None and not house.in_flight.changes.is_deleted(message):
+    if message is not None and not state.in_flight.changes.is_deleted(message):
         if message.room:
-            room = house.rooms.by_id.get(message.room)
-            if room is not None and reads(house, person, room):
+            room = state.rooms.by_id.get(message.room)
+            if room is not None and reads(state, person, room):
                 return message
         elif person.id in (message.author, message.peer):
             return message
@@ -84,27 +84,27 @@ def check_message(house: House, person: Person, message: StoredMessage | None, s
 # --- entering -------------------------------------------------------------------------------------------------------
 
 
-def check_server(house: House, id: int, key: str, address: str, now: int) -> None:
+def check_server(state: ChatState, id: int, key: str, address: str, now: int) -> None:
     """May the person of this id, with the name of this key, from there, be on the server? Raises `Refused` 403."""
-    if house.bans.match(now, person=id, key=key, address=address):
+    if state.bans.match(now, person=id, key=key, address=address):
         raise Refused(Code.FORBIDDEN, "you are banned from this server")
 
 
-def admits(house: House, person: Person, room: Room, address: str, now: int) -> bool:
+def admits(state: ChatState, person: Person, room: Room, address: str, now: int) -> bool:
     """May this person enter the room from this IP address (empty: none), and without a password?"""
-    if role(house, person, room).rank >= Role.OPERATOR.rank:
+    if role(state, person, room).rank >= Role.OPERATOR.rank:
         return True
-    if ban_on(house, person, room, address, now) is not None:
+    if ban_on(state, person, room, address, now) is not None:
         return False
     return person.id in room.invited or not room.closed
 
 
-def ban_on(house: House, person: Person, room: Room, address: str, now: int) -> BanSet | None:
+def ban_on(state: ChatState, person: Person, room: Room, address: str, now: int) -> BanSet | None:
     """The ban that keeps this person, who comes from this IP address (empty: none), out of the room.
 
     All their sessions hear a room, so that the address of each of them counts. Who keeps order is hit by none.
     """
-    if not room.bans or role(house, person, room).rank >= Role.OPERATOR.rank:
+    if not room.bans or role(state, person, room).rank >= Role.OPERATOR.rank:
         return None
     addresses = dict.fromkeys((address, *(session.address for session in person.sessions)))
     bans = (room.bans.match(now, person=person.id, key=person.key, address=each) for each in addresses)
@@ -116,15 +116,15 @@ def is_void(room: Room, invite: InviteSet) -> bool:
     return invite.password is not None and invite.password != room.password
 
 
-def check_join(house: House, session: Session, person: Person, room: Room, name: str, now: int) -> bool:
+def check_join(state: ChatState, session: Session, person: Person, room: Room, name: str, now: int) -> bool:
     """May this person enter the room, whose name they typed like this? Raises `Refused` 403.
 
     Returns whether the room's password has to be checked still.
     """
-    if admits(house, person, room, session.address, now):
+    if admits(state, person, room, session.address, now):
         return False
-    if ban_on(house, person, room, session.address, now) is not None:
-        if sees(house, person, room):
+    if ban_on(state, person, room, session.address, now) is not None:
+        if sees(state, person, room):
             raise Refused(Code.FORBIDDEN, f"{room.name}: you are banned")
         raise cannot_be_joined(name)
     if room.password is None:
@@ -132,15 +132,15 @@ def check_join(house: House, session: Session, person: Person, room: Room, name:
     return True
 
 
-def founds(house: House, session: Session, person: Person) -> bool:
+def founds(state: ChatState, session: Session, person: Person) -> bool:
     """May this person open a room?"""
-    match house.settings.founding:
+    match state.settings.founding:
         case "everyone":
             return True
         case "registered" if person.registered:
             return True
         case _:
-            return session.inside or house.is_administrator(person)
+            return session.inside or state.is_administrator(person)
 
 
 def cannot_be_joined(name: str) -> Refused:
@@ -151,32 +151,32 @@ def cannot_be_joined(name: str) -> Refused:
 # --- speaking -------------------------------------------------------------------------------------------------------
 
 
-def room_to_speak_in(house: House, session: Session, person: Person, name: str, now: int) -> Room:
+def room_to_speak_in(state: ChatState, session: Session, person: Person, name: str, now: int) -> Room:
     """The room of this name if the person may speak there; raises `Refused` 403, or 404 if it must not be known."""
-    room = house.room(name)
+    room = state.room(name)
     if person not in room.members and not _is_operator(person):
-        if not sees(house, person, room):
+        if not sees(state, person, room):
             raise no_such_room(name)
         raise _join_first(room)
     if room.moderated or room.bans.mutes:
-        check_voice(house, session, person, room, now)
+        check_voice(state, session, person, room, now)
     return room
 
 
-def check_voice(house: House, session: Session, person: Person, room: Room, now: int) -> None:
+def check_voice(state: ChatState, session: Session, person: Person, room: Room, now: int) -> None:
     """May this member speak? Raises `Refused` 403 in a moderated room, and for one who is muted."""
-    why = _why_silent(house, person, room, session.address, now)
+    why = _why_silent(state, person, room, session.address, now)
     if why is not None:
         raise Refused(Code.FORBIDDEN, why)
 
 
-def has_voice(house: House, person: Person, room: Room, now: int) -> bool:
+def has_voice(state: ChatState, person: Person, room: Room, now: int) -> bool:
     """May this member speak? What they say as they leave, or of being away, is told to the room only then."""
-    return _why_silent(house, person, room, "", now) is None
+    return _why_silent(state, person, room, "", now) is None
 
 
-def _why_silent(house: House, person: Person, room: Room, address: str, now: int) -> str | None:
-    rank = role(house, person, room).rank
+def _why_silent(state: ChatState, person: Person, room: Room, address: str, now: int) -> str | None:
+    rank = role(state, person, room).rank
     if room.moderated and rank < Role.VOICE.rank:
         return f"{room.name} is moderated: you may listen"
     if rank < Role.OPERATOR.rank and room.bans.match(now, person=person.id, key=person.key, address=address, mute=True):
@@ -184,29 +184,29 @@ def _why_silent(house: House, person: Person, room: Room, address: str, now: int
     return None
 
 
-def check_change(house: House, session: Session, person: Person, message: StoredMessage, now: int) -> None:
+def check_change(state: ChatState, session: Session, person: Person, message: StoredMessage, now: int) -> None:
     """May this person edit or react there still? Raises `Refused` 403. Those of a conversation always may."""
     if message.room:
-        room = house.rooms.by_id[message.room]
+        room = state.rooms.by_id[message.room]
         check_member(person, room)
-        check_voice(house, session, person, room, now)
+        check_voice(state, session, person, room, now)
 
 
-def check_topic(house: House, session: Session, person: Person, room: Room, now: int) -> None:
+def check_topic(state: ChatState, session: Session, person: Person, room: Room, now: int) -> None:
     """May this person set the topic? Raises `Refused` 403. Who may not speak may not do it this way either."""
-    if not house.is_administrator(person):
+    if not state.is_administrator(person):
         check_member(person, room)
-    if room.topic_locked and role(house, person, room).rank < Role.OPERATOR.rank:
+    if room.topic_locked and role(state, person, room).rank < Role.OPERATOR.rank:
         raise Refused(Code.FORBIDDEN, f"{room.name}: only operators set the topic")
-    check_voice(house, session, person, room, now)
+    check_voice(state, session, person, room, now)
 
 
-def check_delete(house: House, person: Person, message: StoredMessage) -> None:
+def check_delete(state: ChatState, person: Person, message: StoredMessage) -> None:
     """May this person delete that message? Its author may, and in a room its operators. Raises `Refused` 403."""
     if message.author == person.id:
         return
-    room = house.rooms.by_id.get(message.room)
-    if room is None or role(house, person, room).rank < Role.OPERATOR.rank:
+    room = state.rooms.by_id.get(message.room)
+    if room is None or role(state, person, room).rank < Role.OPERATOR.rank:
         raise Refused(Code.FORBIDDEN, "only its author and the room's operators delete a message")
 
 
@@ -219,56 +219,56 @@ def check_member(person: Person, room: Room) -> None:
         raise _join_first(room)
 
 
-def check_right(house: House, person: Person, room: Room, command: str) -> None:
+def check_right(state: ChatState, person: Person, room: Room, command: str) -> None:
     """May this person give such a command (a key of `NEEDS`) in this room? Raises `Refused` 403."""
     needed = NEEDS[command]
-    if role(house, person, room).rank < needed.rank:
+    if role(state, person, room).rank < needed.rank:
         raise Refused(Code.FORBIDDEN, f"{room.name}: {command} needs the role {needed}")
 
 
-def lets_in(house: House, person: Person, room: Room) -> bool:
+def lets_in(state: ChatState, person: Person, room: Room) -> bool:
     """Does this person's invitation let others into the room when not everybody may enter?"""
-    return role(house, person, room).rank >= NEEDS["invite"].rank
+    return role(state, person, room).rank >= NEEDS["invite"].rank
 
 
-def check_invite(house: House, person: Person, room: Room) -> None:
+def check_invite(state: ChatState, person: Person, room: Room) -> None:
     """May this person invite others? Raises `Refused` 403. Where not everybody may enter, operators decide who does."""
     check_member(person, room)
     if room.closed:
-        check_right(house, person, room, "invite")
+        check_right(state, person, room, "invite")
 
 
-def check_over(house: House, person: Person, target: Person, room: Room) -> None:
+def check_over(state: ChatState, person: Person, target: Person, room: Room) -> None:
     """May this person act against that one? Raises `Refused` 403.
 
     Only those of a higher role may, and owners among themselves; nobody acts against themselves.
     """
     if target is person:
         raise Refused(Code.FORBIDDEN, "not against yourself")
-    mine, theirs = role(house, person, room).rank, role(house, target, room).rank
+    mine, theirs = role(state, person, room).rank, role(state, target, room).rank
     if theirs >= mine and mine < Role.OWNER.rank:
         raise Refused(Code.FORBIDDEN, f"{room.name}: {target.name} has your role or a higher one")
-    if house.is_administrator(target) and not house.is_administrator(person):
+    if state.is_administrator(target) and not state.is_administrator(person):
         raise Refused(Code.FORBIDDEN, f"{target.name} is an administrator")
 
 
-def check_role(house: House, person: Person, target: Person, room: Room, wanted: Role) -> None:
+def check_role(state: ChatState, person: Person, target: Person, room: Room, wanted: Role) -> None:
     """May this person give that one a role? At most their own; one's own role can be laid down. Raises `Refused`.
 
     A room keeps an owner, as long as its people decide: 409 for the last one; administrators may.
     """
     if target is not person:
-        check_over(house, person, target, room)
-    if wanted.rank > role(house, person, room).rank:
+        check_over(state, person, target, room)
+    if wanted.rank > role(state, person, room).rank:
         raise Refused(Code.FORBIDDEN, f"{room.name}: {wanted} is above your own role")
-    last = target.id in room.owners and wanted is not Role.OWNER and not house.is_owned(room, besides=target.id)
-    if last and not house.is_administrator(person):
+    last = target.id in room.owners and wanted is not Role.OWNER and not state.is_owned(room, besides=target.id)
+    if last and not state.is_administrator(person):
         raise Refused(Code.CONFLICT, f"{room.name}: make somebody else owner first")
 
 
-def check_administrator(house: House, person: Person) -> None:
+def check_administrator(state: ChatState, person: Person) -> None:
     """Raise `Refused` 403 for all but the server's administrators."""
-    if not house.is_administrator(person):
+    if not state.is_administrator(person):
         raise Refused(Code.FORBIDDEN, "that needs an administrator of the server")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from asyncchat.core.bans import Bans
-from asyncchat.core.pages import NumberedSet
+from asyncchat.core.numbered_set import NumberedSet
 from asyncchat.core.people import Person
 from asyncchat.core.session import Session
 from asyncchat.vocabulary.records import NOBODY, RoomSet
@@ -21,7 +21,7 @@ class Room:
     are the ids whose role is that.
     ``invited`` are those who may enter though not everybody may, each with whether the password let them in;
     ``by_operators`` are those of them whom an operator has invited.
-    ``founder``: who opened it, NOBODY for the house's own rooms. ``spoken``: something was said here.
+    ``founder``: who opened it, NOBODY for the server's own rooms. ``spoken``: something was said here.
     """
 
     __slots__ = (

@@ -1,7 +1,9 @@
 """One connection as the rules see it, and which command is allowed in which phase of it."""
 
 import enum
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from asyncchat.vocabulary import commands
 from asyncchat.vocabulary.addresses import is_loopback
@@ -17,70 +19,45 @@ class Phase(enum.Enum):
 
         hello ok            quit, connection lost
     NEW ────────► IN ───────────────────────────► OVER
-     │             └── banned ──► PARTED ──────────┤
+     │             └── banned ──► EXPELLED ──────────┤
      └───────────── connection lost ───────────────┘
 
-    What a PARTED session has sent before it was put off the server counts no more. OPERATOR is that of the
+    What a EXPELLED session has sent before it was put off the server counts no more. OPERATOR is that of the
     control socket and of the app itself, in which nobody logs in: see `operator.py`.
     """
 
     NEW = "new"
     IN = "in"
-    PARTED = "parted"
+    EXPELLED = "expelled"
     OVER = "over"
     OPERATOR = "operator"
 
 
 _IN = Phase.IN  # this is asked for each command, and a member of an Enum costs as much as two dict look-ups
 
-_CONTROL = frozenset(command for command in get_args(commands.Command) if command.control)
 _CONTROL_ONLY = (Code.FORBIDDEN, "only the server's control socket takes that")
 
-_REFUSED_IN: dict[type, tuple[Code, str]] = {
-    commands.Hello: (Code.CONFLICT, "you are logged in already"),
-    **dict.fromkeys(_CONTROL, _CONTROL_ONLY),
+_NOT_IN: dict[Phase, tuple[Callable[[type[commands.Base]], bool], Code, str]] = {
+    Phase.NEW: (attrgetter("before_login"), Code.LOGIN_FIRST, "log in first"),
+    Phase.EXPELLED: (lambda _: False, Code.FORBIDDEN, "you are off this server"),
+    Phase.OVER: (lambda _: False, Code.LOGIN_FIRST, "log in first"),
+    Phase.OPERATOR: (attrgetter("for_operators"), Code.FORBIDDEN, "the operator is no person: log in for that"),
 }
-"""The commands that the phase IN does not allow, and what is answered to them."""
-
-_NOT_IN: dict[Phase, tuple[frozenset[type], Code, str]] = {
-    Phase.NEW: (
-        frozenset({commands.Hello, commands.Quit, commands.Ping, commands.Pong}),
-        Code.LOGIN_FIRST,
-        "log in first",
-    ),
-    Phase.PARTED: (frozenset(), Code.FORBIDDEN, "you are off this server"),
-    Phase.OVER: (frozenset(), Code.LOGIN_FIRST, "log in first"),
-    Phase.OPERATOR: (
-        frozenset(
-            {
-                *(commands.Say, commands.Edit, commands.Delete, commands.Quit, commands.Ping, commands.Pong),
-                *(commands.Rooms, commands.Who, commands.Whois, commands.Topic, commands.Invite),
-                *(commands.History, commands.Search),
-                *(commands.Kick, commands.Ban, commands.Unban, commands.Bans, commands.Mute),
-                *(commands.SetRole, commands.SetRoom, commands.Destroy, commands.Purge),
-                *(commands.Announce, commands.Stats),
-                *_CONTROL,
-            }
-        ),
-        Code.FORBIDDEN,
-        "the operator is no person: log in for that",
-    ),
-}
-"""For each phase but IN: the commands that it allows, and what is answered to the others."""
+"""For each phase but IN: whether it allows a command, and what is answered to the others."""
 
 
 class Session:
     """A connection: whose it is, where it comes from, and what its dialect needs. ``key``: its number on its ``node``.
 
-    ``echo``: its own messages are sent back to it. ``resumable``: its client can come back as the same person, so its
-    name is held a while. ``inside``: it is the app's own, in the server's process, and needs no proof of who it is.
+    ``resumable``: its client can come back as the same person, so its name is held a while. ``inside``: it is the app's
+    own, in the server's process, and needs no proof of who it is.
     ``secure``: passwords may travel on it. ``seen``: the ``seq`` up to which its person had been sent everything when
     it came; None if another session was there. ``since``: when it began (Unix ms). ``peer`` belongs to whoever made the
     session; the rules never look at it.
     """
 
     __slots__ = (
-        "address", "echo", "inside", "key", "node", "peer", "person", "phase", "resumable", "secure", "seen", "since",
+        "address", "inside", "key", "node", "peer", "person", "phase", "resumable", "secure", "seen", "since",
     )  # fmt: skip
 
     def __init__(
@@ -88,7 +65,6 @@ class Session:
         *,
         key: int,
         address: str = "",
-        echo: bool = True,
         resumable: bool = True,
         inside: bool = False,
         secure: bool = True,
@@ -99,7 +75,6 @@ class Session:
         self.key = key
         self.node = node
         self.address = address
-        self.echo = echo
         self.resumable = resumable
         self.inside = inside
         self.secure = secure
@@ -114,12 +89,14 @@ class Session:
         """Does it come from the server's own machine?"""
         return not self.address or is_loopback(self.address)
 
-    def require(self, command: type) -> None:
+    def require(self, command: type[commands.Base]) -> None:
         """Raise `Refused` if this phase does not allow the command."""
         if self.phase is _IN:
-            if command in _REFUSED_IN:
-                raise Refused(*_REFUSED_IN[command])
+            if command.control:
+                raise Refused(*_CONTROL_ONLY)
+            if command is commands.Hello:
+                raise Refused(Code.CONFLICT, "you are logged in already")
             return
-        allowed, code, why = _NOT_IN[self.phase]
-        if command not in allowed:
-            raise Refused(*(_CONTROL_ONLY if command in _CONTROL else (code, why)))
+        allows, code, why = _NOT_IN[self.phase]
+        if not allows(command):
+            raise Refused(*(_CONTROL_ONLY if command.control else (code, why)))

@@ -10,8 +10,8 @@ def main() -> int:
     survive_any_locale()
     try:
         with interruptible():
-            from asyncchat.server import cli  # noqa: PLC0415 - while Ctrl+C is seen to
-        return cli.main()
+            from asyncchat.server import command_line  # noqa: PLC0415 - while Ctrl+C is seen to
+        return command_line.main()
     except KeyboardInterrupt:
         return INTERRUPTED  # while the server was not running yet, which ends in good order
 

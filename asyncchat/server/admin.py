@@ -20,27 +20,20 @@ from asyncchat.server.app import DATABASE, MEMORY, ChatServer
 from asyncchat.server.config import Config, ConfigError
 from asyncchat.server.control import ControlClient, path_of
 from asyncchat.storage import database_file
-from asyncchat.storage.backup import backup
 from asyncchat.storage.integrity import check
 from asyncchat.storage.store import Store
-from asyncchat.storage.transfer import export, import_
-from asyncchat.vocabulary import commands, events
+from asyncchat.storage.transfer import backup, export, import_
+from asyncchat.vocabulary import commands, events, render, slash
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ConnectionLost, DatabaseInUse, ProtocolError, Refused, StorageError
 from asyncchat.vocabulary.events import Event, Result
 from asyncchat.vocabulary.printable import printable
-from asyncchat.wire import plain_text, slash
 
 FAILED = 1
 MISUSED = 2
 
 GENERATED_BYTES = 12
 """Random bytes of a generated password: 96 bits, in 16 characters."""
-
-NEEDS_SERVER = (
-    commands.Announce, commands.Kick, commands.Log, commands.Reload, commands.Shutdown, commands.Stats, commands.Who,
-)  # fmt: skip
-"""Commands that mean nothing where no server runs."""
 
 OWN = ("help", "quit", "accounts", "administrator", "backup")
 """Commands of the operator's console that are none of a shell's, or are in another form."""
@@ -155,7 +148,7 @@ def _ask(database: Path, config: Config, command: Command, *, new: bool = False)
             if isinstance(command, commands.Shutdown) and not (command.seconds or command.cancel):
                 control.until_end()
             return result
-    if isinstance(command, NEEDS_SERVER):
+    if command.needs_server:
         raise Failed(f"no server with a control socket runs on {database.parent}")
     if not new:
         _check_there(database)
@@ -177,32 +170,14 @@ def _typed(said: argparse.Namespace, database: Path, config: Config) -> None:
     if isinstance(parsed, slash.Action):
         raise Misused(f"{said.name} is for the console: what is the text?")
     for command in parsed:
-        for text in _lines_of(_ask(database, config, command)):
-            _say(text)
+        _show(command, _ask(database, config, command))
 
 
-def _lines_of(result: Result | Event | None) -> Sequence[str]:
-    match result:
-        case events.RoomList():
-            return plain_text.rooms(result)
-        case events.Members(room=None, members=[]):
-            return ["* nobody is online"]
-        case events.Members():
-            return plain_text.members(result)
-        case events.User():
-            return plain_text.user(result)
-        case events.BanList():
-            return plain_text.bans(result)
-        case events.History():
-            return plain_text.page(result.events, "", None, numbered=True)
-        case events.AccountList():
-            return plain_text.accounts(result)
-        case events.Stats():
-            return plain_text.stats(result)
-        case events.Ok(text=str(text)):
-            return [f"* {text or 'nothing is set'}"]
-        case _:
-            return []
+def _show(command: Command, result: Result | Event | None) -> None:
+    view = render.View(numbered=True, clock=render.CLOCK)
+    if isinstance(result, Result):
+        for line in render.plain(render.answer(command, result, view)):
+            _say(line)
 
 
 def _console(said: argparse.Namespace, database: Path, config: Config) -> None:
@@ -219,8 +194,9 @@ def _console(said: argparse.Namespace, database: Path, config: Config) -> None:
 
 
 def _list(said: argparse.Namespace, database: Path, config: Config) -> None:
-    for line in _lines_of(_ask(database, config, commands.Accounts())):
-        _say(line)
+    result = _ask(database, config, commands.Accounts())
+    if isinstance(result, events.AccountList) and result.accounts:  # a line each, for scripts
+        _show(commands.Accounts(), result)
 
 
 def _create(said: argparse.Namespace, database: Path, config: Config) -> None:

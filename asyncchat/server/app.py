@@ -18,21 +18,19 @@ from msgspec import structs
 
 from asyncchat._loops import require
 from asyncchat._version import __version__
-from asyncchat.core.chat import Chat
-from asyncchat.core.failures import household
+from asyncchat.core.quotas import household
+from asyncchat.core.rules import Chat
 from asyncchat.core.session import Phase
 from asyncchat.core.settings import Settings
-from asyncchat.server.caretaker import Caretaker
+from asyncchat.server.acceptor import Acceptor
 from asyncchat.server.control import Host, open_control
-from asyncchat.server.countdown import Countdown, spoken
-from asyncchat.server.doorway import Doorway
-from asyncchat.server.fair_line import Turns
 from asyncchat.server.listeners import Handler, Listener, descriptors_for_clients, listen
-from asyncchat.server.measure import memory_used
-from asyncchat.server.operator import Operator
+from asyncchat.server.operator import Countdown, Operator, memory_used, spoken
 from asyncchat.server.passwords import NO_PASSWORD, Passwords
+from asyncchat.server.periodic import Periodic
 from asyncchat.server.pipeline import Pipeline
 from asyncchat.server.services import Services, now_ms
+from asyncchat.server.turns import Turns
 from asyncchat.server.writers import Writers
 from asyncchat.storage.storage import Storage
 from asyncchat.vocabulary import queries
@@ -76,7 +74,7 @@ class ChatServer:
         listener of its own.
     data: the directory of the database (made if missing), or ``":memory:"`` to forget all at the end.
     settings: what the rules need to know: the name, the message of the day, the limits, who may log in.
-    tls: the certificate of the ``tls://`` addresses.
+    tls: the certificate, for the ``tls://`` addresses, and for clients that begin with TLS on the others.
     control: opens the control socket in the data directory, by which operators' programs use the server while it
         runs; this is whom it asks to stop the server, and to read the settings anew.
     """
@@ -102,7 +100,7 @@ class ChatServer:
         self._listeners: list[Listener] = []
         self._handlers: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
         self._cancelled: set[asyncio.Task[Any]] = set()
-        self._doorway: Doorway | None = None
+        self._acceptor: Acceptor | None = None
         self._undo: contextlib.AsyncExitStack | None = None
         # One of each at a time: of the threads that read, one is always free for those who log in.
         self._searches = Turns(1, QUERIES_WAITING)
@@ -145,11 +143,11 @@ class ChatServer:
             no_password=NO_PASSWORD,
         )
         due = self.chat.restore(storage.load(), seq=storage.last_seq, arrived=storage.arrived(), now=now_ms())
-        self._writers = Writers(lambda: self.chat.house.seq)
+        self._writers = Writers(lambda: self.chat.state.seq)
         self._pipeline = Pipeline(self.chat, storage.log, self._writers)
         services = Services(self.chat, self._pipeline, self._writers, self._answer)
         self._clock = services.clock
-        doorway = self._doorway = Doorway(services, descriptors_for_clients())
+        acceptor = self._acceptor = Acceptor(services, descriptors_for_clients(), self._tls)
         self._since = time.monotonic()
         self._operator = Operator(services, self._measured)
         self._countdown = Countdown(self._operator.announce, self._stop)
@@ -159,10 +157,10 @@ class ChatServer:
         await self._operator.settled()  # before anybody comes in
         undo.push_async_callback(self._wait_closed)
         undo.callback(self._writers.close)
-        undo.push_async_callback(self._end_clients, doorway)
-        caretaker = self._caretaker = Caretaker(self.chat, storage, self._pipeline, doorway, services.clock)
-        caretaker.start()
-        undo.push_async_callback(caretaker.aclose)
+        undo.push_async_callback(self._end_clients, acceptor)
+        periodic = self._periodic = Periodic(self.chat, storage, self._pipeline, acceptor, services.clock)
+        periodic.start()
+        undo.push_async_callback(periodic.aclose)
         undo.push_async_callback(self._countdown.aclose)
         undo.push_async_callback(self._stop_listening)
         for address in self._listen:
@@ -186,13 +184,13 @@ class ChatServer:
 
         The default room stays, and so does the limit ``hashes``: these only a restart changes.
         """
-        doorway = self._running()
+        acceptor = self._running()
         self._require_loop()
         kept = self._settings
         self._settings = structs.replace(settings, version=__version__, default_room=kept.default_room)
-        self.chat.house.settings = self._settings
+        self.chat.state.settings = self._settings
         self._pipeline.append_own(self.chat.settings_record(now_ms()))
-        doorway.keep_alive()
+        acceptor.keep_alive()
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the database as it is now to a new file, and serve meanwhile.
@@ -205,9 +203,9 @@ class ChatServer:
 
     def hurry(self) -> None:
         """Wait no more, while closing, for clients that do not read."""
-        if self._doorway is not None:
+        if self._acceptor is not None:
             self._require_loop()
-            self._doorway.abort()
+            self._acceptor.abort()
 
     async def aclose(self) -> None:
         """Close in the order that loses nothing. Idempotent; afterwards no task, thread or socket is left.
@@ -240,8 +238,8 @@ class ChatServer:
     def _all_listeners(self) -> list[Listener]:
         return [*self._listeners, *([self._control] if self._control is not None else [])]
 
-    async def _end_clients(self, doorway: Doorway) -> None:
-        doorway.close(self._bye, "server shutting down")
+    async def _end_clients(self, acceptor: Acceptor) -> None:
+        acceptor.close(self._bye, "server shutting down")
         await self._end_handlers()
 
     async def _wait_closed(self) -> None:
@@ -296,10 +294,10 @@ class ChatServer:
         """Is there a control socket?"""
         return self._control is not None
 
-    def _running(self) -> Doorway:
-        if self._doorway is None:
+    def _running(self) -> Acceptor:
+        if self._acceptor is None:
             raise RuntimeError("this server is not started: await start(), or use it with async with")
-        return self._doorway
+        return self._acceptor
 
     def _require_loop(self) -> None:
         require(self._loop, "this server")
@@ -309,30 +307,30 @@ class ChatServer:
         await self._handle(reader, writer)
 
     def _handler(self, address: Address) -> Handler:
-        if address.scheme not in ("tls", "tls+fd"):
-            return self._handle
-        if self._tls is None:
+        tls = address.scheme in ("tls", "tls+fd")
+        if tls and self._tls is None:
             raise ValueError(f"cannot listen on {address}: there is no certificate")
-        return partial(self._handle, tls=self._tls)
+        return partial(self._handle, tls=tls, plain=True)
 
     async def _handle(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: bool = False,
         inside: bool = False,
+        plain: bool = False,
         control: bool = False,
     ) -> None:
-        doorway, task = self._running(), asyncio.current_task()
+        acceptor, task = self._running(), asyncio.current_task()
         self._require_loop()
         assert task is not None
         ended = self._handlers[task] = asyncio.get_running_loop().create_future()
         try:
             if control:
-                await doorway.handle_control(reader, writer)
+                await acceptor.handle_control(reader, writer)
             else:
-                await doorway.handle(reader, writer, tls=tls, inside=inside)
+                await acceptor.handle(reader, writer, tls=tls, inside=inside, plain=plain)
         except asyncio.CancelledError:
             writer.transport.abort()
             if task not in self._cancelled:
@@ -355,7 +353,7 @@ class ChatServer:
         from asyncchat.server.inprocess import connect_inside  # noqa: PLC0415
 
         self._running()
-        return connect_inside(self._loop, partial(self._handle, inside=True), name, **options)
+        return connect_inside(self._loop, partial(self._handle, inside=True, plain=True), name, **options)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -385,17 +383,17 @@ class ChatServer:
     # --- what operators ask for -------------------------------------------------------------------------------------
 
     def _measured(self) -> Stats:
-        house = self.chat.house
+        state = self.chat.state
         return Stats(
             version=self._settings.version,
             uptime=int(time.monotonic() - self._since),
             memory=memory_used(),
             connections=self.connected,
-            sessions=len(house.sessions),
-            people=sum(1 for person in house.people if person.sessions),
-            registered=sum(1 for person in house.people if person.registered),
-            rooms=len(house.rooms),
-            seq=house.seq,
+            sessions=len(state.sessions),
+            people=sum(1 for person in state.people if person.sessions),
+            registered=sum(1 for person in state.people if person.registered),
+            rooms=len(state.rooms),
+            seq=state.seq,
             listening=self.addresses,
         )
 
@@ -431,7 +429,7 @@ class ChatServer:
 
     def _reputation(self, address: str) -> tuple[str, int]:
         """The household of an address, and how often it was wrong."""
-        return household(address), self.chat.house.wrong_passwords.lately(address, self._clock.now())
+        return household(address), self.chat.state.wrong_passwords.lately(address, self._clock.now())
 
 
 async def serve(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from asyncchat.server.fair_line import FairLine
+from asyncchat.server.turns import FairLine
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.terms import Code
 

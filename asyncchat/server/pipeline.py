@@ -7,14 +7,15 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from asyncchat.core.chat import Chat
-from asyncchat.core.outcomes import Append, Effect, Part, Tell
+from asyncchat.core.outcomes import Append, Disconnect, Effect, Tell
+from asyncchat.core.rules import Chat
 from asyncchat.core.session import Session
 from asyncchat.server.writers import ClientWriter, Writers
 from asyncchat.storage.log import Entry, Log
 from asyncchat.vocabulary import events, records
 from asyncchat.vocabulary.errors import ChatError, Refused, StorageError
-from asyncchat.vocabulary.terms import Code, Id
+from asyncchat.vocabulary.terms import Code
+from asyncchat.wire.dialect import Context
 
 log = logging.getLogger("asyncchat.server")
 
@@ -25,7 +26,7 @@ GROWING: frozenset[type[records.Record]] = frozenset(
 
 UNHURRIED = GROWING | {
     records.SessionClosed, records.PersonGone, records.PersonLeft, records.NameReleased, records.Seen,
-    records.PresenceSet, records.Fence,
+    records.PresenceSet, records.Barrier,
 }  # fmt: skip
 """The records whose events may wait for more of them."""
 
@@ -41,7 +42,7 @@ class Waiter(Protocol):
 
 
 class Ticket(Struct):
-    """What waits for an `Append`: whose it is, how its success is answered, and what is still missing.
+    """What waits for an `Append`: whose it is, what its dialect knows of the request, what is still missing.
 
     ``future``: somebody awaits it (None for what is pipelined). ``missing``: records that have not come back.
     ``refused``: the first error.
@@ -50,7 +51,7 @@ class Ticket(Struct):
     waiter: Waiter
     append: Append
     missing: int
-    id: Id | None = None
+    context: Context = None
     future: "asyncio.Future[Sequence[int]] | None" = None
     seqs: list[int] = field(default_factory=list)
     refused: ChatError | None = None
@@ -154,7 +155,7 @@ class Pipeline:
             if (line := _log_line(event)) is not None:
                 log.info("%s", line)
             self._writers.tell(event, effect.to, _without_echo(effect.origin) if type(event) is events.Said else None)
-        elif type(effect) is Part:
+        elif type(effect) is Disconnect:
             for session in list(effect.to):
                 writer: ClientWriter = session.peer
                 writer.owner.part(effect)
@@ -177,7 +178,7 @@ class Pipeline:
 
 def _without_echo(origin: Session | None) -> Session | None:
     """Who does not get a message: its sender, where the dialect shows it to them as they type it."""
-    return origin if origin is not None and not origin.echo else None
+    return None if origin is None or origin.peer is None or origin.peer.dialect.echo else origin
 
 
 def _log_login(session: Session) -> None:

@@ -4,25 +4,63 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import shlex
 import signal
+import socket
 import ssl
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
 from asyncchat._version import __version__
 from asyncchat.server.app import MEMORY, ChatServer
-from asyncchat.server.config import Config, ConfigError, fixed_changes
-from asyncchat.server.options import LOG_LEVELS
-from asyncchat.server.systemd import notify, reloading
+from asyncchat.server.config import LOG_LEVELS, Config, ConfigError, fixed_changes
 from asyncchat.server.tls import fingerprint, reload, server_context
 from asyncchat.vocabulary.addresses import parse_address
 from asyncchat.vocabulary.errors import Refused
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code
+
+FIRST = 3
+"""The descriptor of the first socket; the others follow."""
+
+TLS_NAME = "tls"
+"""A socket whose ``FileDescriptorName=`` begins so is served with TLS."""
+
+
+def handed_over(environment: MutableMapping[str, str], process: int) -> list[str]:
+    """The addresses of the listening sockets that this process was started with.
+
+    Takes the variables out of the environment: they mean no process but this one.
+    """
+    count, owner, names = (environment.pop(name, "") for name in ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"))
+    if owner != str(process) or not count.isdecimal():
+        return []
+    kinds = ["tls+fd" if name.startswith(TLS_NAME) else "fd" for name in names.split(":")]
+    kinds += ["fd"] * (int(count) - len(kinds))
+    return [f"{kinds[index]}:{FIRST + index}" for index in range(int(count))]
+
+
+def notify(state: str) -> None:
+    """Tell the service manager, if there is one: ``READY=1``, ``STOPPING=1``, or what `reloading` gives."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.setblocking(False)  # a manager that does not read must not stop the chat
+        manager.connect(address)
+        manager.send(state.encode())
+
+
+def reloading(nanoseconds: int) -> str:
+    """What to tell at the beginning of a reload; *nanoseconds* of the monotonic clock. ``READY=1`` ends it."""
+    return f"RELOADING=1\nMONOTONIC_USEC={nanoseconds // 1000}"
+
 
 log = logging.getLogger("asyncchat.server")
 

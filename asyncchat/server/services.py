@@ -5,8 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asyncchat.core.chat import Chat
 from asyncchat.core.limits import Limits
+from asyncchat.core.rules import Chat
 from asyncchat.server.pipeline import Pipeline
 from asyncchat.server.writers import Writers
 from asyncchat.vocabulary.queries import Query
@@ -39,7 +39,7 @@ class Services:
     @property
     def limits_in_force(self) -> Limits:
         """The limits as they are now."""
-        return self.chat.house.limits
+        return self.chat.state.limits
 
 
 STEP = 2_000

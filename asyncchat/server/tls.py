@@ -48,7 +48,7 @@ class TLSTransport:
     It is the client's `Reader` as well. What is below is closed with it.
     """
 
-    __slots__ = ("_below", "_incoming", "_outgoing", "_reader", "_tls", "address", "encrypted")
+    __slots__ = ("_below", "_incoming", "_outgoing", "_reader", "_tls", "address", "encrypted", "inside", "local")
 
     def __init__(self, reader: Reader, below: Transport, context: ssl.SSLContext) -> None:
         self._reader = reader
@@ -57,6 +57,8 @@ class TLSTransport:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self.address = below.address
+        self.local = below.local
+        self.inside = below.inside
         self.encrypted = True
 
     async def shake_hands(self, first: bytes = b"") -> None:

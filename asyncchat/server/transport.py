@@ -9,12 +9,7 @@ import contextlib
 import os
 import socket
 import sys
-from asyncio import selector_events
 from typing import Any, Protocol
-
-_PLAIN: object = getattr(selector_events, "_SelectorSocketTransport", None)
-"""What asyncio makes for a TCP or Unix socket. Anything else may encrypt, compress or gather what it is given: so it
-has to be this very class. It is private, and if it goes away one day, all is written through transports."""
 
 
 class Reader(Protocol):
@@ -26,12 +21,15 @@ class Reader(Protocol):
 
 
 class Transport(Protocol):
-    """One client's way out.
+    """One client's way out."""
 
-    ``address``: the client's IP address, empty if it is local by its transport. ``encrypted``: nobody else reads along.
-    """
-
+    #: The client's IP address; empty if there is none, as with Unix sockets and in-process clients.
     address: str
+    #: The client is on this machine.
+    local: bool
+    #: The client is the app's own, in this process, and is trusted.
+    inside: bool
+    #: What travels is encrypted.
     encrypted: bool
 
     def write(self, data: bytes) -> bool:
@@ -76,21 +74,32 @@ class Transport(Protocol):
 class StreamTransport:
     """The way out through asyncio's `StreamWriter`.
 
-    Where the stream is asyncio's own for a plain socket and nothing waits in it, bytes go to the system directly:
-    asyncio's `write` would do just that, and costs a tenth of what the system does with a message.
+    ``plain``: the stream is the loop's own for a socket, and nothing else (which may encrypt, compress or gather what
+    it is given, as an app's own may). While nothing waits in such a one, bytes go to the system directly: asyncio's
+    `write` would do just that, and costs a tenth of what the system does with a message.
     """
 
-    __slots__ = ("_descriptor", "_free", "_stream", "_transport", "address", "encrypted")
+    __slots__ = ("_descriptor", "_free", "_stream", "_transport", "address", "encrypted", "inside", "local")
 
-    def __init__(self, stream: asyncio.StreamWriter, address: str) -> None:
+    def __init__(
+        self,
+        stream: asyncio.StreamWriter,
+        address: str,
+        *,
+        local: bool = False,
+        inside: bool = False,
+        plain: bool = False,
+    ) -> None:
         self._stream = stream
         self._transport = transport = stream.transport
         self._descriptor = -1
-        if type(transport) is _PLAIN and sys.platform != "win32":  # there, a socket is no file
+        if plain and sys.platform != "win32":  # there, a socket is no file
             self._descriptor = transport.get_extra_info("socket").fileno()
         self._free = False
         _keep_urgent_data_in_place(self.socket())
         self.address = address
+        self.local = local
+        self.inside = inside
         self.encrypted = stream.get_extra_info("ssl_object") is not None
 
     @property
@@ -141,8 +150,10 @@ class StreamTransport:
         self._stream.close()
 
     def abort(self) -> None:
-        """Close at once."""
-        self._transport.abort()
+        """Close at once; nothing if it is closed already."""
+        transport = self._transport
+        if transport.get_write_buffer_size() or not transport.is_closing():
+            transport.abort()  # on one that closed when it had sent what waited, asyncio's own fails (3.11 to 3.13)
 
     async def closed(self) -> None:
         """Wait until it is closed."""

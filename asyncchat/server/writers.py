@@ -11,11 +11,11 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from asyncchat.core.outcomes import Part
+from asyncchat.core.outcomes import Disconnect
 from asyncchat.core.session import Session
 from asyncchat.server.transport import Transport
 from asyncchat.vocabulary.events import Event, Gap, Joined, Result, Said, Told, Welcome
-from asyncchat.wire.dialect import Dialect
+from asyncchat.wire.dialect import Context, Dialect
 
 log = logging.getLogger("asyncchat.server")
 
@@ -26,8 +26,12 @@ UNHURRIED_SECONDS = 0.01
 class Owner(Protocol):
     """Whose way out it is: a connection."""
 
-    def part(self, effect: Part) -> None:
+    def part(self, effect: Disconnect) -> None:
         """The rules end this connection."""
+        ...
+
+    def follow_up(self) -> None:
+        """Its dialect has wishes, after what it was told."""
         ...
 
 
@@ -127,21 +131,22 @@ class Writers:
 
     # --- one client -------------------------------------------------------------------------------------------------
 
-    def send(self, writer: ClientWriter, results: Sequence[Told]) -> int:
-        """Send results (or events meant for this client alone); a welcome goes before all that was held for it.
+    def send(self, writer: ClientWriter, results: Sequence[Told], context: Context = None) -> int:
+        """Send the results of a request (or events meant for this client alone); none: its dialect's own words.
 
-        Returns how many bytes that are.
+        A welcome goes before all that was held for the client. Returns how many bytes were sent.
         """
+        dialect = writer.dialect
         if self._run and writer not in self._answered:
             # Behind the run, which was told before. It can be put in front later, unless something older is pending, or
             # the dialect, as those without an echo, must encode things in their order.
-            if writer.pending or writer.state is HELD or not writer.dialect.echo:
+            if writer.pending or writer.state is HELD or not dialect.echo:
                 self.end_run()
             else:
                 self._answered.add(writer)
                 self._dirty.append(writer)
-        told = [writer.dialect.encode(result) for result in results]
-        writer.variant = writer.dialect.variant  # which may change with what is told
+        told = [dialect.encode(result, context) for result in results] if results else [dialect.outgoing(context)]
+        writer.variant = dialect.variant  # which may change with what is told
         if writer.state is HELD:
             if not any(type(result) is Welcome for result in results):
                 writer.transport.write(b"".join(told))
@@ -216,7 +221,7 @@ class Writers:
             variant = writer.variant
             data = encoded.get(variant)
             if data is None:
-                data = encoded[variant] = _encoded(writer.dialect, told)
+                data = encoded[variant] = _encoded(writer, told)
             if writer.missing is not None:
                 continue  # also when replies are pending: what it misses must be one stretch of the log
             pending = writer.pending
@@ -260,7 +265,7 @@ class Writers:
             if writer.variant is not variant:
                 variant = writer.variant
                 if variant not in encoded:
-                    encoded[variant] = _encoded(writer.dialect, run)
+                    encoded[variant] = _encoded(writer, run)
                 data = encoded[variant]
             if not writer.transport.write(data):
                 self._mind(writer)
@@ -336,11 +341,17 @@ class Writers:
         self._mind(writer)
         if after is not None and until > after:
             self.send(writer, (Gap(after=after, until=until),))
+            if writer.dialect.wishes:
+                writer.owner.follow_up()
 
 
-def _encoded(dialect: Dialect, told: Collection[Event | Result]) -> bytes:
+def _encoded(writer: ClientWriter, told: Collection[Event | Result]) -> bytes:
+    dialect = writer.dialect
     try:
-        return dialect.encode_shared(told)
+        data = dialect.encode_shared(told)
     except Exception:  # a fault of ours: in one dialect alone, and of these events alone
         log.exception("cannot encode for %s", dialect.variant)
         return b""
+    if dialect.wishes:
+        writer.owner.follow_up()
+    return data

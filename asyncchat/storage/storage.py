@@ -9,13 +9,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from asyncchat.storage.backup import backup
 from asyncchat.storage.database_file import MEMORY
 from asyncchat.storage.local_log import LocalLog, local_log
 from asyncchat.storage.retention import is_due, silent_guests
 from asyncchat.storage.snapshot import Placed
 from asyncchat.storage.store import Store, ask
 from asyncchat.storage.threads import Threads
+from asyncchat.storage.transfer import backup
 from asyncchat.vocabulary.errors import StorageError
 from asyncchat.vocabulary.queries import StoreQuery
 from asyncchat.vocabulary.terms import Code

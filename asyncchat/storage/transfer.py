@@ -7,6 +7,7 @@ database is the same server to clients, with an epoch of its own: it may go anot
 
 import codecs
 import contextlib
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,14 +18,44 @@ import msgspec
 from msgspec import Struct
 
 from asyncchat.storage import database_file, snapshot
+from asyncchat.storage.migrations import new_epoch
 from asyncchat.storage.projection import project
 from asyncchat.storage.retention import removed_rooms
 from asyncchat.storage.snapshot import Placed
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary import records as r
-from asyncchat.vocabulary.errors import StorageError
+from asyncchat.vocabulary.errors import NotStored, StorageError
 from asyncchat.vocabulary.records import KeptRecord
 from asyncchat.vocabulary.terms import Code
+
+
+def backup(db: sqlite3.Connection, path: Path) -> None:
+    """Copy all that *db* sees now to a new file (mode 600), complete in itself; commits go on meanwhile.
+
+    The copy is the same server to clients, by its identity, and has an epoch of its own: a server that goes on from it
+    gives out seqs that were given to other messages.
+
+    Raises `StorageError` 409 when there is such a file already, and `NotStored` when it cannot be written; then there
+    is none.
+    """
+    path = path.absolute()  # it is opened more than once
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        raise StorageError(f"{path} is there already: a backup replaces nothing", Code.CONFLICT) from None
+    except OSError as error:
+        raise NotStored(f"cannot write {path}: {error.strerror}") from None
+    try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            db.backup(copy)  # in one step: one snapshot
+            copy.execute("PRAGMA journal_mode = DELETE")  # no second file belongs to it
+            copy.execute("UPDATE server SET epoch = ?", (new_epoch(),))
+    except BaseException as error:  # Ctrl+C as well: what is whole already has the epoch of the database still
+        path.unlink(missing_ok=True)
+        if isinstance(error, sqlite3.Error):
+            raise NotStored(f"cannot write {path}: {error}") from error
+        raise
+
 
 FORMAT = "asyncchat records"
 FORMAT_VERSION = 1

@@ -416,7 +416,7 @@ class Announced(Passing, frozen=True, kw_only=True):
     person: int = NOBODY
 
 
-class Fence(Passing, frozen=True, kw_only=True):
+class Barrier(Passing, frozen=True, kw_only=True):
     """Nothing: when it is applied, all that was appended before it has been applied, or has failed."""
 
 
@@ -428,6 +428,6 @@ KeptRecord = (
 PassingRecord = (
     SettingsApplied | SessionOpened | SessionClosed | NoncesRecalled | ReadingRecalled
     | GuestCame | PersonGone | PersonJoined | PersonLeft | PersonInvited | PresenceSet | PersonTyping
-    | Announced | Fence
+    | Announced | Barrier
 )  # fmt: skip
 Record = KeptRecord | PassingRecord

@@ -8,16 +8,16 @@ from asyncchat.vocabulary import events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ProtocolError
 from asyncchat.vocabulary.events import Told
-from asyncchat.vocabulary.terms import from_rfc3339
-from asyncchat.wire.dialect import Problem
+from asyncchat.vocabulary.terms import Id, from_rfc3339
+from asyncchat.wire.dialect import Context, Problem, Request
 from asyncchat.wire.lines import LineBuffer, TooLong
-from asyncchat.wire.native_problems import BAD_JSON, explain, problem_of_long_line, type_of
-from asyncchat.wire.newer import known_part_of
+from asyncchat.wire.native_problems import BAD_JSON, explain, known_part_of, problem_of_long_line, type_of
 
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
 _encode_lines: Callable[[Collection[Told]], bytes] = _encoder.encode_lines
 _decode_command: Callable[[bytes], Command] = msgspec.json.Decoder(Command).decode
+_RESULTS: frozenset[type] = frozenset(events.Result.__args__)
 _decode_told: Callable[[bytes], Told] = msgspec.json.Decoder(Told).decode
 
 
@@ -40,7 +40,10 @@ def encode_command(command: Command) -> bytes:
 
 
 class NativeDialect:
-    """One connection that speaks the native protocol; ``limit`` bytes a line (0: unlimited)."""
+    """One connection that speaks the native protocol; ``limit`` bytes a line (0: unlimited).
+
+    The context of a request is its ``id``.
+    """
 
     __slots__ = ("_lines",)
 
@@ -48,26 +51,28 @@ class NativeDialect:
     echo = True
     resumable = True
     pings = True
+    wishes = False
     quiet_after: float | None = None
 
     def __init__(self, limit: int) -> None:
         self._lines = LineBuffer(limit)
 
-    def receive(self, data: bytes) -> list[Command | Problem]:
+    def receive(self, data: bytes) -> list[Request | Problem]:
         """The commands that are complete now, with a `Problem` in the place of each line that is none."""
-        received: list[Command | Problem] = []
+        received: list[Request | Problem] = []
         for line in self._lines.feed(data):
             if type(line) is TooLong:
                 received.append(problem_of_long_line(line))
             elif line:
                 try:
-                    received.append(_decode_command(line))
+                    command = _decode_command(line)
+                    received.append((command, command.id))
                 except BAD_JSON:
                     if not line.isspace():
                         received.append(explain(line))
         return received
 
-    def end(self) -> list[Command | Problem]:
+    def end(self) -> list[Request | Problem]:
         """Nothing: a line without its newline may be half a line."""
         return []
 
@@ -76,7 +81,7 @@ class NativeDialect:
         """There are bytes waiting for the rest of a line."""
         return self._lines.partial
 
-    def quiet(self) -> list[Command | Problem]:
+    def quiet(self) -> list[Request | Problem]:
         """Nothing: silence completes no line."""
         return []
 
@@ -84,11 +89,20 @@ class NativeDialect:
         """Events for many as bytes."""
         return _encode_lines(events)
 
-    def encode(self, event: Told) -> bytes:
+    def encode(self, told: Told, context: Id | None = None) -> bytes:
         """An event or result for this connection alone as bytes."""
-        return encode_event(event)
+        if context is not None:
+            if type(told) is events.Ok:  # that of each message: by `replace` it would take twice as long
+                told = events.Ok(id=context, code=told.code, seq=told.seq, text=told.text, token=told.token)
+            elif type(told) in _RESULTS:
+                told = msgspec.structs.replace(told, id=context)
+        return encode_event(told)
 
-    def follow_up(self) -> list[Command]:
+    def outgoing(self, context: Context) -> bytes:
+        """Nothing: all that a client is told is an event or a result."""
+        return b""
+
+    def follow_up(self) -> list[Request]:
         """Nothing: native clients ask for what they want."""
         return []
 

@@ -4,16 +4,17 @@ import json
 import re
 from collections.abc import Iterator
 from types import UnionType
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
 from asyncchat.vocabulary.commands import Command, CommandId
+from asyncchat.vocabulary.events import Event, KeptEvent, Member, Told
+from asyncchat.vocabulary.mismatches import QUOTED, mismatches, parse
 from asyncchat.vocabulary.printable import printable
 from asyncchat.vocabulary.terms import Code, Id
 from asyncchat.wire.dialect import Problem
 from asyncchat.wire.lines import TooLong
-from asyncchat.wire.mismatches import QUOTED, mismatches, parse
 
 BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that decoding any bytes with msgspec can raise: bad JSON or a bad field, bad UTF-8, deep nesting."""
@@ -154,3 +155,46 @@ def _nearest_type(name: str) -> str | None:
     By lookup, not by comparing: a hostile client may send unknown types by the thousand.
     """
     return next((_TYPES_SHORTENED[short] for short in _shortened(name) if short in _TYPES_SHORTENED), None)
+
+
+_EVENTS = frozenset(tags_of(Event))
+_TOLD = frozenset(tags_of(Told))
+
+_LISTS: dict[str, tuple[str, type | UnionType]] = {"history": ("events", KeptEvent), "members": ("members", Member)}
+"""Results that can do without some of their items: the field that holds these, and what they are."""
+
+
+def known_part_of(line: bytes, kind: str) -> Told | None:
+    """What is known of a line of this type that could not be decoded; None: nothing, and nobody waits for it.
+
+    Raises `msgspec.DecodeError` for what no server sends, however new it is.
+    """
+    if kind not in _TOLD:
+        return None
+    try:
+        value = parse(line)
+    except (ValueError, RecursionError) as error:
+        raise msgspec.DecodeError("no JSON") from error
+    if kind in _LISTS:
+        field, item_type = _LISTS[kind]
+        items = value.get(field)
+        if isinstance(items, list):
+            value[field] = [item for item in items if not _is_newer(item, item_type)]
+        return _told(value)
+    if not _is_newer(value, Told):
+        return _told(value)
+    if kind in _EVENTS:
+        return None
+    # A result: whoever asked for it must not wait for ever.
+    return _told(value | {"type": "error", "code": Code.SERVER_FAULT, "text": "this client is too old for the reply"})
+
+
+def _is_newer(value: object, type: type | UnionType) -> bool:
+    """Does all that is wrong with a value come from what this program does not know yet?"""
+    found = list(mismatches(value, type))
+    return bool(found) and all(mismatch.unknown for mismatch in found)
+
+
+def _told(value: dict[str, Any]) -> Told:
+    told: Told = msgspec.convert(value, Told)
+    return told

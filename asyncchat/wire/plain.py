@@ -3,27 +3,29 @@
 The first line is a name, then each line is a message, and lines that begin with a slash are commands. What is told to
 one peer depends on who it is and which room it is in, so that every connection is a variant of its own: people with nc
 are few, and a line of text is soon made.
+
+The context of a typed command is the command itself. What the dialect answers itself (telnet, ``/help``, a question
+once more) are requests without a command.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import enum
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
-import msgspec
-
-from asyncchat.vocabulary import commands, events
+from asyncchat.vocabulary import commands, events, render, slash
 from asyncchat.vocabulary.commands import Command
-from asyncchat.vocabulary.events import Told
+from asyncchat.vocabulary.events import Result, Told
 from asyncchat.vocabulary.names import name_key
 from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.render import View
 from asyncchat.vocabulary.terms import Code
-from asyncchat.wire import plain_text, slash
-from asyncchat.wire.dialect import Problem
-from asyncchat.wire.editing import END, EditedLines
+from asyncchat.wire.dialect import Context, Problem, Request
 from asyncchat.wire.lines import TooLong
-from asyncchat.wire.plain_login import HELLO, LEAVING, PROMPT, VISIBLE, VISIBLE_IN_TELNET, PlainLogin
-from asyncchat.wire.plain_places import Places, place_of
-from asyncchat.wire.telnet import Reply, Signal, Telnet
+from asyncchat.wire.plain_login import LEAVING, PROMPT, PlainLogin
+from asyncchat.wire.telnet import END, EditedLines, Reply, Signal, Telnet
 
 QUIET = 0.5
 """Seconds after which first bytes without a newline are a message: the peer ends nothing with a newline.
@@ -37,10 +39,37 @@ LINES_SHOWN = 10
 MEMBERS_SHOWN = 50
 """People who are listed to whoever comes in; ``/who`` lists more."""
 
-_TELNET = "telnet"
-"""With bytes in hexadecimal, the ``id`` of a ping in whose reply's place these bytes are sent."""
+PLACES_KEPT = 1000
+"""Rooms and conversations of which the last message is remembered, and messages of the past of which the place is."""
+
+HINT = "* /help lists the commands, exit leaves"
+
+_SETTLED: Request = (None, None)
+"""Nothing to say: what comes next has to know the answers to all before it."""
 
 _numbers = count(1)
+
+
+class Look(enum.Enum):
+    """The context of what is asked for when somebody comes into a room."""
+
+    WELCOME = "welcome"
+    JOINED = "joined"
+
+
+@dataclass(slots=True)
+class Before:
+    """The context of the page that ends with a message which is read around; ``page``: it, once it is known."""
+
+    message: int
+    page: Sequence[events.KeptEvent] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The context of the page that follows it, and is shown with it."""
+
+    before: Before
 
 
 def greeting(server_name: str) -> bytes:
@@ -50,7 +79,59 @@ def greeting(server_name: str) -> bytes:
 
 def farewell(bye: events.Bye) -> bytes:
     """What a client is sent that was greeted, and has said nothing since."""
-    return plain_text.safe(tuple(plain_text.happened(bye, None)), "\r\n")
+    return _safe(tuple(render.plain(render.render(bye, View()))), "\r\n")
+
+
+@lru_cache(maxsize=64)
+def _safe(lines: tuple[str, ...], newline: str) -> bytes:
+    """The lines as they may be shown on a terminal. It is remembered: most who hear a message read the same of it."""
+    return "".join([printable(line) + newline for line in lines]).encode()
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Places:
+    """The last message of each room, for ``/react``, and where messages of the past stand, for ``/reply ^N``."""
+
+    __slots__ = ("_last", "_past")
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        self._past: dict[int, str] = {}
+
+    @property
+    def past(self) -> Mapping[int, str]:
+        """The room or person of each message of the past that was shown."""
+        return self._past
+
+    def keep(self, seq: int, place: str) -> None:
+        """A message of the past was shown."""
+        _put(self._past, seq, place)
+
+    def heard(self, place: str, seq: int) -> None:
+        """A message was read or said there; the last one is the one with the highest ``seq``."""
+        key = name_key(place)
+        _put(self._last, key, max(seq, self._last.get(key, 0)))
+
+    def last(self, place: str | None) -> int | None:
+        """The last message of a room or conversation, or None."""
+        return self._last.get(name_key(place)) if place is not None else None
+
+    def renamed(self, name: str, to: str) -> None:
+        """A person has another name: the conversation goes with it."""
+        seq = self._last.pop(name_key(name), None)
+        if seq is not None:
+            _put(self._last, name_key(to), seq)
+
+
+def _put(bounded: dict[K, V], key: K, value: V) -> None:
+    """Set an entry; of too many the one that was set first goes."""
+    bounded.pop(key, None)
+    bounded[key] = value
+    if len(bounded) > PLACES_KEPT:
+        del bounded[next(iter(bounded))]
 
 
 class PlainDialect:
@@ -61,7 +142,7 @@ class PlainDialect:
     pings = False
 
     __slots__ = (
-        "_before", "_by_keys", "_by_sends", "_ends_lines", "_here", "_joining", "_line_hidden", "_lines", "_live_from",
+        "_by_keys", "_by_sends", "_ends_lines", "_here", "_joining", "_line_hidden", "_lines", "_live_from",
         "_login", "_name", "_own", "_partner", "_places", "_rooms", "_telnet", "_welcomed", "_wishes", "variant",
     )  # fmt: skip
 
@@ -69,7 +150,7 @@ class PlainDialect:
         self.variant = f"plain {next(_numbers)}"
         self._telnet = Telnet()
         self._lines = EditedLines(limit)
-        self._login = PlainLogin()
+        self._login = PlainLogin(self._telnet)
         self._by_keys: bool | None = None  # the first text was a single character
         self._ends_lines = False
         self._by_sends = False
@@ -83,12 +164,11 @@ class PlainDialect:
         self._joining = False
         self._rooms: dict[str, None] = {}
         self._places = Places()
-        self._before: Sequence[events.KeptEvent] | None = None
-        self._wishes: list[Command] = []
+        self._wishes: list[Request] = []
 
     # --- bytes in -----------------------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes) -> Iterable[Command | Problem]:
+    def receive(self, data: bytes) -> Iterable[Request | Problem]:
         """What the lines that are complete ask for, each in the light of the answer to the one before."""
         items: list[bytes | TooLong | Reply | Signal] = []
         for piece in self._telnet.receive(data):
@@ -104,7 +184,7 @@ class PlainDialect:
             items += self._rest()
         return self._asked(items)
 
-    def end(self) -> Iterable[Command | Problem]:
+    def end(self) -> Iterable[Request | Problem]:
         """What the last line asks for if it has no newline, as with ``printf hi | nc``."""
         return self._asked(self._rest())
 
@@ -119,7 +199,7 @@ class PlainDialect:
         undecided = not (self._ends_lines or self._by_sends or self._by_keys or self._telnet.seen)
         return QUIET if undecided and self._lines.partial else None
 
-    def quiet(self) -> Iterable[Command | Problem]:
+    def quiet(self) -> Iterable[Request | Problem]:
         """First bytes without a newline have stayed so: from now on the peer is read send by send."""
         self._by_sends = True
         return self._asked(self._rest())
@@ -128,24 +208,20 @@ class PlainDialect:
         rest = self._lines.take()
         return [rest] if rest else []
 
-    def _asked(self, items: Sequence[bytes | TooLong | Reply | Signal]) -> Iterator[Command | Problem]:
+    def _asked(self, items: Sequence[bytes | TooLong | Reply | Signal]) -> Iterator[Request | Problem]:
         for item in items:
             match item:
                 case TooLong():
                     yield Problem(Code.TOO_LONG, "that line is too long")
                 case bytes(line):
-                    yield from self._line(line) if line != END else (commands.Quit(),)
-                case Reply(sent):
-                    # As a command, so that it keeps its place, and that a flood is as slow as one of commands.
-                    yield commands.Ping(id=f"{_TELNET} {sent.hex()}")
-                case Signal.FIRST if not self._welcomed:  # the greeting goes to those who say nothing
-                    yield commands.Ping(id=PROMPT)
-                case Signal.INTERRUPTED:
-                    yield commands.Ping(id="interrupted")
-                case Signal.ARE_YOU_THERE:
-                    yield commands.Ping(id="there")
+                    yield from self._line(line) if line != END else ((commands.Quit(), None),)
+                case Signal.FIRST:  # the greeting went to those who say nothing
+                    if not self._welcomed:
+                        yield (None, PROMPT)
+                case Reply() | Signal():
+                    yield (None, item)
 
-    def _line(self, line: bytes) -> Iterator[Command | Problem]:
+    def _line(self, line: bytes) -> Iterator[Request | Problem]:
         try:
             text = line.decode()
         except UnicodeDecodeError:
@@ -157,42 +233,31 @@ class PlainDialect:
             self._line_hidden = self._telnet.hiding
             yield from self._login.line(text)
 
-    def _typed(self, line: str) -> Iterator[Command | Problem]:
+    def _typed(self, line: str) -> Iterator[Request | Problem]:
         if not line.strip():
             return
         if line.strip() in LEAVING:
             line = "/quit"
         if slash.recalls(line):
-            yield commands.Ping(id="settled")  # by its reply all before it is kept, and the last message is known
+            yield _SETTLED  # the last message is known then
         last = self._places.last(self._here)
         context = slash.Context(self._here, self._partner, self._own, last, self._places.past)
         parsed = slash.parse(line, context)
         match parsed:
             case slash.Usage(text):
                 yield Problem(Code.MALFORMED, text)
-            case slash.Action(name, argument):
-                # The reply to a ping is the place in the order of replies where the program's own answer belongs.
-                yield commands.Ping(id=f"{name} {argument or ''}")
-            case (commands.History(before=int(before)), commands.History()):
-                yield from map(self._marked, parsed, (f"upto {before - 1}", "around"))
+            case slash.Action():
+                yield (None, parsed)
+            case (commands.Join(room=room),) if self._known(room) is not None:
+                yield (None, slash.Action("switch", room))
+            case (commands.History(before=int(number)) as first, commands.History() as second):
+                before = Before(number - 1)
+                yield (first, before)
+                yield (second, After(before))
             case _:
-                yield from (self._marked(command, "asked") for command in parsed)
-
-    def _marked(self, command: Command, mark: str) -> Command:
-        """The command with an ``id`` by which its reply is understood."""
-        match command:
-            case commands.Say(to=to):
-                mark = f"say {to}"
-            case commands.Join(room=room):
-                if (known := self._known(room)) is not None:
-                    return commands.Ping(id=f"switch {known}")
-                self._joining = True
-                mark = f"join {room}"
-            case commands.Topic(room=room):
-                mark = f"topic {room}"
-            case _ if type(command) in plain_text.DONE:
-                mark = f"done {plain_text.DONE[type(command)]}"
-        return msgspec.structs.replace(command, id=mark)
+                for command in parsed:
+                    self._joining = self._joining or type(command) is commands.Join
+                    yield (command, command)
 
     def _known(self, room: str) -> str | None:
         """The name of a room that the person is in, however it is typed."""
@@ -205,15 +270,39 @@ class PlainDialect:
         """Events as lines of text."""
         return b"".join(map(self.encode, events))
 
-    def encode(self, event: Told) -> bytes:
+    def encode(self, told: Told, context: Context = None) -> bytes:
         """An event or result as lines of text; nothing for what people need not see."""
-        if type(event) is events.Ok and str(event.id).startswith(_TELNET):
-            return bytes.fromhex(str(event.id)[len(_TELNET) :])
-        self._login.visible = "" if self._telnet.seen else VISIBLE_IN_TELNET if self._telnet.crlf else VISIBLE
-        show = _SHOWN.get(type(event))
-        lines = show(self, event) if show is not None else self._happened(event)
-        data = plain_text.safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n") if lines else b""
-        return self._echo() + data if type(event) in _ANSWERS else data
+        if (show := _RESULTS.get(type(told))) is not None:
+            lines = show(self, told, context)
+        else:
+            lines = _EVENTS.get(type(told), PlainDialect._happened)(self, told)
+        data = self._bytes(lines)
+        return self._echo() + data if type(told) in _ANSWERS else data
+
+    def outgoing(self, context: Context) -> bytes:
+        """The answer to what needs no command."""
+        if isinstance(context, Reply):
+            return context.data
+        data = self._bytes(self._own_words(context))  # which may ask for a password
+        return self._echo() + data
+
+    def _own_words(self, context: Context) -> list[str]:
+        match context:
+            case _ if context == PROMPT:
+                return self._login.asked()
+            case Signal.INTERRUPTED:
+                # The terminal has shown ^C.
+                return ["", *([HINT] if self._welcomed else self._login.asked())]
+            case Signal.ARE_YOU_THERE:
+                return ["* yes, the server is here"]
+            case slash.Action("help", about):
+                return slash.help_lines(about)
+            case slash.Action("switch", str(place)):
+                return self._go(self._known(place) or place)
+        return []
+
+    def _bytes(self, lines: list[str]) -> bytes:
+        return _safe(tuple(lines), "\r\n" if self._telnet.crlf else "\n") if lines else b""
 
     def _echo(self) -> bytes:
         """What goes before an answer, so that the peer's user sees what is typed next if and only if it is no password.
@@ -223,7 +312,12 @@ class PlainDialect:
         hidden, self._line_hidden = self._line_hidden, False
         return (b"\r\n" if hidden else b"") + self._telnet.hide(self._login.secret)
 
-    def follow_up(self) -> list[Command]:
+    @property
+    def wishes(self) -> bool:
+        """There is something to ask for."""
+        return bool(self._wishes)
+
+    def follow_up(self) -> list[Request]:
         """Who is there and what was said, after coming into a room."""
         wishes, self._wishes = self._wishes, []
         return wishes
@@ -238,13 +332,14 @@ class PlainDialect:
                 self._live_from = self._live_from or event.seq
         elif event.sender != self._name:
             self._partner = event.sender
-        self._places.heard(place_of(event, self._name), event.seq)
-        return plain_text.said(event, self._name, self._here)
+        own = self._name or event.to  # what comes before the welcome, which tells the name, is a direct message
+        self._places.heard(render.place_of(event, own) or event.to, event.seq)
+        return render.plain(render.render(event, View(own, self._here)))
 
     def _happened(self, event: Any) -> list[str]:
         if not self._welcomed and not isinstance(event, events.Notice | events.Bye):
             return []
-        return plain_text.happened(event, self._here)
+        return render.plain(render.render(event, View(self._name, self._here)))
 
     def _joined(self, event: events.Joined) -> list[str]:
         if event.name != self._name or not self._welcomed:
@@ -286,118 +381,104 @@ class PlainDialect:
 
     # --- results ------------------------------------------------------------------------------------------------------
 
-    def _welcome(self, event: events.Welcome) -> list[str]:
+    def _welcome(self, event: events.Welcome, _: Context) -> list[str]:
         self._welcomed = True
-        self._login = PlainLogin()  # which forgets the passwords
+        self._login = PlainLogin(self._telnet)  # which forgets the passwords
         self._name = event.name
         self._rooms = dict.fromkeys(event.rooms)
         motd = event.motd.splitlines() if event.motd else []
         lines = [*motd, f"* you are {event.name} on {event.server}"]
         if not event.rooms:
-            return [*lines, *self._go(None), plain_text.HINT]
+            return [*lines, *self._go(None), HINT]
         self._here = event.rooms[0]
         others = f" (and in {', '.join(event.rooms[1:])})" if len(event.rooms) > 1 else ""
-        self._wishes += self._look_around("welcome")
+        self._wishes += self._look_around(Look.WELCOME)
         return [*lines, f"* you write to {self._here}{others}"]
 
-    def _look_around(self, mark: str) -> list[Command]:
+    def _look_around(self, look: Look) -> list[Request]:
         if self._here is None:
             return []
         return [
-            commands.Who(id=mark, room=self._here),
-            commands.History(id=mark, to=self._here, limit=LINES_SHOWN),
+            (commands.Who(room=self._here), look),
+            (commands.History(to=self._here, limit=LINES_SHOWN), look),
         ]
 
-    def _error(self, event: events.Error) -> list[str]:
+    def _error(self, event: events.Error, context: Context) -> list[str]:
         if not self._welcomed:
-            return self._login.refused(event) if event.id == HELLO else [f"! {event.text}", *self._login.asked()]
+            asked_in = isinstance(context, commands.Hello)
+            return self._login.refused(event) if asked_in else [f"! {event.text}", *self._login.asked()]
         self._joining = False
-        before, self._before = self._before, None
-        if event.id == "around" and before is None:
+        if isinstance(context, After) and context.before.page is None:
             return []  # that there is no page before the message either was said
         return [f"! {event.text}"]
 
-    def _ok(self, event: events.Ok) -> list[str]:
-        mark, _, about = str(event.id).partition(" ")
-        match mark:
-            case _ if event.id == PROMPT:
-                return self._login.asked()
-            case "interrupted":
-                # The terminal has shown ^C.
-                return ["", *([plain_text.HINT] if self._welcomed else self._login.asked())]
-            case "there":
-                return ["* yes, the server is here"]
-            case "help":
-                return slash.help_lines(about)
-            case "say" if event.seq is not None:
+    def _ok(self, event: events.Ok, context: Context) -> list[str]:
+        match context:
+            case commands.Say(to=to) if event.seq is not None:
                 self._own = event.seq
-                self._places.heard(about, event.seq)
-                return [f"* {about} is not here now, and will read it later"] if event.code == Code.ACCEPTED else []
-            case "join" | "switch":
-                return self._entered(mark, about, event.code)
-            case "topic" if event.seq is None:
-                return [f"* topic of {about}: {event.text}" if event.text else f"* {about} has no topic"]
-            case "done":
-                return [f"* {about}"]
-        return [f"* {event.text}"] if event.text else []
+                self._places.heard(to, event.seq)
+            case commands.Join(room=room):
+                self._joining = False
+                lines = self._go(self._known(room) or room)
+                self._wishes += self._look_around(Look.JOINED)
+                return [*lines, *self._answer(event, context)]
+        return self._answer(event, context)
 
-    def _entered(self, mark: str, place: str, code: Code) -> list[str]:
-        self._joining = False
-        lines = self._go(self._known(place) or place)
-        if code == Code.CREATED:
-            lines.append("* it is new, and yours")
-        if mark == "join":
-            self._wishes += self._look_around("join")
-        return lines
+    def _answer(self, result: Result, context: Context) -> list[str]:
+        view = View(self._name, self._here)
+        asked = isinstance(context, Command)
+        return render.plain(render.answer(context, result, view) if asked else render.render(result, view))
 
-    def _members(self, event: events.Members) -> list[str]:
-        return plain_text.members(event, None if event.id == "asked" else MEMBERS_SHOWN)
+    def _members(self, event: events.Members, context: Context) -> list[str]:
+        return render.plain(render.members(event, None if isinstance(context, commands.Who) else MEMBERS_SHOWN))
 
-    def _history(self, event: events.History) -> list[str]:
+    def _history(self, event: events.History, context: Context) -> list[str]:
         kept = event.events
-        mark, _, message = str(event.id).partition(" ")
-        if mark == "upto":
-            # It ends with the message itself, and is shown with what comes after it.
-            self._before = kept if kept and kept[-1].seq == int(message) else None
-            return [f"! there is no message ^{message} in {event.to}"] if self._before is None else []
-        if mark == "around":
-            if self._before is None:
+        if isinstance(context, Before):
+            # It ends with the message itself.
+            if kept and kept[-1].seq == context.message:
+                context.page = kept
                 return []
-            kept, self._before = [*self._before, *kept], None
-        asked = mark in ("asked", "around")
+            return [f"! there is no message ^{context.message} in {event.to}"]
+        if isinstance(context, After):
+            if context.before.page is None:
+                return []
+            kept = [*context.before.page, *kept]
+        typed = isinstance(context, commands.History | commands.Search)
+        asked = typed or isinstance(context, After)
         if not asked and self._live_from is not None:  # shown already, as it was said
             kept = [each for each in kept if each.seq < self._live_from]
         for each in kept:
             if isinstance(each, events.Said):
-                self._places.keep(each, self._name)
+                place = render.place_of(each, self._name) or each.to
+                self._places.keep(each.seq, place)
                 if not asked:
-                    self._places.heard(place_of(each, self._name), each.seq)
-        lines = plain_text.page(kept, self._name, self._here if event.to else None, numbered=asked)
-        if event.id == "asked" and not kept:
-            lines = ["* nothing was found"]
-        if event.id == "asked" and not event.complete and event.next is not None:
-            lines.append(f"* there is more before ^{event.next}")
-        return [*lines, plain_text.HINT] if event.id == "welcome" else lines
+                    self._places.heard(place, each.seq)
+        view = View(self._name, self._here if event.to else None, render.CLOCK, numbered=asked)
+        lines = render.plain(render.render(event, view) if typed else render.page(kept, view))
+        return [*lines, HINT] if context is Look.WELCOME else lines
 
 
-_SHOWN: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
+_EVENTS: dict[type, Callable[[PlainDialect, Any], list[str]]] = {
     events.Said: PlainDialect._said,
     events.Joined: PlainDialect._joined,
     events.Left: PlainDialect._left,
     events.Kicked: PlainDialect._left,
     events.Destroyed: PlainDialect._destroyed,
     events.Renamed: PlainDialect._renamed,
+}
+"""What is shown in another way than as one sentence."""
+
+_RESULTS: dict[type, Callable[[PlainDialect, Any, Context], list[str]]] = {
     events.Welcome: PlainDialect._welcome,
     events.Error: PlainDialect._error,
     events.Ok: PlainDialect._ok,
     events.Members: PlainDialect._members,
     events.History: PlainDialect._history,
-    events.RoomList: lambda _, event: plain_text.rooms(event),
-    events.User: lambda _, event: plain_text.user(event),
-    events.BanList: lambda _, event: plain_text.bans(event),
-    events.Stats: lambda _, event: plain_text.stats(event),
+    **dict.fromkeys(
+        (events.RoomList, events.User, events.BanList, events.AccountList, events.Stats), PlainDialect._answer
+    ),
 }
-"""What is shown in another way than as one sentence."""
 
 _ANSWERS = frozenset({events.Welcome, events.Ok, events.Error, events.Bye})
 """What answers a line, and may come with the next question."""

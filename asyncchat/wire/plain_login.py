@@ -3,18 +3,16 @@
 import enum
 from collections.abc import Iterator
 
-from asyncchat.vocabulary.commands import Command, Hello, Ping, Quit
+from asyncchat.vocabulary.commands import Hello, Quit
 from asyncchat.vocabulary.events import Error
 from asyncchat.vocabulary.names import NAME_LIMIT
 from asyncchat.vocabulary.terms import Code
-from asyncchat.wire.dialect import Problem
+from asyncchat.wire.dialect import Problem, Request
 from asyncchat.wire.sniff import REQUEST_LINE
-
-HELLO = "hello"
-"""The ``id`` of the commands that log in."""
+from asyncchat.wire.telnet import Telnet
 
 PROMPT = "prompt"
-"""The ``id`` of a ping whose reply is the question, once more."""
+"""The context of a request whose answer is the question, once more."""
 
 VISIBLE = "* what you type will be visible"
 VISIBLE_IN_TELNET = "* what you type will be visible: in telnet, Ctrl+C hides it"
@@ -35,17 +33,16 @@ class Question(enum.Enum):
 class PlainLogin:
     """The lines and answers of one peer until it is welcomed. Passwords are kept no longer than that."""
 
-    __slots__ = ("_answered", "_name", "_offer", "_question", "_server_password", "visible")
+    __slots__ = ("_answered", "_name", "_offer", "_question", "_server_password", "_telnet")
 
-    def __init__(self) -> None:
-        #: Said before the question for a password, where it cannot be hidden.
-        self.visible = ""
+    def __init__(self, telnet: Telnet) -> None:
+        self._telnet = telnet
         self._question = self._answered = Question.NAME
         self._name = ""
         self._offer = ""
         self._server_password: str | None = None
 
-    def line(self, line: str) -> Iterator[Command | Problem]:
+    def line(self, line: str) -> Iterator[Request | Problem]:
         """What the peer's next line asks for."""
         match self._question:
             case Question.NAME:
@@ -56,43 +53,43 @@ class PlainLogin:
                 self._server_password = line
                 return self._hello(None)
 
-    def _named(self, word: str) -> Iterator[Command | Problem]:
+    def _named(self, word: str) -> Iterator[Request | Problem]:
         command, _, argument = word.partition(" ")
         if command.lower() in ("/nick", "/name"):
             word = argument.strip()
         name = word or self._offer
         if name.lower() in LEAVING:
-            yield Quit()
+            yield (Quit(), None)
         elif REQUEST_LINE.match(name.encode()):
             # It came in pieces. A browser must not be able to post into the chat: nothing of what follows is read.
             yield Problem(Code.MALFORMED, "this is a chat server, not a web server")
-            yield Quit()
+            yield (Quit(), None)
         elif name.startswith("/"):
             yield Problem(Code.LOGIN_FIRST, "first a name, then the commands")
         elif not name:
-            yield Ping(id=PROMPT)
+            yield (None, PROMPT)
         else:
             self._name = name
             yield from self._hello(None)
 
-    def _with_password(self, line: str) -> Iterator[Command | Problem]:
+    def _with_password(self, line: str) -> Iterator[Request | Problem]:
         if line:
             yield from self._hello(line)
         else:
             self._question, self._offer = Question.NAME, ""
-            yield Ping(id=PROMPT)
+            yield (None, PROMPT)
 
-    def _hello(self, password: str | None) -> Iterator[Command | Problem]:
+    def _hello(self, password: str | None) -> Iterator[Request | Problem]:
         # Back to the name, whatever the answer is, unless it asks for more: a password is not tried over and over.
         self._answered = self._question
         self._question, self._offer = Question.NAME, ""
-        yield Hello(
-            id=HELLO,
+        hello = Hello(
             name=self._name,
             password=password,
             server_password=self._server_password,
             client="plain",
         )
+        yield (hello, hello)
 
     @property
     def secret(self) -> bool:
@@ -103,7 +100,9 @@ class PlainLogin:
         """The question that is open."""
         if self._offer:
             return [f"Your name? (or Enter, to be {self._offer})"]
-        return [*([self.visible] if self.secret and self.visible else []), self._question.value]
+        visible = self.secret and not self._telnet.seen  # what is typed cannot be hidden
+        warning = VISIBLE_IN_TELNET if self._telnet.crlf else VISIBLE
+        return [*([warning] if visible else []), self._question.value]
 
     def refused(self, error: Error) -> list[str]:
         """The login failed: why, and the next question."""

@@ -48,7 +48,7 @@ OPENINGS: dict[bytes, Kind] = {
     b"CONNECT ": Kind.REFUSED_HTTP,
     b"PRI * HTTP/2": Kind.REFUSED_HTTP,
     **{command + b" ": Kind.IRC for command in (b"CAP", b"NICK", b"USER", b"PASS")},
-    b"\x16\x03": Kind.TLS,  # a handshake record (RFC 8446, 5.1): TLS on an address that has none
+    b"\x16\x03": Kind.TLS,  # a handshake record (RFC 8446, 5.1)
 }
 
 _ANY_CASE = frozenset({Kind.IRC})
@@ -97,15 +97,15 @@ REFUSALS: dict[Kind, bytes] = {
     Kind.HTTP: _METHOD_NOT_ALLOWED,
     Kind.REFUSED_HTTP: _METHOD_NOT_ALLOWED,
     Kind.IRC: b"ERROR :This server does not speak IRC. Connect with nc or telnet, and type your name.\r\n",
-    Kind.TLS: b"This address is without TLS: connect without it, or to the server's tls:// address.\r\n",
+    Kind.TLS: b"This server is without TLS: connect without it.\r\n",
 }
 """What a client of a kind that is not served is sent before it is closed."""
 
 
-def refusal(kind: Kind, first: bytes) -> bytes | None:
-    """What a client is sent before it is closed that spoke so; None: its kind is served."""
-    answer = REFUSALS.get(kind)
-    if answer is not None and first.lstrip(b"\r\n").startswith(b"HEAD "):
+def refusal(kind: Kind, first: bytes) -> bytes:
+    """What a client of a kind that is not served is sent before it is closed, when it spoke so."""
+    answer = REFUSALS[kind]
+    if first.lstrip(b"\r\n").startswith(b"HEAD "):
         head, blank, _ = answer.partition(b"\r\n\r\n")
         return head + blank  # such an answer has no body (RFC 9110, 9.3.2)
     return answer

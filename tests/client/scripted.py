@@ -151,9 +151,10 @@ class ScriptedServer:
         dialect = NativeDialect(0)
         try:
             while data := await reader.read(65536):
-                for command in dialect.receive(data):
-                    assert not isinstance(command, Problem), command
-                    await self._handle(peer, command)
+                for item in dialect.receive(data):
+                    assert not isinstance(item, Problem), item
+                    assert item[0] is not None
+                    await self._handle(peer, item[0])
         except OSError:
             pass
         finally:

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from asyncchat.client import ChatClient, ConnectionState, Cursor, Resumed, connect
-from asyncchat.client import commands as chat_commands
+from asyncchat.client import actions as chat_commands
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ConnectionLost, ProtocolError, Refused
 from asyncchat.vocabulary.events import Event

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from asyncchat.client import ChatClient, TokenStore, connect, connect_streams
-from asyncchat.client.streams import parse_fingerprint
+from asyncchat.client.client_connection import parse_fingerprint
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.errors import ConnectionLost, Refused
 from asyncchat.vocabulary.terms import Code

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asyncchat.client import connect
-from asyncchat.client.streams import TLS, Streams, open_streams
+from asyncchat.client.client_connection import TLS, Streams, open_streams
 from asyncchat.vocabulary.addresses import Address
 from asyncchat.vocabulary.errors import ConnectionLost
 from tests.client.scripted import ScriptedServer
@@ -49,7 +49,7 @@ def addresses(monkeypatch: pytest.MonkeyPatch, *places: Place) -> Address:
     async def look_up(_: Address) -> list[object]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", place) for place in places]
 
-    monkeypatch.setattr("asyncchat.client.streams._look_up", look_up)
+    monkeypatch.setattr("asyncchat.client.client_connection._look_up", look_up)
     return Address("tcp", "chat.test", 7777)
 
 
@@ -69,8 +69,8 @@ some_do_not_answer = pytest.mark.skipif(
 async def test_while_an_address_does_not_answer_the_others_are_tried(
     monkeypatch: pytest.MonkeyPatch, server: ScriptedServer, silent: Place, nobody: Place
 ) -> None:
-    monkeypatch.setattr("asyncchat.client.streams.NEXT_ADDRESS_SECONDS", 0.01)
-    monkeypatch.setattr("asyncchat.client.streams.ADDRESS_SECONDS", 1000.0)
+    monkeypatch.setattr("asyncchat.client.client_connection.NEXT_ADDRESS_SECONDS", 0.01)
+    monkeypatch.setattr("asyncchat.client.client_connection.ADDRESS_SECONDS", 1000.0)
     places = (silent, silent, nobody, ("127.0.0.1", server.port), silent)
     async with connect(addresses(monkeypatch, *places), name="alice") as chat:
         assert chat.name == "alice"
@@ -80,11 +80,11 @@ async def test_while_an_address_does_not_answer_the_others_are_tried(
 async def test_an_address_that_does_not_answer_is_given_up(
     monkeypatch: pytest.MonkeyPatch, silent: Place, nobody: Place
 ) -> None:
-    monkeypatch.setattr("asyncchat.client.streams.NEXT_ADDRESS_SECONDS", 0.01)
-    monkeypatch.setattr("asyncchat.client.streams.ADDRESS_SECONDS", 0.04)
+    monkeypatch.setattr("asyncchat.client.client_connection.NEXT_ADDRESS_SECONDS", 0.01)
+    monkeypatch.setattr("asyncchat.client.client_connection.ADDRESS_SECONDS", 0.04)
     with pytest.raises(ConnectionLost, match=r": Connection refused; no answer in 0 s$"):
         await connect(addresses(monkeypatch, silent, nobody), name="alice")
-    monkeypatch.setattr("asyncchat.client.streams.CONNECT_SECONDS", 0.01)
+    monkeypatch.setattr("asyncchat.client.client_connection.CONNECT_SECONDS", 0.01)
     with pytest.raises(ConnectionLost, match="no answer"):
         await connect(addresses(monkeypatch, silent), name="alice")
 
@@ -117,7 +117,7 @@ async def test_a_cancelled_attempt_leaves_no_socket_open(server: ScriptedServer,
 async def test_a_cancelled_race_leaves_no_socket_open(
     monkeypatch: pytest.MonkeyPatch, server: ScriptedServer, silent: Place, moment: int
 ) -> None:
-    monkeypatch.setattr("asyncchat.client.streams.NEXT_ADDRESS_SECONDS", 0)
+    monkeypatch.setattr("asyncchat.client.client_connection.NEXT_ADDRESS_SECONDS", 0)
     here = ("127.0.0.1", server.port)
     dialling = asyncio.create_task(open_streams(addresses(monkeypatch, silent, here, here, silent), TLS()))
     await given_up(dialling, moment)

@@ -308,11 +308,11 @@ async def test_messages_kept_for_me_come_first_at_a_login(scripted: ScriptedServ
 async def test_a_silent_server_is_asked_and_then_given_up(
     scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asyncchat.client.connection.QUIET_SECONDS", 0.05)
+    monkeypatch.setattr("asyncchat.client.client_connection.QUIET_SECONDS", 0.05)
     async with to(scripted) as chat:
         await scripted.wait_for(commands.Ping, 3)
         assert chat.state is ConnectionState.ONLINE, "it answers"
-        monkeypatch.setattr("asyncchat.client.connection.ANSWER_SECONDS", 0.05)
+        monkeypatch.setattr("asyncchat.client.client_connection.ANSWER_SECONDS", 0.05)
         scripted.take_over(
             commands.Ping, lambda peer, ping: None if ping.id == "there?" else scripted.answer(peer, ping)
         )

@@ -35,7 +35,7 @@ async def test_completion(server: ChatServer, bob: ChatClient, desk: Desk) -> No
         await joined(bob, "alice")
         await alice.shows("#lobby>")
         alice.type("/who")
-        await alice.shows("2 in #lobby")
+        await alice.shows("* in #lobby: bob, alice")
         alice.press("bo" + TAB)
         await alice.shows("#lobby> bob:")
         alice.press("ask b" + TAB + "!")
@@ -54,7 +54,7 @@ async def test_ctrl_c_ends_what_was_begun_last(server: ChatServer, bob: ChatClie
         await joined(bob, "alice")
         await alice.shows("#lobby>")
         alice.type("/who")
-        await alice.shows("3 in #lobby")
+        await alice.shows("* in #lobby: bob, bobby, alice")
         alice.press("half a line")
         await alice.shows_line("#lobby> half a line")
 
@@ -201,14 +201,14 @@ async def test_commands(server: ChatServer, bob: ChatClient, desk: Desk) -> None
         await alice.shows("#lobby>")
         for typed, shown in (
             ("/help", "/whois NAME"),
-            ("/rooms", "1 room"),
-            ("/whois bob", "bob is online, a guest"),
+            ("/rooms", "#lobby  2 people"),
+            ("/whois bob", "bob is online; a guest"),
             ("/topic We talk", "set the topic: We talk"),
             ("/me waves", "* alice waves"),
             ("/nick alicia", "alice is now alicia"),
-            ("/away lunch", "done"),
+            ("/away lunch", "alicia is away: lunch"),
             ("/who", "alicia (away: lunch)"),
-            ("/back", "done"),
+            ("/back", "alicia is back"),
             ("/wohis bob", "unknown command: /wohis; did you mean /whois?"),
             ("/kick", "usage: /kick"),
             ("/whois nobody", "no such user: nobody (404)"),
@@ -248,7 +248,7 @@ async def test_people_who_are_ignored_stay_ignored(server: ChatServer, bob: Chat
         alice.type("/history")
         await alice.until(lambda: alice.text.count("carol: after bob") == 2, "history")
         alice.type("/search see me")
-        await alice.shows("nothing found")
+        await alice.shows("nothing was found")
         assert "can you see me?" not in alice.text
         await bob.nick("rob")
         await bob.say("#lobby", "and me?")
@@ -275,7 +275,7 @@ async def test_reading_around_what_was_found(server: ChatServer, bob: ChatClient
         assert "word4" not in alice.text
         assert "word16" not in alice.text
         assert "there is more" not in alice.text
-        days = [number for number, line in enumerate(alice.lines) if line.startswith("────")]
+        days = [number for number, line in enumerate(alice.lines) if line.startswith("---")]
         assert len(days) == 2, "one of the search, one of all that is around"
         alice.type("/context ^999999")
         await alice.shows("there is no message ^999999 in #lobby")

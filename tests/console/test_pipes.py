@@ -223,7 +223,7 @@ async def test_a_goodbye_for_good(scripted: ScriptedServer, program: Program) ->
     scripted.part(events.Bye(code=Code.FORBIDDEN, reason="you are banned"))
     status, output, error = await program.finish(process, "")
     assert status == 1
-    assert "the server says goodbye: you are banned" in output
+    assert "goodbye: you are banned" in output
     assert error == "asyncchat: you are banned\n"
 
 

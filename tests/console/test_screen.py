@@ -11,11 +11,9 @@ from prompt_toolkit.document import Document
 
 from asyncchat.client import Resumed
 from asyncchat.console.editor import ChatCompleter, LineHistory
-from asyncchat.console.ignores import Ignores
-from asyncchat.console.places import TYPING_SECONDS, Places
-from asyncchat.console.render import Painter, Renderer
-from asyncchat.console.screen import Screen
-from asyncchat.console.status import SHOWN, Outbox, prompt_parts, toolbar_parts
+from asyncchat.console.painter import Painter
+from asyncchat.console.places import TYPING_SECONDS, Ignores, Places
+from asyncchat.console.screen import SHOWN, Outbox, Screen, prompt_parts, toolbar_parts
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import State, rfc3339
 
@@ -37,8 +35,8 @@ class Seat:
         self.outbox = Outbox()
         self.ignores = Ignores("localhost:7777", directory)
         self.written = ""
-        renderer = Renderer("alice", Painter(colour=False), zone=UTC)
-        self.screen = Screen(renderer, self.places, self.outbox, self.ignores, self._write, read=read)
+        painter = Painter(colour=False)
+        self.screen = Screen(painter, self.places, self.outbox, self.ignores, self._write, read=read, zone=UTC)
         self.seq = 0
 
     def _write(self, text: str) -> None:
@@ -86,10 +84,10 @@ def test_a_room_that_is_not_open_stands_before_its_news(seat: Seat) -> None:
 
 def test_a_day_begins_with_a_line(seat: Seat) -> None:
     seat.screen.past([seat.said("long ago", days=-2), seat.said("long ago too", days=-2), seat.said("today")])
-    kinds = ["day" if line.startswith("────") else line for line in seat.lines]
+    kinds = ["day" if line.startswith("---") else line for line in seat.lines]
     assert kinds == ["day", "#lobby bob: long ago", "#lobby bob: long ago too", "day", "#lobby bob: today"]
     seat.screen.event(seat.said("today too"))
-    assert not seat.lines[-2].startswith("────")
+    assert not seat.lines[-2].startswith("---")
 
 
 def test_my_last_message_is_known_across_places_and_a_new_history(seat: Seat) -> None:
@@ -219,11 +217,11 @@ def test_presence_is_shown_of_those_one_talks_with(seat: Seat) -> None:
     assert seat.lines == []
     seat.screen.event(seat.said("psst", to="alice"))
     seat.screen.event(away)
-    assert seat.lines[-1] == "* bob is away (lunch)"
+    assert seat.lines[-1] == "* bob is away: lunch"
     shown = len(seat.lines)
     for state in (State.ONLINE, State.ONLINE, State.OFFLINE, State.ONLINE):
         seat.screen.event(events.Presence(name="bob", state=state))
-    assert seat.lines[shown:] == ["* bob is here", "* bob is offline"], "who comes is seen by what they say"
+    assert seat.lines[shown:] == ["* bob is back", "* bob is offline"], "who comes is seen by what they say"
 
 
 def test_coming_back_is_said(seat: Seat) -> None:
@@ -293,7 +291,7 @@ def test_names_are_followed(seat: Seat) -> None:
     assert seat.places.partner == "rob"
     assert list(seat.places.open("#lobby").people.values()) == ["rob"]
     seat.screen.event(events.Renamed(name="alice", to="alicia"))
-    assert (seat.places.me, seat.screen.renderer.me) == ("alicia", "alicia")
+    assert (seat.places.me, seat.screen.view().name) == ("alicia", "alicia")
     seat.screen.event(events.Left(name="rob", room="#lobby"))
     assert not seat.places.open("#lobby").people
 

@@ -72,7 +72,7 @@ async def test_what_is_typed_after_join_goes_to_the_new_room(scripted: ScriptedS
         assert scripted.received.index(join) < scripted.received.index(say)
         assert (join.room, say.to) == ("#Burst", "#Burst")
         scripted.answer(*joins[0])
-        await alice.shows("alice joined #Burst", "#Burst alice: burst text")
+        await alice.shows("#Burst * alice joined", "#Burst alice: burst text")
 
 
 async def test_a_room_that_stays_shut_is_closed_again(scripted: ScriptedServer, desk: Desk) -> None:
@@ -99,7 +99,7 @@ async def test_who_enters_a_room_again_with_a_password_is_told(server: ChatServe
     async with desk.client(str(server.addresses[0]), "--name", "alice") as alice:
         await alice.shows("#lobby>")
         alice.type("/join #lobby letmein")
-        await alice.shows("-- you are in #lobby already")
+        await alice.shows("* you are in #lobby already")
 
 
 async def test_what_is_typed_after_leave_goes_where_one_is_then(scripted: ScriptedServer, desk: Desk) -> None:
@@ -120,7 +120,7 @@ async def test_a_password_is_remembered_of_a_room_one_is_in(scripted: ScriptedSe
     async with desk.client(scripted.address, "--name", "alice") as alice:
         await alice.shows("#lobby>")
         alice.type("/join #pw")
-        await alice.shows("#pw>", "alice joined #pw")
+        await alice.shows("#pw>", "#pw * alice joined")
         alice.type("/join #pw letmein")
         await scripted.wait_for(commands.Join, 2)
         await alice.shows_line("#pw>")

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from asyncchat.client import ChatClient
-from asyncchat.console.render import Painter
-from asyncchat.console.wrap import INDENT, wrapped
+from asyncchat.console.painter import Painter
+from asyncchat.console.wrap import wrapped
+from asyncchat.text import INDENT
 from asyncchat.vocabulary.printable import printable
 from tests.client.chats import joined
 from tests.console.terminals import CLIENT, Desk, terminal
@@ -54,7 +55,7 @@ ODD = [" " * 32, FORGED, "今天", "👩‍💻", "e\u0301", "\ufe0f"]
 def test_only_the_first_line_begins_in_the_first_column(text: str, columns: int, colour: bool) -> None:
     painter = Painter(colour=colour)
     safe = printable(text)
-    line = f"{painter.style('time', '12:34')} {painter.person('bob', 'bob')}: {painter.style('dim', safe)}"
+    line = f"{painter.style('time', '12:34')} {painter.style('name', 'bob')}: {painter.style('detail', safe)}"
     first, *others = wrapped(line, columns).split("\n")
     assert all(plain(other).startswith(" ") for other in others)
     if columns > 4:  # else no wide character fits beside its indent
@@ -105,7 +106,7 @@ async def test_nobody_can_forge_a_line(address: str, bob: ChatClient, desk: Desk
             await bob.say("#lobby", f"{text}{FORGED}\n{FORGED}")
         await bob.say("#lobby", "the end")
         await alice.shows("the end")
-        own = re.compile(r"(\d\d:\d\d (bob:|\* )|-- |\s|──── |#lobby>|$)")
+        own = re.compile(r"(\d\d:\d\d (bob:|\* )|-- |\s|--- |#lobby>|$)")
         assert [line for line in alice.lines[:-1] if not own.match(line)] == []
         assert not any(line.startswith("12:00 #ops") for line in alice.lines)
         assert alice.text.count("keys") >= 2 * len(SCRIPTS)

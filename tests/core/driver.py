@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from asyncchat.core.chat import Chat
-from asyncchat.core.house import House
+from msgspec import structs
+
 from asyncchat.core.limits import Limits
-from asyncchat.core.outcomes import Append, Ask, Close, Effect, Outcome, Part, Reply, Tell, answer
+from asyncchat.core.outcomes import Append, Ask, Close, Disconnect, Done, Effect, Outcome, Reply, Tell, answer
 from asyncchat.core.people import Person
 from asyncchat.core.rooms import Room
+from asyncchat.core.rules import Chat
 from asyncchat.core.session import Phase, Session
 from asyncchat.core.settings import Settings
+from asyncchat.core.state import ChatState
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.errors import ChatError, NotStored, Refused
+from asyncchat.vocabulary.events import Result
 from asyncchat.vocabulary.records import Kept
-from asyncchat.vocabulary.terms import Code
+from asyncchat.vocabulary.terms import Code, Id
 from tests.core.memory import Memory
 
 START = 1_700_000_000_000
@@ -38,9 +41,19 @@ class Ticket:
         self.seqs: list[int] = []
         self.refused: ChatError | None = None
 
+    @property
+    def id(self) -> Id | None:
+        """The ``id`` of the command, which the rules do not look at."""
+        return self.command.id if self.command is not None else None
+
     def done(self, replies: tuple[events.Told, ...]) -> None:
+        """The command is done; its results get its ``id``, as they do on their way to a native client."""
         assert self.replies is None, f"answered twice: {self.command}"
-        self.replies = replies
+        self.replies = tuple(self._with_id(reply) if isinstance(reply, Result) else reply for reply in replies)
+
+    def _with_id(self, result: Result) -> Result:
+        assert result.id is None, "the rules set no ids"
+        return structs.replace(result, id=self.id)
 
 
 class Client:
@@ -144,15 +157,15 @@ class World:
 
     def set(self, settings: Settings) -> None:
         """Other settings from now on."""
-        self.house.settings = settings
+        self.state.settings = settings
         self.append(self.chat.settings_record(self.now))
 
     @property
-    def house(self) -> House:
-        return self.chat.house
+    def state(self) -> ChatState:
+        return self.chat.state
 
     def room(self, name: str = "#lobby") -> Room:
-        return self.house.rooms.by_key[name]
+        return self.state.rooms.by_key[name]
 
     # --- clients ----------------------------------------------------------------------------------------------------
 
@@ -229,6 +242,8 @@ class World:
             case Close(results):
                 ticket.client.session.phase = Phase.OVER
                 ticket.done(results)
+            case Done(result):
+                ticket.done((result,) if ticket.id is not None else ())
 
     def flush(self, failing: type[Kept] | None = None) -> None:
         """Apply all that is pending, and what follows from it; records of the type *failing* cannot be kept."""
@@ -268,7 +283,7 @@ class World:
                     self.on_tell(effect)
                     for session in to:
                         session.peer.told.append(event)
-                case Part(to, event):
+                case Disconnect(to, event):
                     for session in list(to):
                         session.peer.told.append(event)
                         self.drop(session.peer, effect.reason)
@@ -296,14 +311,12 @@ class World:
             then = append.then
             self.drive(ticket, lambda: then(ticket.seqs))
         else:
-            id = ticket.command.id if ticket.command is not None else None
-            ticket.done((answer(append, id, ticket.seqs),))
+            ticket.done((answer(append, ticket.seqs),))
 
     def _refuse(self, ticket: Ticket, error: ChatError) -> None:
         assert isinstance(error, Refused | NotStored)
-        id = ticket.command.id if ticket.command is not None else None
         wait = error.wait if isinstance(error, Refused) else None
-        ticket.done((events.Error(id=id, code=error.code, text=error.text, wait=wait),))
+        ticket.done((events.Error(code=error.code, text=error.text, wait=wait),))
 
     # --- time -------------------------------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ def test_of_two_look_alikes_at_once_both_stay_and_the_server_starts_again(world:
     world.flush()
     assert (one.person.name, two.person.name) == ("alice", "аlice")
     world.restart()
-    assert {person.name for person in world.house.people} == {"alice", "аlice"}
+    assert {person.name for person in world.state.people} == {"alice", "аlice"}
     assert world.client().login("alicе").code == Code.CONFLICT
 
 
@@ -130,14 +130,14 @@ def test_an_invitation_lets_one_register() -> None:
     assert register(alice, invitation="tea") == Code.CREATED
     assert register(bob, invitation="tea") == Code.FORBIDDEN
     world.restart()
-    assert world.house.used_invitations == {"tea"}
+    assert world.state.used_invitations == {"tea"}
     bob.login(token=bob.token)
 
 
 def test_an_invitation_that_was_not_asked_for_is_not_used_up() -> None:
     world = World(invitations=frozenset({"tea"}))
     assert register(world.guest("alice"), invitation="tea") == Code.CREATED
-    assert world.house.used_invitations == set()
+    assert world.state.used_invitations == set()
 
 
 def test_of_two_with_one_invitation_at_once_the_first_registers() -> None:
@@ -170,7 +170,7 @@ def test_a_registration_under_a_name_that_was_changed_meanwhile_is_for_the_name_
     assert (alice.person.name, alice.person.registered) == ("alice", True)
     live = alice.person.name
     world.restart()
-    assert [person.name for person in world.house.people] == [live]
+    assert [person.name for person in world.state.people] == [live]
 
 
 # --- passwords ------------------------------------------------------------------------------------------------------
@@ -228,8 +228,8 @@ def test_an_administrators_name_is_taken_from_the_servers_own_machine() -> None:
         assert world.client(address=address).login("alice").code == code
     assert world.client().login("root").code == Code.ACCEPTED, "reserved, but for the administrator"
     far = world.guest("bob", address=FAR)
-    world.house.people.by_key["alice"].sessions.clear()
-    world.append(records.NameReleased(time=world.now, person=world.house.people.by_key["alice"].id))
+    world.state.people.by_key["alice"].sessions.clear()
+    world.append(records.NameReleased(time=world.now, person=world.state.people.by_key["alice"].id))
     assert far.code(Nick(id=1, name="Alice")) == Code.CONFLICT
 
 
@@ -238,8 +238,8 @@ def test_a_guest_who_has_the_name_already_cannot_register_it_from_afar(world: Wo
     world.set(World(administrators=frozenset({"alice", "bob"})).settings)
     assert register(far) == Code.CONFLICT
     assert register(here) == Code.CREATED
-    assert world.house.is_administrator(here.person)
-    assert not world.house.is_administrator(far.person), "a guest may borrow any name"
+    assert world.state.is_administrator(here.person)
+    assert not world.state.is_administrator(far.person), "a guest may borrow any name"
 
 
 def test_an_administrators_account_works_from_anywhere() -> None:
@@ -274,8 +274,8 @@ def test_whoever_was_first_under_a_look_alike_does_not_keep_an_administrator_out
     world.set(structs.replace(world.settings, administrators=frozenset({"chef"})))
     chef = world.guest("chef", address="127.0.0.1")
     assert register(chef) == Code.CREATED
-    assert world.house.is_administrator(chef.person)
-    assert not world.house.is_administrator(squatter.person)
+    assert world.state.is_administrator(chef.person)
+    assert not world.state.is_administrator(squatter.person)
     assert world.client(address=FAR).login("chef").code == Code.WRONG_PASSWORD
 
 

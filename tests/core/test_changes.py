@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from asyncchat.core import changes
+from asyncchat.core import in_flight
 from asyncchat.core.outcomes import Ask
 from asyncchat.vocabulary import commands, events, queries, records
 from asyncchat.vocabulary.commands import Delete, Edit, React
@@ -107,8 +107,8 @@ def test_what_a_purge_in_flight_deletes_is_gone(world: World) -> None:
 
 
 def test_so_many_changes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "REMEMBERED", 3)
-    lately = changes.Changes()
+    monkeypatch.setattr(in_flight, "REMEMBERED", 3)
+    lately = in_flight.Changes()
 
     def stored(seq: int) -> queries.StoredMessage:
         return queries.StoredMessage(seq, 0, 0, 0, 0, "#tea", False)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from asyncchat.core.failures import FAILING_ADDRESSES, FAILING_NAMES, FORGIVEN_AFTER, LONGEST_WAIT, Failures
+from asyncchat.core.quotas import FAILING_ADDRESSES, FAILING_NAMES, FORGIVEN_AFTER, LONGEST_WAIT, Failures
 from asyncchat.vocabulary.errors import Refused
 
 FAR = "192.0.2.7"

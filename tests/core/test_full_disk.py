@@ -103,8 +103,8 @@ def test_they_go_as_others_do(world: World) -> None:
     bob = came(world)
     bob.vanish()
     world.wait(100)
-    assert "bob" not in world.house.people.by_key
-    assert not world.house.people.passing
+    assert "bob" not in world.state.people.by_key
+    assert not world.state.people.passing
     assert ann.code(Say(id=1, to="bob", text="x")) == Code.GONE
     assert not [r for _, r in world.memory.facts if isinstance(r, records.Seen) and r.person < 0]
 
@@ -130,10 +130,10 @@ def test_a_guest_whose_name_was_free_again_comes_back_by_token(world: World) -> 
     id = bob.person.id
     bob.quit()
     welcome = full(world, world.client(), Hello(id=1, token=bob.token))
-    assert (welcome.name, world.house.people.by_key["bob"].id) == ("bob", id)
+    assert (welcome.name, world.state.people.by_key["bob"].id) == ("bob", id)
     world.wait(2)
     world.restart()
-    assert "bob" in world.house.people.by_key, "the name is kept when there is room"
+    assert "bob" in world.state.people.by_key, "the name is kept when there is room"
 
 
 def test_a_room_that_does_not_exist_is_told(world: World) -> None:

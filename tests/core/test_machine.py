@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
-from asyncchat.core.chat import Chat
+from asyncchat.core.expiry import EMPTY_ROOM_SECONDS
+from asyncchat.core.numbered_set import NumberedSet
 from asyncchat.core.outcomes import Tell
-from asyncchat.core.pages import NumberedSet
 from asyncchat.core.permissions import sees
 from asyncchat.core.rooms import Room
+from asyncchat.core.rules import Chat
 from asyncchat.core.session import Phase, Session
-from asyncchat.core.upkeep import EMPTY_ROOM_SECONDS
 from asyncchat.storage.store import Store
 from asyncchat.vocabulary import commands as c
 from asyncchat.vocabulary import events
@@ -34,7 +34,7 @@ ROOMS = ("#a", "#b", "#A", "#lobby")
 MOST = 6
 """Connections at a time: enough for two of one person, and for strangers."""
 
-TALK = c.Talk.__args__
+TALK = tuple(each for each in c.Command.__args__ if each.pipelined)
 KEPT = events.KeptEvent.__args__
 
 names = st.sampled_from(NAMES)
@@ -120,7 +120,7 @@ class Watched(World):
         to = list(tell.to)
         assert len(to) == len(set(to)), "told twice"
         for session in to:
-            assert session in self.house.sessions, "told to somebody who has gone"
+            assert session in self.state.sessions, "told to somebody who has gone"
         if isinstance(event, KEPT):
             for session in to:
                 assert event.seq > session.peer.highest, "out of order"
@@ -131,7 +131,7 @@ class Watched(World):
 
     def _room_of(self, event: Any) -> Room | None:
         name = str(getattr(event, "room", None) or getattr(event, "to", ""))
-        return self.house.rooms.by_key.get(parse_room_name(name).key) if name.startswith("#") else None
+        return self.state.rooms.by_key.get(parse_room_name(name).key) if name.startswith("#") else None
 
     def _concerned(self, event: Any) -> set[Session]:
         """Those whom an event is about may hear it outside of the room: who has left, is invited, or may come in.
@@ -140,13 +140,13 @@ class Watched(World):
         """
         if isinstance(event, events.ReadMarker):
             return {
-                session for session in self.house.sessions if session.person and session.person.name == event.sender
+                session for session in self.state.sessions if session.person and session.person.name == event.sender
             }
-        named = next((person for person in self.house.people if person.name == getattr(event, "name", None)), None)
+        named = next((person for person in self.state.people if person.name == getattr(event, "name", None)), None)
         if named is None or not isinstance(event, events.Left | events.Kicked | events.Invited | events.RoleChanged):
             return set()
         room = self._room_of(event)
-        if isinstance(event, events.RoleChanged) and room is not None and not sees(self.house, named, room):
+        if isinstance(event, events.RoleChanged) and room is not None and not sees(self.state, named, room):
             return set()
         return set(named.sessions)
 
@@ -308,37 +308,37 @@ class ChatMachine(RuleBasedStateMachine):
 
     @invariant()
     def names_are_held_once(self) -> None:
-        people = self.world.house.people
+        people = self.world.state.people
         assert {person.key: person for person in people} == people.by_key
         assert len(people.by_key) == len(people.by_id)
         assert all(id == person.id for id, person in people.by_id.items())
 
     @invariant()
     def whoever_is_here_can_be_found(self) -> None:
-        house = self.world.house
-        for session in house.sessions:
+        state = self.world.state
+        for session in state.sessions:
             person = session.person
             assert person is not None
             assert session in person.sessions
-            assert house.person(person.name) is person
-        assert set(house.sessions) == {session for person in house.people for session in person.sessions}
+            assert state.person(person.name) is person
+        assert set(state.sessions) == {session for person in state.people for session in person.sessions}
 
     @invariant()
     def an_audience_is_the_sessions_of_the_members(self) -> None:
-        house = self.world.house
-        for room in house.rooms:
+        state = self.world.state
+        for room in state.rooms:
             assert set(room.audience) == {session for person in room.members for session in person.sessions}
             assert all(person.rooms[room.id] is room for person in room.members)
-            assert all(house.people.by_id[person.id] is person for person in room.members)
-        for person in house.people:
+            assert all(state.people.by_id[person.id] is person for person in room.members)
+        for person in state.people:
             assert all(person in room.members for room in person.rooms.values())
 
     @invariant()
     def lists_hold_what_is_there_each_with_its_own_number(self) -> None:
-        house = self.world.house
-        assert set(house.people.online) == {person for person in house.people if person.sessions}
-        assert list(house.rooms.listed) == list(house.rooms)
-        lists: list[NumberedSet[Any]] = [house.people.online, house.rooms.listed, *(r.members for r in house.rooms)]
+        state = self.world.state
+        assert set(state.people.online) == {person for person in state.people if person.sessions}
+        assert list(state.rooms.listed) == list(state.rooms)
+        lists: list[NumberedSet[Any]] = [state.people.online, state.rooms.listed, *(r.members for r in state.rooms)]
         for numbered in lists:
             found = list(numbered.after(None))
             assert found == [(number, item) for item, number in numbered.items()]
@@ -346,7 +346,7 @@ class ChatMachine(RuleBasedStateMachine):
 
     @invariant()
     def guests_are_here_or_waited_for(self) -> None:
-        people = self.world.house.people
+        people = self.world.state.people
         for person in people:
             assert not (person.sessions and person in people.waiting)
             if not person.registered and not person.sessions:
@@ -355,7 +355,7 @@ class ChatMachine(RuleBasedStateMachine):
 
     @invariant()
     def owners_are_those_with_the_role(self) -> None:
-        rooms = self.world.house.rooms
+        rooms = self.world.state.rooms
         for room in rooms:
             assert room.owners == {id for id, role in room.roles.items() if role is Role.OWNER}
             assert all(room in rooms.owned_by(owner) for owner in room.owners)
@@ -364,7 +364,7 @@ class ChatMachine(RuleBasedStateMachine):
 
     @invariant()
     def limits_are_kept(self) -> None:
-        for person in self.world.house.people:
+        for person in self.world.state.people:
             assert len(person.sessions) <= 3
             if person.nonces is not None:
                 assert len([seq for seq in person.nonces.values() if seq]) <= 3
@@ -384,34 +384,34 @@ class ChatMachine(RuleBasedStateMachine):
             chat.restore(store.load(world.now), seq=world.last_seq, now=world.now)
         finally:
             store.close()
-        assert state(chat, world.now) == state(world.chat, world.now)
+        assert lasting(chat, world.now) == lasting(world.chat, world.now)
 
     def _a_fold_gives_the_same(self) -> None:
         world = self.world
         chat = world.new_chat()
         chat.restore(world.memory.current(), seq=world.last_seq, now=world.now)
-        assert state(chat, world.now, markers=False) == state(world.chat, world.now, markers=False)
+        assert lasting(chat, world.now, markers=False) == lasting(world.chat, world.now, markers=False)
 
     def _nothing_is_left_when_all_have_gone(self) -> None:
         for visitor in self.visitors:
             self.world.drop(visitor)
         self.world.wait(62 + EMPTY_ROOM_SECONDS)
-        house = self.world.house
-        assert all(person.registered for person in house.people)
-        for left in (house.sessions, house.people.waiting, house.people.returned):
+        state = self.world.state
+        assert all(person.registered for person in state.people)
+        for left in (state.sessions, state.people.waiting, state.people.returned):
             assert not left
-        for rooms_left in (house.rooms.empty, house.rooms.orphaned):
+        for rooms_left in (state.rooms.empty, state.rooms.orphaned):
             assert not rooms_left
-        assert all(person.nonces is None and not person.rooms for person in house.people)
-        for room in house.rooms:
+        assert all(person.nonces is None and not person.rooms for person in state.people)
+        for room in state.rooms:
             assert not room.members
             assert not room.audience
-            assert room.spoken or room.key == "#lobby" or any(person.id in room.roles for person in house.people)
+            assert room.spoken or room.key == "#lobby" or any(person.id in room.roles for person in state.people)
 
 
-def state(chat: Chat, now: int, *, markers: bool = True) -> dict[str, Any]:
+def lasting(chat: Chat, now: int, *, markers: bool = True) -> dict[str, Any]:
     """All that must outlast a restart."""
-    house = chat.house
+    state = chat.state
     return {
         "people": {
             person.id: (
@@ -422,7 +422,7 @@ def state(chat: Chat, now: int, *, markers: bool = True) -> dict[str, Any]:
                 person.password,
                 person.markers if markers else None,
             )
-            for person in house.people
+            for person in state.people
         },
         "rooms": {
             room.id: (
@@ -432,30 +432,30 @@ def state(chat: Chat, now: int, *, markers: bool = True) -> dict[str, Any]:
                 (room.invited, room.by_operators),
                 bans(room.bans, now),
             )
-            for room in house.rooms
+            for room in state.rooms
         },
-        "bans": bans(house.bans, now),
-        "invitations": house.used_invitations,
+        "bans": bans(state.bans, now),
+        "invitations": state.used_invitations,
     }
 
 
 def live_state(chat: Chat, now: int) -> dict[str, Any]:
     """All that records make, also what ends with the process."""
-    house = chat.house
+    state = chat.state
     return {
-        **state(chat, now),
-        "seq": house.seq,
-        "server": house.server_name,
-        "administrators": house.administrators,
-        "sessions": {(session.node, session.key, session.address) for session in house.sessions},
+        **lasting(chat, now),
+        "seq": state.seq,
+        "server": state.server_name,
+        "administrators": state.administrators,
+        "sessions": {(session.node, session.key, session.address) for session in state.sessions},
         "here": {
             person.id: (
                 [(session.node, session.key, session.seen) for session in person.sessions],
                 list(person.rooms),
                 (person.away, person.told_offline, person.seen, person.spoke_at, person.as_guest),
-                person in house.people.passing,
+                person in state.people.passing,
             )
-            for person in house.people
+            for person in state.people
         },
         "in": {
             room.id: (
@@ -464,9 +464,9 @@ def live_state(chat: Chat, now: int) -> dict[str, Any]:
                 list(room.roles),
                 list(room.invited),
             )
-            for room in house.rooms
+            for room in state.rooms
         },
-        "names": {key: person.id for key, person in house.people.by_key.items()},
+        "names": {key: person.id for key, person in state.people.by_key.items()},
     }
 
 

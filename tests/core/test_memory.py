@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asyncchat.core import people
-from asyncchat.core.upkeep import EMPTY_ROOM_SECONDS
+from asyncchat.core.expiry import EMPTY_ROOM_SECONDS
 from asyncchat.vocabulary import commands, queries, records
 from asyncchat.vocabulary.terms import Role
 from tests.core.driver import Client, World
@@ -51,7 +51,7 @@ class Hour:
         self.rooms = [f"#room{number}" for number in range(50)]
         self.nonces = 0
         for name in self.names:  # so that the caches of names are as full as they become
-            self.world.house.user_name(name)
+            self.world.state.user_name(name)
 
     def come(self) -> None:
         client = self.world.client()
@@ -113,7 +113,7 @@ def test_nothing_grows_between_the_halves_of_an_hour(monkeypatch: pytest.MonkeyP
         second = hour.pass_by(STEPS)
     finally:
         tracemalloc.stop()
-    assert not list(hour.world.house.people)
+    assert not list(hour.world.state.people)
     assert second - first < GROWTH
 
 
@@ -121,13 +121,13 @@ def test_what_is_left_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people, "DEPARTED", 100)
     hour = Hour()
     kept: list[Any] = []
-    leak = hour.world.house.people.forget
+    leak = hour.world.state.people.forget
 
     def forget(person: people.Person) -> None:
         kept.append(person)
         leak(person)
 
-    monkeypatch.setattr(hour.world.house.people, "forget", forget)
+    monkeypatch.setattr(hour.world.state.people, "forget", forget)
     tracemalloc.start()
     try:
         first = hour.pass_by(0)

@@ -1,4 +1,4 @@
-"""Order in the house: kick, ban, mute, purge, in rooms and on the server."""
+"""Moderation: kick, ban, mute, purge, in rooms and on the server."""
 
 from typing import Any
 
@@ -403,7 +403,7 @@ def test_what_a_banned_session_has_sent_already_counts_no_more(world: World) -> 
     assert ticket.replies is None
     assert bob.say("#lobby") == events.Error(id=1, code=Code.FORBIDDEN, text="you are off this server")
     bob.vanish()
-    assert bob.session not in world.house.sessions
+    assert bob.session not in world.state.sessions
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from asyncchat.core.operator import operator_session, operator_welcome
+from asyncchat.core.operator_commands import operator_session, operator_welcome
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.terms import Code, Role
 from tests.core.driver import Client, World
@@ -17,7 +17,7 @@ def world() -> World:
 
 def console(world: World) -> Client:
     client = world.client()
-    client.session = operator_session(world.house)
+    client.session = operator_session(world.state)
     client.session.peer = client
     return client
 
@@ -54,7 +54,7 @@ def test_it_has_every_right_everywhere_and_is_nowhere(world: World) -> None:
     said = bob.heard(events.Said)
     assert [(event.sender, event.to) for event in said] == [("ann", "#tea"), ("Teahouse", "#tea"), ("Teahouse", "bob")]
     assert [event.sender for event in bob.heard(events.Kicked)] == ["Teahouse"]
-    assert all(person.id for person in world.house.people)
+    assert all(person.id for person in world.state.people)
     assert bob.code(commands.Whois(id=1, name="Teahouse")) == Code.NOT_FOUND
     assert bob.code(commands.Ban(id=1, room="#tea", who="Teahouse")) == Code.OK
     assert root.code(commands.Say(id=1, to="#tea", text="still here")) == Code.OK
@@ -111,7 +111,7 @@ def test_an_account_is_made_for_anybody(world: World) -> None:
     assert root.code(commands.CreateAccount(id=1, name="bob", password="short")) == Code.MALFORMED
     world.wait(100)
     world.restart()
-    assert "admin" in world.house.people.by_key
+    assert "admin" in world.state.people.by_key
 
 
 def test_what_is_written_to_a_new_account_waits_for_its_first_login(world: World) -> None:
@@ -193,7 +193,7 @@ def test_these_are_all_such_commands() -> None:
 
 def test_it_is_welcomed_and_its_end_is_nobodys(world: World) -> None:
     root = console(world)
-    welcome = operator_welcome(world.house, root.session, world.now)
+    welcome = operator_welcome(world.state, root.session, world.now)
     assert (welcome.name, welcome.administrator, welcome.rooms) == ("Teahouse", True, [])
     bob = world.guest("bob")
     root.vanish()

@@ -9,7 +9,7 @@ from tests.core.driver import World
 
 
 def owner_of(world: World, room: str = "#tea") -> list[str]:
-    return [person.name for person in world.house.people if person.id in world.room(room).owners]
+    return [person.name for person in world.state.people if person.id in world.room(room).owners]
 
 
 # --- roles ----------------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.core import pages
+from asyncchat.core import numbered_set
 from asyncchat.core.limits import LIST_BYTES
-from asyncchat.core.pages import NumberedSet, first_page
+from asyncchat.core.numbered_set import NumberedSet, first_page
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.terms import Code
 from tests.core.driver import Client, World
@@ -94,7 +94,7 @@ def test_nothing_happens_to_what_is_not_there() -> None:
 def test_rooms_vanish_and_appear_between_two_pages() -> None:
     world = World(limits=UNLIMITED | {"page": 3})
     ann = world.guest("ann", *(f"#r{n}" for n in range(10)))
-    before = [room.name for room in world.house.rooms]
+    before = [room.name for room in world.state.rooms]
     doomed, new = iter(["#r1", "#r6", "#r9"]), iter(["#n1", "#n2", "#n3"])
 
     def between() -> None:
@@ -113,7 +113,7 @@ def test_the_asker_may_ask_for_less_but_not_for_more_than_the_limit() -> None:
     ann = world.guest("ann", *(f"#r{n}" for n in range(10)))
     assert [len(page.rooms) for page in through(ann, commands.Rooms(limit=2))] == [2] * 5 + [1]
     assert len(ann.do(commands.Rooms(limit=50)).rooms) == 3
-    world.house.settings = msgspec.structs.replace(
+    world.state.settings = msgspec.structs.replace(
         world.settings, limits=msgspec.structs.replace(world.settings.limits, page=0)
     )
     assert len(ann.do(commands.Rooms(limit=50)).rooms) == 11
@@ -133,14 +133,14 @@ def test_a_page_is_bounded_by_its_bytes(topic: str) -> None:
 
 
 def test_a_single_room_that_is_too_long_for_a_page_is_one_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "LIST_BYTES", 1)
+    monkeypatch.setattr(numbered_set, "LIST_BYTES", 1)
     world = World()
     ann = world.guest("ann", "#a", "#b")
     assert [len(page.rooms) for page in through(ann, commands.Rooms())] == [1, 1, 1]
 
 
 def test_hidden_rooms_are_passed_over_some_at_a_time_and_never_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "LIST_LOOKED_AT", 4)
+    monkeypatch.setattr(numbered_set, "LIST_LOOKED_AT", 4)
     world = World(limits=UNLIMITED)
     ann = world.guest("ann", *(f"#r{n}" for n in range(10)))
     for n in range(10):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from asyncchat.core import joining
+from asyncchat.core import membership
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Invite, Join, Leave, SetRole, SetRoom, Topic
 from asyncchat.vocabulary.terms import Code, Role
@@ -42,7 +42,7 @@ def test_who_may_open_rooms_is_the_operators_to_say(founding: str, who: str) -> 
     for letter, client in people.items():
         opened = letter in who
         assert client.code(Join(id=1, room=f"#{letter}")) == (Code.CREATED if opened else Code.FORBIDDEN)
-        assert (f"#{letter}" in world.house.rooms.by_key) == opened
+        assert (f"#{letter}" in world.state.rooms.by_key) == opened
         welcome = world.client().login(token=client.token, rooms=["#lobby", f"#{letter}{letter}"])
         assert (f"#{letter}{letter}" in welcome.rooms) == opened
     assert people["g"].code(Join(id=2, room="#a")) == Code.OK, "once it is open, it is open to all"
@@ -90,7 +90,7 @@ def test_of_two_who_open_a_room_at_once_the_first_owns_it(world: World) -> None:
     world.flush()
     assert [ticket.replies[0].code for ticket in tickets if ticket.replies] == [201, 200]  # type: ignore[union-attr]
     assert world.room("#tea").owners == {alice.person.id}
-    assert len(world.house.rooms) == 2
+    assert len(world.state.rooms) == 2
 
 
 def test_so_many_rooms_a_person_and_in_all() -> None:
@@ -201,7 +201,7 @@ def test_another_password_counts_for_those_who_are_out(world: World, password: s
 def test_of_those_who_said_the_password_guests_who_have_gone_are_forgotten_one_day(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(joining, "REMEMBERED", 3)
+    monkeypatch.setattr(membership, "REMEMBERED", 3)
     ann, bob = world.guest("ann", "#tea"), world.registered("bob")
     dora, *guests = (world.guest(f"guest{number}") for number in range(6))
     ann.do(SetRoom(room="#tea", password="sesame"))
@@ -486,7 +486,7 @@ def test_operators_invite_so_many_people() -> None:
     world.guest("fred")
     assert invite("fred").code == Code.OK
     world.restart()
-    assert world.room("#tea").by_operators == {carol.person.id, world.house.people.by_key["fred"].id}
+    assert world.room("#tea").by_operators == {carol.person.id, world.state.people.by_key["fred"].id}
 
 
 def test_a_room_has_so_many_people_with_a_role() -> None:

@@ -1,6 +1,6 @@
 """Rooms that end: which, when, and what becomes of those who are in them or on their way in."""
 
-from asyncchat.core.upkeep import EMPTY_ROOM_SECONDS
+from asyncchat.core.expiry import EMPTY_ROOM_SECONDS
 from asyncchat.vocabulary import commands, events, records
 from asyncchat.vocabulary.commands import Invite, Join, Leave, SetRole, SetRoom, Topic
 from asyncchat.vocabulary.terms import Code, Role
@@ -12,7 +12,7 @@ def wait_for_the_end(world: World) -> None:
 
 
 def rooms(world: World) -> list[str]:
-    return [room.name for room in world.house.rooms]
+    return [room.name for room in world.state.rooms]
 
 
 def test_a_room_in_which_nothing_was_said_ends_when_it_is_empty(world: World) -> None:

@@ -14,12 +14,12 @@ LONG = "x" * 10_000
 
 def writers(server: ChatServer) -> list[ClientWriter]:
     """The ways out to all who are logged in."""
-    return [session.peer for session in server.chat.house.sessions]
+    return [session.peer for session in server.chat.state.sessions]
 
 
 def writer_to(server: ChatServer, name: str) -> ClientWriter:
     """The way out to this person, who has one connection."""
-    (session,) = server.chat.house.person(name).sessions
+    (session,) = server.chat.state.person(name).sessions
     writer = session.peer
     assert isinstance(writer, ClientWriter)
     return writer

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import pytest
 
-from asyncchat.server import cli
+from asyncchat.server import command_line
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -123,7 +123,7 @@ def call(*flags: str, said: str = "") -> subprocess.CompletedProcess[str]:
         for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
             patch.setattr(sys, name, stream)
         try:
-            status = pool.submit(cli.main, flags).result()
+            status = pool.submit(command_line.main, flags).result()
         except SystemExit as end:  # by argparse
             status = int(end.code or 0)
     for stream in streams:

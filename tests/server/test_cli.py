@@ -17,7 +17,7 @@ import pytest
 
 from asyncchat import __version__, commands, events
 from asyncchat.client import connect
-from asyncchat.server.options import OPTIONS
+from asyncchat.server.config import OPTIONS
 from tests.server.peers import Native, Plain, Raw
 from tests.server.process import PROGRAM, ROOT, ServerProcess, call, run
 from tests.tools import requires_tool

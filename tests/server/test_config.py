@@ -11,8 +11,7 @@ from msgspec import structs
 
 from asyncchat.core.limits import LIMIT_NAMES, Limits
 from asyncchat.core.settings import Settings
-from asyncchat.server.config import Config, ConfigError, configure, fixed_changes
-from asyncchat.server.options import BY_NAME, OPTIONS, parser
+from asyncchat.server.config import BY_NAME, OPTIONS, Config, ConfigError, configure, fixed_changes, parser
 
 FILES = {Path("/etc/chat/motd.txt"): "Welcome.\nBe kind.\n\n", Path("secret"): "xyzzy\n", Path("empty"): "\n"}
 

@@ -21,10 +21,10 @@ from asyncchat import ChatServer, ConnectionLost, Refused, Settings, commands, e
 from asyncchat.client import connect
 from asyncchat.server import admin as admin_
 from asyncchat.server import control
-from asyncchat.server.cli import load_config
+from asyncchat.server.acceptor import CONTROL_CONNECTIONS
+from asyncchat.server.command_line import load_config
 from asyncchat.server.control import ControlClient, path_of
-from asyncchat.server.countdown import schedule, spoken
-from asyncchat.server.doorway import CONTROL_CONNECTIONS
+from asyncchat.server.operator import schedule, spoken
 from asyncchat.vocabulary.terms import Code
 from tests.console.terminals import CTRL_C, TAB, UP, terminal
 from tests.server.peers import Native, Raw, limited
@@ -394,7 +394,7 @@ def test_without_a_server_the_files_are_used_where_that_makes_sense(tmp_path: Pa
     admin("ban", "mallory", "1h", "spam")
     assert admin("bans").startswith("mallory: banned until")
     admin("topic", "#lobby", "tea")
-    assert admin("topic", "#lobby") == "* tea"
+    assert admin("topic", "#lobby") == "* topic of #lobby: tea"
     admin("backup", str(tmp_path / "copy.db"))
     for words in (["stats"], ["who"], ["announce", "x"], ["reload"], ["shutdown"], ["log"], ["console"]):
         assert f"no server with a control socket runs on {admin.data}" in admin(*words, status=1)
@@ -456,20 +456,20 @@ async def test_the_console(tmp_path: Path) -> None:
         ):
             await screen.shows("asyncchat: you are its operator (asyncchat ", "/help lists the commands")
             screen.type("who")
-            await screen.shows("1 on the server", "alice")
+            await screen.shows("* online: alice")
             screen.type("/announce tea is ready")
             assert (await alice.event(events.Notice)).text == "tea is ready"
             screen.press("/sta" + TAB)
             await screen.until(lambda: "> /stats" in screen.text, "whole word")
             screen.type("")
-            await screen.shows("1 connections, 1 sessions, 1 people online")
+            await screen.shows("connections: 1, sessions: 1, people online: 1")
             screen.press(UP)
             await screen.until(lambda: screen.text.count("> /stats") == 1, "line before")
             screen.press(CTRL_C)
             screen.type("help shutdown")
             await screen.shows("end the server, after a countdown")
             screen.type("accounts")
-            await screen.shows("0 registered")
+            await screen.shows("nobody is registered")
             screen.type("/msg #lobby closing time")
             assert (await alice.event(events.Said)).text == "closing time"
             await screen.shows("-- said to #lobby as ^")

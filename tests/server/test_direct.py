@@ -104,7 +104,7 @@ async def test_nothing_is_written_to_a_descriptor_that_is_anothers_now() -> None
         with newcomers[0], newcomers[1]:
             assert descriptor in [end.fileno() for end in newcomers]
             assert direct(server, "anna")
-            server._writers.tell(SAID, server.chat.house.person("anna").sessions)
+            server._writers.tell(SAID, server.chat.state.person("anna").sessions)
             server._writers.flush()
             for end in newcomers:
                 end.setblocking(False)

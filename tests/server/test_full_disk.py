@@ -37,7 +37,7 @@ async def test_on_a_full_disk_people_come_in_and_read(tmp_path: Path, caplog: py
         caplog.set_level(logging.INFO, "asyncchat")
         await alice.say("before")
         await limit_pages(server, 1)
-        people = server.chat.house.people
+        people = server.chat.state.people
         async with AsyncExitStack() as guests:
             for number in count():  # the pages that the database has take some more
                 await guests.enter_async_context(await Native.open(server, f"guest{number}"))

@@ -8,8 +8,8 @@ import pytest
 from msgspec import structs
 
 from asyncchat import ChatServer, Limits, Settings
-from asyncchat.server import caretaker
-from asyncchat.server.pace import Pace
+from asyncchat.server import periodic
+from asyncchat.server.connection import Pace
 from asyncchat.server.services import Clock
 from asyncchat.storage import threads
 from asyncchat.vocabulary import commands, events
@@ -21,7 +21,7 @@ from tests.server.peers import Native, Plain, Raw, limited, serving
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines are looked at often."""
-    monkeypatch.setattr(caretaker, "SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(periodic, "SWEEP_SECONDS", 0.01)
 
 
 NOWHERE, RESET = "nowhere", "reset"
@@ -301,7 +301,7 @@ async def test_who_comes_through_a_transport_that_tells_no_address_is_not_local(
     async with serving(settings) as server, Elsewhere(server) as elsewhere:
         alice = await entered(await elsewhere.open(NOWHERE), "alice")
         async with alice:
-            (session,) = server.chat.house.person("alice").sessions
+            (session,) = server.chat.state.person("alice").sessions
             assert not session.local
             assert not session.secure
             assert await alice.refusal(commands.Nick(name="chef")) == Code.CONFLICT

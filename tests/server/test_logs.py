@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from asyncchat.server import logs, outlet
+from asyncchat.server import logs
 from asyncchat.server.logs import LineWriter
 
 
@@ -16,7 +16,7 @@ def record(text: str) -> logging.LogRecord:
 
 
 def test_lines_that_were_left_out_are_told_in_a_line_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlet, "WAITING", 1)
+    monkeypatch.setattr(logs, "WAITING", 1)
     writing, held = queue.SimpleQueue[str](), threading.Event()
 
     def write(text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asyncchat import ChatServer
-from asyncchat.server import caretaker
+from asyncchat.server import periodic
 from asyncchat.vocabulary import commands, events
 from tests.server.ends import narrow, without_window
 from tests.server.peers import Native, Raw, limited, serving
@@ -16,7 +16,7 @@ from tests.server.peers import Native, Raw, limited, serving
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines are looked at often."""
-    monkeypatch.setattr(caretaker, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(periodic, "SWEEP_SECONDS", 0.02)
 
 
 @asynccontextmanager

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from asyncchat.core import upkeep
+from asyncchat.core import expiry
 from asyncchat.core.limits import LIMIT_NAMES, Limits
 from asyncchat.core.settings import Settings
-from asyncchat.server import admin, control, outlet
-from asyncchat.server.config import Config, configure
-from asyncchat.server.doorway import CONTROL_CONNECTIONS
+from asyncchat.server import admin, control, logs
+from asyncchat.server.acceptor import CONTROL_CONNECTIONS
+from asyncchat.server.config import BY_NAME, OPTIONS, Config, configure, parser
 from asyncchat.server.listeners import RESERVED_DESCRIPTORS
-from asyncchat.server.options import BY_NAME, OPTIONS, parser
-from asyncchat.wire import slash
+from asyncchat.vocabulary import slash
 from tests.markdown import ROOT, blocks
 from tests.server.test_cli import LINE
 
@@ -113,9 +112,9 @@ def test_the_lines_of_the_log_are_such_lines() -> None:
 
 
 def test_the_numbers_in_the_text_are_right() -> None:
-    assert upkeep.EMPTY_ROOM_SECONDS == 60
+    assert expiry.EMPTY_ROOM_SECONDS == 60
     assert "goes a minute after the last person has left" in TEXT
-    assert f"beyond\n{outlet.WAITING:,} the newest are left out" in TEXT
+    assert f"beyond\n{logs.WAITING:,} the newest are left out" in TEXT
     assert re.search(rf"keeps\s{RESERVED_DESCRIPTORS} for itself", TEXT)
     assert CONTROL_CONNECTIONS == 8
     assert "Eight connections to it" in TEXT

@@ -35,9 +35,9 @@ async def test_private_messages_who_help_and_exit(either: ChatServer) -> None:
         await Plain.enter(either, "carol") as carol,
     ):
         bob.send("/msg alice psst\n")
-        assert await alice.matching("psst") == "[bob] psst"
+        assert await alice.matching("psst") == "@bob bob: psst"
         alice.send("/reply what is it?\n")
-        assert await bob.matching("what is it") == "[alice] what is it?"
+        assert await bob.matching("what is it") == "@alice alice: what is it?"
         alice.send("/who\n")
         listed = await alice.matching("carol")
         assert "alice" in listed

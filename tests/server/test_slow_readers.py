@@ -11,7 +11,7 @@ import pytest
 from asyncchat import ChatServer, connect
 from asyncchat.core.limits import LIST_BYTES
 from asyncchat.core.rooms import Room
-from asyncchat.server import caretaker
+from asyncchat.server import periodic
 from asyncchat.server.writers import HELD, LAGGING
 from asyncchat.storage.pages import FEWER, PAGE_BYTES
 from asyncchat.vocabulary import commands, events, queries, records
@@ -120,7 +120,7 @@ FAMOUS = 1_000
 async def test_who_asks_for_lists_and_does_not_read_them_costs_a_buffer_and_a_reply(
     server: ChatServer, dialect: str
 ) -> None:
-    rooms = server.chat.house.rooms
+    rooms = server.chat.state.rooms
     for n in range(FAMOUS):
         room = Room(10 + n, f"#r{n}", f"#r{n}")
         room.topic = "t" * 500
@@ -205,7 +205,7 @@ async def test_replies_to_a_slow_reader_close_no_gap(server: ChatServer) -> None
             await talk(sender, 20)
         (writer,) = lagging(server)
         # In one pass of the loop, so that the answer is still to be written when the message comes.
-        (lobby,) = server.chat.house.rooms
+        (lobby,) = server.chat.state.rooms
         message = records.Message(time=0, author=0, name="sender", to="#lobby", room=lobby.id, text="in that pass")
         server._pipeline.append_own(message)
         server._writers.send(writer, (events.Notice(text="an answer"),))
@@ -285,7 +285,7 @@ async def test_the_library_misses_nothing_when_its_network_stands_still(server: 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines are looked at often."""
-    monkeypatch.setattr(caretaker, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(periodic, "SWEEP_SECONDS", 0.02)
 
 
 @pytest.mark.parametrize("dialect", ["native", "plain"])

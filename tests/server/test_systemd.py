@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 from asyncchat import commands, events
-from asyncchat.server.config import Config, configure
-from asyncchat.server.options import parser
-from asyncchat.server.running import Running
-from asyncchat.server.systemd import handed_over, notify
+from asyncchat.server.config import Config, configure, parser
+from asyncchat.server.running import Running, handed_over, notify
 from tests.server.certificates import Authority
 from tests.server.peers import Native, Plain
 from tests.server.process import ROOT, ServerProcess

@@ -11,7 +11,7 @@ import pytest
 from asyncchat import ChatServer
 from asyncchat.vocabulary import commands, events
 from asyncchat.wire import sniff
-from asyncchat.wire.dialect import Problem
+from asyncchat.wire.dialect import Problem, Request
 from asyncchat.wire.plain import PlainDialect
 from asyncchat.wire.plain_login import VISIBLE, VISIBLE_IN_TELNET
 from tests.console.terminals import BACKSPACE, CTRL_C, CTRL_D, terminal
@@ -144,7 +144,7 @@ async def test_keys_are_told_from_sends_though_the_dialect_is_not_known_at_once(
     given: list[bytes] = []
     receive, original = PlainDialect.receive, sniff.sniff
 
-    def received(dialect: PlainDialect, data: bytes) -> Iterable[commands.Command | Problem]:
+    def received(dialect: PlainDialect, data: bytes) -> Iterable[Request | Problem]:
         given.append(data)
         if len(given) == 2:
             loop.call_soon(decided.set)

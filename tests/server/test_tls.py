@@ -96,7 +96,7 @@ async def test_no_tls_older_than_1_2(authority: Authority, caplog: pytest.LogCap
 
 async def test_passwords_may_travel_through_tls(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     # Everything in a test comes from loopback, where passwords may travel anyway.
-    monkeypatch.setattr("asyncchat.server.doorway.is_loopback", lambda address: False)
+    monkeypatch.setattr("asyncchat.server.acceptor.is_loopback", lambda address: False)
     context = server_context(*authority.issue())
     listen = ["tls://127.0.0.1:0", "tcp://127.0.0.1:0"]
     async with ChatServer(listen=listen, tls=context) as server:
@@ -105,6 +105,26 @@ async def test_passwords_may_travel_through_tls(authority: Authority, monkeypatc
             await alice.get(commands.Register(password=PASSWORD), events.Ok)
         async with await Native.open(server.addresses[1], "bob") as bob:
             assert await bob.refusal(commands.Register(password=PASSWORD)) == 403
+
+
+async def test_one_address_for_clients_with_and_without_tls(authority: Authority) -> None:
+    context = server_context(*authority.issue())
+    async with (
+        ChatServer(listen=["tcp://127.0.0.1:0"], tls=context) as server,
+        await shake(server, authority.trusting()) as alice,
+        await Native.open(server, "bob") as bob,
+    ):
+        await alice.ask(commands.Hello(name="alice"))
+        await bob.say("hi")
+        assert (await alice.event(events.Said)).text == "hi"
+        assert isinstance(writer_to(server, "alice").transport, TLSTransport)
+        assert not isinstance(writer_to(server, "bob").transport, TLSTransport)
+
+
+async def test_no_tls_within_tls(authority: Authority) -> None:
+    async with secured(authority) as server, await shake(server, authority.trusting()) as peer:
+        peer.raw.send(b"\x16\x03\x01")
+        assert "without TLS" in await peer.raw.end()
 
 
 # --- those who do not get in ----------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ async def test_no_deadline() -> None:
         newcomer.send('{"type":"hello"')
         alice.raw.send('{"type":"say","id":1,"to":"#lobby",')
         await both_began(server)
-        server._doorway.sweep(asyncio.get_running_loop().time() + 1e6)  # type: ignore[union-attr]
+        server._acceptor.sweep(asyncio.get_running_loop().time() + 1e6)  # type: ignore[union-attr]
         alice.raw.send('"text":"hi"}\n')
         assert isinstance(await alice.reply(1), events.Ok)
         newcomer.send(',"name":"newcomer"}\n')
@@ -50,8 +50,8 @@ async def test_no_deadline() -> None:
 
 async def both_began(server: ChatServer) -> None:
     """Wait until both have been read."""
-    assert server._doorway is not None
-    connections = server._doorway.connections
+    assert server._acceptor is not None
+    connections = server._acceptor.connections
     while sum(connection.partial_since is not None for connection in connections) < 2:  # noqa: ASYNC110 - tells nobody
         await asyncio.sleep(0)
 

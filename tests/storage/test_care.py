@@ -14,11 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncchat.storage import database_file, retention
-from asyncchat.storage.backup import backup
 from asyncchat.storage.integrity import check
 from asyncchat.storage.storage import DAY, Storage
 from asyncchat.storage.store import Store
-from asyncchat.storage.transfer import export, import_
+from asyncchat.storage.transfer import backup, export, import_
 from asyncchat.vocabulary import records as r
 from asyncchat.vocabulary.errors import DatabaseInUse, NotStored, StorageError
 from asyncchat.vocabulary.queries import FindMessage, FindPage, FindSince, FindText, FindToken, Place
@@ -196,7 +195,7 @@ def test_a_backup_that_is_interrupted_leaves_no_copy_with_the_same_epoch(
     def interrupted() -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("asyncchat.storage.backup.new_epoch", interrupted)
+    monkeypatch.setattr("asyncchat.storage.transfer.new_epoch", interrupted)
     with contextlib.closing(Store.open(path)) as store, pytest.raises(KeyboardInterrupt):
         backup(store.connection, tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()

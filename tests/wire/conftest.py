@@ -10,5 +10,5 @@ def talk() -> Talk:
     """Carol is logged in, is in two rooms, and has seen who is there."""
     talk = Talk()
     talk.enter("#lobby", "#ops")
-    talk.dialect.follow_up()
+    talk.wishes()
     return talk

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.wire.editing import END, EditedLines
 from asyncchat.wire.lines import TooLong
+from asyncchat.wire.telnet import END, EditedLines
 from tests.wire.portions import portions
 
 

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterable
 
 import msgspec
 import pytest
@@ -8,15 +9,29 @@ from hypothesis import strategies as st
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.errors import ProtocolError, Refused
-from asyncchat.vocabulary.events import Told
+from asyncchat.vocabulary.events import Result, Told
 from asyncchat.vocabulary.terms import Code, State
-from asyncchat.wire.dialect import Problem
+from asyncchat.wire.dialect import Problem, Request
 from asyncchat.wire.native import EventReader, NativeDialect, encode_command, encode_event
 from asyncchat.wire.native_problems import TYPES
 from tests.wire.portions import portions
 from tests.wire.structs import structs
 
 LIMIT = 65_536
+
+
+def taken(items: Iterable[Request | Problem]) -> list[Command | Problem]:
+    """The commands, whose ids are their contexts, and the problems."""
+    found: list[Command | Problem] = []
+    for item in items:
+        if isinstance(item, Problem):
+            found.append(item)
+        else:
+            command, context = item
+            assert command is not None
+            assert context == command.id
+            found.append(command)
+    return found
 
 
 def received(data: bytes, limit: int = LIMIT) -> list[Command | Problem]:
@@ -26,7 +41,7 @@ def received(data: bytes, limit: int = LIMIT) -> list[Command | Problem]:
         for chunks in portions(data):
             dialect = NativeDialect(limit)
             assert [item for chunk in chunks for item in dialect.receive(chunk)] == whole
-    return whole
+    return taken(whole)
 
 
 def problem(line: str | bytes, limit: int = LIMIT) -> Problem:
@@ -46,12 +61,12 @@ def test_a_line_is_a_command() -> None:
 
 def test_lines_come_in_order_and_trailing_bytes_wait() -> None:
     dialect = NativeDialect(LIMIT)
-    assert dialect.receive(b'{"type":"ping","id":1}\r\n\n  \n{"type":"pong"}\n{"type":"ping","id"') == [
+    assert taken(dialect.receive(b'{"type":"ping","id":1}\r\n\n  \n{"type":"pong"}\n{"type":"ping","id"')) == [
         commands.Ping(id=1),
         commands.Pong(),
     ]
     assert dialect.partial
-    assert dialect.receive(b':"x"}\n') == [commands.Ping(id="x")]
+    assert taken(dialect.receive(b':"x"}\n')) == [commands.Ping(id="x")]
     assert not dialect.partial
 
 
@@ -70,7 +85,7 @@ def test_half_a_line_at_the_end_is_no_command() -> None:
 
 @given(st.lists(structs(Command), max_size=5))
 def test_every_command_comes_back_from_its_line(sent: list[Command]) -> None:
-    assert NativeDialect(0).receive(b"".join(map(encode_command, sent))) == sent
+    assert taken(NativeDialect(0).receive(b"".join(map(encode_command, sent)))) == sent
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------
@@ -113,7 +128,7 @@ def test_every_command_comes_back_from_its_line(sent: list[Command]) -> None:
 def test_a_bad_command_is_explained_and_answered_to_its_id(line: str, text: str | None) -> None:
     found = problem(line)
     assert found.code == Code.MALFORMED
-    assert found.id == 7
+    assert found.context == 7
     if text is not None:
         assert found.text == text
 
@@ -140,14 +155,14 @@ def test_a_bad_command_is_explained_and_answered_to_its_id(line: str, text: str 
 def test_what_is_no_command_is_explained(line: bytes, text: str | None) -> None:
     found = problem(line)
     assert found.code == Code.MALFORMED
-    assert found.id is None
+    assert found.context is None
     if text is not None:
         assert found.text == text
 
 
 def test_the_id_is_found_in_a_line_that_is_not_utf_8() -> None:
-    assert problem(b'{"type":"say","to":"#a","text":"\xff","id":"mine"}').id == "mine"
-    assert problem(b'{"id":5,"x":' + b"[" * 60_000 + b"}").id == 5
+    assert problem(b'{"type":"say","to":"#a","text":"\xff","id":"mine"}').context == "mine"
+    assert problem(b'{"id":5,"x":' + b"[" * 60_000 + b"}").context == 5
 
 
 @pytest.mark.parametrize("id", ["1.5", "[]", '"' + "x" * 65 + '"', "9" * 30, "true"])
@@ -155,7 +170,7 @@ def test_an_id_that_cannot_be_used_is_not_sent_back(id: str) -> None:
     found = problem(f'{{"type":"ping","id":{id}}}')
     assert found.code == Code.MALFORMED
     assert 'ping: field "id"' in found.text
-    assert found.id is None
+    assert found.context is None
 
 
 def test_what_is_quoted_back_is_short_and_safe() -> None:
@@ -189,8 +204,7 @@ def test_a_long_line_is_answered_to_its_id_and_the_next_is_heard(line: str, id: 
 def test_any_bytes_give_commands_or_problems(chunks: list[bytes]) -> None:
     dialect = NativeDialect(100)
     for chunk in chunks:
-        for item in dialect.receive(chunk):
-            assert isinstance(item, Command | Problem)
+        for item in taken(dialect.receive(chunk)):
             if isinstance(item, Problem):
                 msgspec.json.encode(item)  # its text and id can be sent
 
@@ -200,8 +214,7 @@ def test_a_damaged_command_is_a_command_or_a_problem(command: Command, at: int, 
     line = encode_command(command)
     at = min(at, len(line))
     dialect = NativeDialect(0)
-    for item in [*dialect.receive(line[:at] + damage + line[at + 1 :]), *dialect.receive(b"\n")]:
-        assert isinstance(item, Command | Problem)
+    taken([*dialect.receive(line[:at] + damage + line[at + 1 :]), *dialect.receive(b"\n")])
 
 
 def test_types_by_the_thousand_are_refused_fast() -> None:
@@ -221,6 +234,14 @@ def test_an_event_is_a_line_without_its_defaults() -> None:
     dialect = NativeDialect(LIMIT)
     assert dialect.encode(SAID) == encode_event(SAID) == line
     assert dialect.encode_shared([SAID, SAID]) == line + line
+
+
+@given(structs(Told), st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_result_carries_the_id_of_its_command(told: Told, id: int | str) -> None:
+    if isinstance(told, Result):
+        told = msgspec.structs.replace(told, id=None)
+    (back,) = EventReader().receive(NativeDialect(0).encode(told, id))
+    assert back == (msgspec.structs.replace(told, id=id) if isinstance(told, Result) else told)
 
 
 @given(st.lists(structs(Told), max_size=4))
@@ -341,8 +362,8 @@ def test_the_id_of_a_command_stands_before_what_may_be_too_long() -> None:
         dialect = NativeDialect(500)
         (problem,) = dialect.receive(line)
         assert isinstance(problem, Problem)
-        assert (problem.code, problem.id) == (Code.TOO_LONG, id)
-        (command,) = NativeDialect(0).receive(line)
+        assert (problem.code, problem.context) == (Code.TOO_LONG, id)
+        (command,) = taken(NativeDialect(0).receive(line))
         assert command == commands.Say(id=id, to="#lobby", text="x" * 1000)
     assert encode_command(commands.Quit(id=1)) == b'{"type":"quit","id":1}\n'
     assert encode_command(commands.Quit()) == b'{"type":"quit"}\n'

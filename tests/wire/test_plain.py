@@ -1,7 +1,5 @@
 from collections.abc import Iterable
-from typing import Any
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,10 +7,11 @@ from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.commands import Command
 from asyncchat.vocabulary.events import Told
 from asyncchat.vocabulary.printable import printable
+from asyncchat.vocabulary.render import INDENT
 from asyncchat.vocabulary.terms import Code, Role
 from asyncchat.wire.dialect import Problem
-from asyncchat.wire.plain import QUIET, PlainDialect
-from asyncchat.wire.plain_text import CONTINUED, HINT
+from asyncchat.wire.plain import HINT, QUIET, PlainDialect
+from tests.wire.forged import FORGED
 from tests.wire.portions import portions
 from tests.wire.structs import structs
 from tests.wire.talk import LIMIT, Talk, said, welcome
@@ -28,27 +27,27 @@ def test_lines_are_the_same_however_the_bytes_are_cut() -> None:
     )
     for chunks in portions(data):
         talk = Talk()
-        found: list[Command | Problem] = []
+        found: list[Command | Problem | bytes] = []
         for chunk in chunks:
-            for item in talk.dialect.receive(chunk):
-                found.append(item)
+            for item in map(talk.took, talk.dialect.receive(chunk)):
+                found.append(item if item is not None else talk.dialect.outgoing(talk.context))
                 if isinstance(item, commands.Hello):
-                    talk.reads(welcome("#lobby"))
+                    talk.answer(welcome("#lobby"))
         assert found[1:] == [
-            commands.Say(id="say #lobby", to="#lobby", text="hi"),
+            commands.Say(to="#lobby", text="hi"),
             Problem(Code.MALFORMED, "that line is not UTF-8"),
-            commands.Say(id="say #lobby", to="#lobby", text="waves", kind="action"),
-            commands.Say(id="say #lobby", to="#lobby", text="/x"),
-            commands.Ping(id="telnet fffc01"),
-            commands.Say(id="say #lobby", to="#lobby", text="Grüße"),
+            commands.Say(to="#lobby", text="waves", kind="action"),
+            commands.Say(to="#lobby", text="/x"),
+            b"\xff\xfc\x01",
+            commands.Say(to="#lobby", text="Grüße"),
             Problem(Code.TOO_LONG, "that line is too long"),
         ]
 
 
 def test_a_line_that_is_not_utf_8_is_a_problem(talk: Talk) -> None:
-    assert list(talk.dialect.receive(b"gr\xfc\xdfe\nhi\n")) == [
+    assert list(map(talk.took, talk.dialect.receive(b"gr\xfc\xdfe\nhi\n"))) == [
         Problem(Code.MALFORMED, "that line is not UTF-8"),
-        commands.Say(id="say #lobby", to="#lobby", text="hi"),
+        commands.Say(to="#lobby", text="hi"),
     ]
 
 
@@ -58,23 +57,23 @@ def test_a_peer_without_newlines_is_read_send_by_send() -> None:
     waits = talk.dialect.quiet_after
     assert waits == QUIET
     assert list(talk.dialect.receive(b"rol")) == []
-    (hello,) = talk.dialect.quiet()
+    (hello,) = map(talk.took, talk.dialect.quiet())
     assert isinstance(hello, commands.Hello)
     assert hello.name == "carol"
-    talk.reads(welcome("#lobby"))
+    talk.answer(welcome("#lobby"))
     assert talk.dialect.quiet_after is None
     texts = [
         item.text
         for send in (b"hi", b"one\ntwo", b"three\r\n", b"", "Ё".encode())
-        for item in says(talk.dialect.receive(send))
+        for item in says(map(talk.took, talk.dialect.receive(send)))
     ]
     assert texts == ["hi", "one", "two", "three", "Ё"]
     assert not talk.dialect.partial
-    (quit_,) = talk.dialect.receive(b"exit")
+    (quit_,) = map(talk.took, talk.dialect.receive(b"exit"))
     assert isinstance(quit_, commands.Quit)
 
 
-def says(items: Iterable[Command | Problem]) -> list[commands.Say]:
+def says(items: Iterable[Command | Problem | None]) -> list[commands.Say]:
     found = list(items)
     assert all(isinstance(item, commands.Say) for item in found)
     return [item for item in found if isinstance(item, commands.Say)]
@@ -92,11 +91,9 @@ def test_telnet_is_read_by_lines_and_answered_in_its_own() -> None:
     talk = Talk()
     assert talk.sends(b"\xff\xfb\x01\xff\xfd\x03car") == b"Your name?\n\xff\xfe\x01\xff\xfc\x03"
     assert talk.dialect.quiet_after is None
-    (hello,) = talk.dialect.receive(b"ol\r\n")
+    (hello,) = map(talk.took, talk.dialect.receive(b"ol\r\n"))
     assert isinstance(hello, commands.Hello)
-    assert talk.dialect.encode(events.Error(id="hello", code=Code.CONFLICT, text="taken")).startswith(
-        b"! taken\r\nYour"
-    )
+    assert talk.told(events.Error(code=Code.CONFLICT, text="taken")).startswith(b"! taken\r\nYour")
 
 
 def test_whoever_sends_every_key_is_read_by_lines() -> None:
@@ -104,8 +101,8 @@ def test_whoever_sends_every_key_is_read_by_lines() -> None:
     keys = "cx\bärol\r"
     assert list(talk.dialect.receive(keys[0].encode())) == []
     assert talk.dialect.quiet_after is None, "however long the next key takes"
-    found = [item for key in keys[1:] for item in talk.dialect.receive(key.encode())]
-    assert found == [commands.Hello(id="hello", name="cärol", client="plain")]
+    found = [talk.took(item) for key in keys[1:] for item in talk.dialect.receive(key.encode())]
+    assert found == [commands.Hello(name="cärol", client="plain")]
     assert talk.dialect.encode(welcome("#lobby", name="cärol")).endswith(b"\r\n"), "in raw mode LF alone is a stair"
     assert not talk.dialect.partial
 
@@ -133,10 +130,8 @@ def test_ctrl_d_on_an_empty_line_leaves() -> None:
         talk.sends(b"\xff\xf1")
         assert list(talk.dialect.receive(b"ca" + key)) == []
         talk.types("rol")
-        assert b"Password?" in talk.dialect.encode(
-            events.Error(id="hello", code=Code.WRONG_PASSWORD, text="registered")
-        )
-        assert list(talk.dialect.receive(key)) == [commands.Quit()]
+        assert b"Password?" in talk.told(events.Error(code=Code.WRONG_PASSWORD, text="registered"))
+        assert list(map(talk.took, talk.dialect.receive(key))) == [commands.Quit()]
 
 
 def test_a_parameter_that_does_not_end_is_an_unfinished_line(talk: Talk) -> None:
@@ -163,28 +158,28 @@ def test_joining_a_room_goes_there_and_looks_around(talk: Talk) -> None:
     item = talk.types("/join #New")
     assert isinstance(item, commands.Join)
     assert talk.reads(events.Joined(name="carol", room="#new", role=Role.OWNER)) == []
-    assert talk.reads(events.Ok(id=item.id, code=Code.CREATED)) == ["* you write to #new now", "* it is new, and yours"]
-    who, history = talk.dialect.follow_up()
+    assert talk.answer(events.Ok(code=Code.CREATED)) == ["* you write to #new now", "* it is new, and yours"]
+    who, history = talk.wishes()
     assert isinstance(who, commands.Who)
     assert isinstance(history, commands.History)
     assert (who.room, history.to) == ("#new", "#new")
     assert talk.reads(said(), said(to="#new", seq=11)) == ["#lobby bob: hi", "bob: hi"]
     assert talk.asks("hi") == commands.Say(to="#new", text="hi")
     page = [said("before", to="#new", seq=5), said(to="#new", seq=11)]
-    lines = talk.reads(events.History(id=history.id, to="#new", events=list(page), complete=True))
-    assert lines[1:] == ["[12:34] bob: before"], "what was read as it was said is not shown again"
+    lines = talk.answer(events.History(to="#new", events=list(page), complete=True))
+    assert lines[1:] == ["12:34 bob: before"], "what was read as it was said is not shown again"
 
 
 def test_joining_a_room_one_is_in_switches_to_it(talk: Talk) -> None:
     assert talk.reply("/join #OPS") == ["* you write to #ops now"]
-    assert talk.dialect.follow_up() == []
+    assert talk.wishes() == []
     assert talk.asks("hi") == commands.Say(to="#ops", text="hi")
 
 
 def test_a_refused_join_changes_nothing(talk: Talk) -> None:
     item = talk.types("/join #secret")
     assert isinstance(item, commands.Join)
-    assert talk.reads(events.Error(id=item.id, code=Code.FORBIDDEN, text="#secret cannot be joined")) == [
+    assert talk.answer(events.Error(code=Code.FORBIDDEN, text="#secret cannot be joined")) == [
         "! #secret cannot be joined"
     ]
     assert talk.asks("hi") == commands.Say(to="#lobby", text="hi")
@@ -205,12 +200,12 @@ def test_leaving_a_room_goes_back_to_another(talk: Talk) -> None:
 
 def test_names_that_change_are_followed(talk: Talk) -> None:
     assert talk.reads(said("psst", to="carol"), events.Renamed(name="bob", to="rob")) == [
-        "[bob] psst",
+        "@bob bob: psst",
         "* bob is now rob",
     ]
     assert talk.asks("/reply yes") == commands.Say(to="rob", text="yes")
     assert talk.reads(events.Renamed(name="carol", to="caroline")) == ["* you are caroline now"]
-    assert talk.reads(said("psst", sender="caroline", to="rob")) == ["[to rob] psst"]
+    assert talk.reads(said("psst", sender="caroline", to="rob")) == ["@rob caroline: psst"]
 
 
 def test_writing_to_a_person_from_now_on(talk: Talk) -> None:
@@ -227,43 +222,43 @@ def test_writing_to_a_person_from_now_on(talk: Talk) -> None:
 def test_ones_own_last_message_can_be_changed(talk: Talk) -> None:
     talk.reply("helo", seq=30)
     talk.reads(said(seq=31))
-    assert settled(talk, "/edit hello") == commands.Edit(id="asked", seq=30, text="hello")
-    assert settled(talk, "/delete") == commands.Delete(id="asked", seq=30)
-    assert settled(talk, "/react 👍") == commands.React(id="asked", seq=31, reaction="👍")
+    assert settled(talk, "/edit hello") == commands.Edit(seq=30, text="hello")
+    assert settled(talk, "/delete") == commands.Delete(seq=30)
+    assert settled(talk, "/react 👍") == commands.React(seq=31, reaction="👍")
 
 
 def test_a_reaction_is_to_the_last_message_of_the_conversation(talk: Talk) -> None:
     talk.reply("/msg Bob")
     talk.reply("hi bob", seq=30)
     talk.reads(said("hi carol", to="carol", seq=31), said("elsewhere", sender="dave", to="carol", seq=32))
-    assert settled(talk, "/react 👍") == commands.React(id="asked", seq=31, reaction="👍")
+    assert settled(talk, "/react 👍") == commands.React(seq=31, reaction="👍")
     talk.reads(events.Renamed(name="bob", to="rob"))
-    assert settled(talk, "/react 👍") == commands.React(id="asked", seq=31, reaction="👍")
+    assert settled(talk, "/react 👍") == commands.React(seq=31, reaction="👍")
 
 
 def test_a_reaction_is_to_what_was_said_before_one_came_back(talk: Talk) -> None:
     talk.reply("/msg bob")
     talk.reads(said(seq=30), said("to the others", to="#ops", seq=31))
     talk.reply("/join #Lobby")
-    assert settled(talk, "/react +1") == commands.React(id="asked", seq=30, reaction="+1")
+    assert settled(talk, "/react +1") == commands.React(seq=30, reaction="+1")
 
 
 def test_the_last_message_is_the_one_before_though_it_is_still_under_way(talk: Talk) -> None:
     """Both lines come at once: only the reply to the first one tells which message it is."""
     talk.reply("first", seq=30)
-    asked = iter(talk.dialect.receive(b"second\n/DELETE\n"))
-    (said, settling) = (next(asked), next(asked))
-    assert isinstance(said, commands.Say)
-    assert isinstance(settling, commands.Ping)
-    for id, seq in ((said.id, 31), (settling.id, None)):
-        assert talk.dialect.encode(events.Ok(id=id, code=Code.OK, seq=seq)) == b""
-    assert list(asked) == [commands.Delete(id="asked", seq=31)]
+    asked = map(talk.took, talk.dialect.receive(b"second\n/DELETE\n"))
+    assert isinstance(next(asked), commands.Say)
+    second = talk.context
+    assert next(asked) is None, "what comes next waits for all before it"
+    assert talk.dialect.encode(events.Ok(code=Code.OK, seq=31), second) == b""
+    assert talk.dialect.outgoing(talk.context) == b""
+    assert list(asked) == [commands.Delete(seq=31)]
 
 
-def settled(talk: Talk, line: str) -> Command | Problem:
+def settled(talk: Talk, line: str) -> Command | Problem | None:
     """What a line asks for, once all before it is kept."""
-    settling, asked = talk.dialect.receive(f"{line}\n".encode())
-    assert isinstance(settling, commands.Ping)
+    settling, asked = map(talk.took, talk.dialect.receive(f"{line}\n".encode()))
+    assert settling is None
     return asked
 
 
@@ -275,9 +270,9 @@ def test_any_bytes_give_commands_or_problems(chunks: list[bytes], welcomed: bool
     talk = Talk()
     if welcomed:
         talk.enter("#lobby")
-    found = [item for chunk in chunks for item in talk.dialect.receive(chunk)]
-    found += [*talk.dialect.quiet(), *talk.dialect.end()]
-    assert all(isinstance(item, Command | Problem) for item in found)
+    found = [talk.took(item) for chunk in chunks for item in talk.dialect.receive(chunk)]
+    found += [*map(talk.took, talk.dialect.quiet()), *map(talk.took, talk.dialect.end())]
+    assert all(item is None or isinstance(item, Command | Problem) for item in found)
     assert not talk.dialect.partial or b"\xff" in b"".join(chunks)
 
 
@@ -289,39 +284,11 @@ def test_any_events_give_lines_that_are_safe_to_read(told: list[Told]) -> None:
         assert isinstance(data, bytes)
         for line in data.decode().removesuffix("\n").split("\n"):
             assert printable(line) == line
-    assert all(isinstance(wish, Command) for wish in talk.dialect.follow_up())
-
-
-FORGED = "dave: I quit"
-ENDS_OF_LINES = ("\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
-TEXTS = frozenset({"text", "topic", "reason", "away", "nonce", "by", "who", "client"})
-
-
-@given(structs(Told), st.sampled_from(ENDS_OF_LINES))
-def test_no_part_of_a_text_begins_a_line(told: Told, end: str) -> None:
-    """Else it could look like a line of somebody else. The server's own words to all (its motd) may have lines."""
-    talk = Talk()
-    talk.enter("#lobby")
-    lines = talk.dialect.encode(_with_texts(told, f"{end}{FORGED}{end}{FORGED}")).decode().split("\n")
-    assert not [line for line in lines if line.startswith(FORGED)]
+    assert all(isinstance(wish, Command) for wish in talk.wishes())
 
 
 def test_lines_after_the_first_of_a_message_are_indented(talk: Talk) -> None:
-    forged = f"hi\n{FORGED}\r{FORGED}\u2028{FORGED}\n\n{' ' * 500}{FORGED}"
-    first, *more = talk.reads(said(forged))
+    text = f"hi\n{FORGED}\r{FORGED}\u2028{FORGED}\n\n{' ' * 500}{FORGED}"
+    first, *more = talk.reads(said(text))
     assert first == "bob: hi"
-    assert more == [CONTINUED + line for line in (FORGED, FORGED, FORGED, "", " " * 28 + FORGED)]
-
-
-def _with_texts(value: Any, text: str) -> Any:
-    """The same with *text* in all that people write freely."""
-    if isinstance(value, list):
-        return [_with_texts(each, text) for each in value]
-    if not isinstance(value, msgspec.Struct):
-        return value
-    return type(value)(
-        **{
-            name: text if name in TEXTS and isinstance(field, str) else _with_texts(field, text)
-            for name, field in msgspec.structs.asdict(value).items()
-        }
-    )
+    assert more == [INDENT + line for line in (FORGED, FORGED, FORGED, "", " " * 26 + FORGED)]

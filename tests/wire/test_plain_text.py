@@ -3,12 +3,11 @@ from msgspec import structs
 
 from asyncchat.vocabulary import commands, events
 from asyncchat.vocabulary.events import KeptEvent, Told
-from asyncchat.vocabulary.terms import Code, Id, Role, State
-from asyncchat.wire.dialect import Problem
-from asyncchat.wire.plain import MEMBERS_SHOWN
-from asyncchat.wire.plain_places import PLACES_KEPT
-from asyncchat.wire.slash import help_lines
-from tests.wire.talk import TIME, Talk, said
+from asyncchat.vocabulary.slash import help_lines
+from asyncchat.vocabulary.terms import Code, State
+from asyncchat.wire.dialect import Context, Problem
+from asyncchat.wire.plain import MEMBERS_SHOWN, PLACES_KEPT
+from tests.wire.talk import TIME, Talk, lines, said
 
 
 # --- what is told -----------------------------------------------------------------------------------------------------
@@ -16,70 +15,11 @@ from tests.wire.talk import TIME, Talk, said
     ("event", "line"),
     [
         (said(), "bob: hi"),
-        (said("waves", kind="action"), "* bob waves"),
-        (said("backup done", kind="notice"), "-bob- backup done"),
         (said(to="#ops"), "#ops bob: hi"),
-        (said("waves", to="#ops", kind="action"), "#ops * bob waves"),
-        (said("psst", to="carol"), "[bob] psst"),
-        (said("waves", to="carol", kind="action"), "[bob] * bob waves"),
-        (said("psst", sender="carol", to="bob"), "[to bob] psst"),
-        (said(sender="carol"), "carol: hi"),
-        (said(reply_to=5), "bob: (to ^5) hi"),
+        (said("psst", to="carol"), "@bob bob: psst"),
+        (said("psst", sender="carol", to="bob"), "@bob carol: psst"),
         (said("\x1b]0;x\x07\u202e"), "bob: ␛]0;x␇\ufffd"),
-        (events.Joined(name="bob", room="#lobby"), "* bob joined"),
         (events.Joined(name="bob", room="#ops"), "#ops * bob joined"),
-        (events.Left(name="bob", room="#lobby"), "* bob left"),
-        (events.Left(name="bob", room="#lobby", reason="lunch"), "* bob left: lunch"),
-        (events.Renamed(name="bob", to="rob"), "* bob is now rob"),
-        (events.Presence(name="bob", state=State.AWAY, text="lunch"), "* bob is away: lunch"),
-        (events.Presence(name="bob", state=State.ONLINE), "* bob is back"),
-        (events.Presence(name="bob", state=State.OFFLINE), "* bob is offline"),
-        (
-            events.TopicChanged(seq=1, time=TIME, sender="bob", room="#lobby", text="tea"),
-            "* bob set the topic: tea",
-        ),
-        (events.TopicChanged(seq=1, time=TIME, sender="bob", room="#ops", text=""), "#ops * bob cleared the topic"),
-        (
-            events.Edited(seq=12, time=TIME, sender="bob", to="#lobby", target=10, text="ho\nho"),
-            "* bob changed ^10: ho ho",
-        ),
-        (events.Deleted(seq=12, time=TIME, sender="bob", to="#lobby", targets=[10]), "* bob deleted a message"),
-        (events.Deleted(seq=12, time=TIME, sender="bob", to="#ops", targets=[1, 2]), "#ops * bob deleted 2 messages"),
-        (
-            events.Reacted(seq=12, time=TIME, sender="bob", to="#lobby", target=10, reaction="👍"),
-            "* bob reacted with 👍 to ^10",
-        ),
-        (
-            events.Reacted(seq=12, time=TIME, sender="bob", to="#lobby", target=10, reaction="👍", remove=True),
-            "* bob took 👍 off ^10",
-        ),
-        (events.Invited(sender="bob", name="carol", room="#b"), "#b * bob invites you: /join #b"),
-        (events.Kicked(sender="bob", name="dave", room="#lobby", reason="noise"), "* bob put dave out: noise"),
-        (
-            events.RoleChanged(sender="bob", name="dave", room="#lobby", role=Role.OPERATOR),
-            "* bob made dave an operator",
-        ),
-        (
-            events.Muted(sender="bob", name="dave", room="#lobby", until="2026-01-02T13:00:00.000Z", reason="noise"),
-            "* bob muted dave until 2026-01-02 13:00 UTC: noise",
-        ),
-        (
-            events.Muted(sender="bob", name="dave", room="#lobby", active=False),
-            "* bob lets dave speak again",
-        ),
-        (
-            events.RoomChanged(
-                sender="bob", room="#lobby", private=True, moderated=True, topic_locked=True, retention=7, password=True
-            ),
-            "* bob changed #lobby, which is private, moderated, topic locked, messages kept 7 days, with a password",
-        ),
-        (events.Gap(after=10, until=15), "* up to 5 messages were skipped; /history shows them"),
-        (events.Notice(text="the server restarts"), "* the server restarts"),
-        (events.Bye(code=Code.OK, reason="goodbye"), "* goodbye"),
-        (
-            events.Bye(code=Code.UNAVAILABLE, reason="shutting down", reconnect=4.2),
-            "* goodbye: shutting down; come back in 4 s",
-        ),
         (events.Error(code=Code.NOT_FOUND, text="no such user: bob\n* bob joined"), "! no such user: bob␊* bob joined"),
         (events.Error(code=Code.TOO_FAST, text="try again in 3 s", wait=3.0), "! try again in 3 s"),
     ],
@@ -88,16 +28,7 @@ def test_what_happens_is_told_in_a_line(talk: Talk, event: Told, line: str) -> N
     assert talk.reads(event) == [line]
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        events.Typing(sender="bob", to="#lobby"),
-        events.ReadMarker(sender="bob", to="#lobby", seq=3),
-        events.Ping(),
-        events.Ok(id="say", code=Code.OK, seq=4),
-        events.Ok(id="asked", code=Code.OK),
-    ],
-)
+@pytest.mark.parametrize("event", [events.Ping(), events.Ok(code=Code.OK, seq=4), events.Ok(code=Code.OK)])
 def test_what_is_for_programs_is_not_told(talk: Talk, event: Told) -> None:
     assert talk.reads(event) == []
 
@@ -105,8 +36,8 @@ def test_what_is_for_programs_is_not_told(talk: Talk, event: Told) -> None:
 def test_a_message_cannot_forge_the_line_of_another(talk: Talk) -> None:
     assert talk.reads(said("hi\nalice: I resign\r\n* alice left")) == [
         "bob: hi",
-        "    alice: I resign",
-        "    * alice left",
+        "      alice: I resign",
+        "      * alice left",
     ]
 
 
@@ -135,74 +66,9 @@ def test_bad_usage_is_a_problem(talk: Talk) -> None:
     assert talk.types("/ignore bob") == Problem(Code.MALFORMED, "unknown command: /ignore; /help lists the commands")
 
 
-def test_results_are_readable(talk: Talk) -> None:
-    rooms = [
-        events.Room(name="#lobby", members=1, topic="tea"),
-        events.Room(name="#x", members=2, private=True, moderated=True, password=True),
-    ]
-    assert talk.reads(events.RoomList(id="asked", rooms=rooms)) == [
-        "  #lobby  1 person, tea",
-        "  #x      2 people, private, moderated, password",
-    ]
-    members = [
-        events.Member(name="alice", state=State.ONLINE, role=Role.OWNER),
-        events.Member(name="bob", state=State.AWAY, role=Role.MEMBER, away="lunch"),
-        events.Member(name="carol", state=State.OFFLINE),
-    ]
-    assert talk.reads(events.Members(id="asked", room="#lobby", topic="tea", members=members)) == [
-        "* topic of #lobby: tea",
-        "* in #lobby: alice (owner), bob (away: lunch), carol (offline)",
-    ]
-    assert talk.reads(events.Members(id="asked", members=members[:1])) == ["* online: alice (owner)"]
-    user = events.User(
-        id="asked",
-        name="bob",
-        state=State.AWAY,
-        away="lunch",
-        registered=True,
-        administrator=True,
-        rooms=["#lobby", "#x"],
-        sessions=2,
-        idle=300,
-        since=TIME,
-        address="192.0.2.1",
-    )
-    assert talk.reads(user) == [
-        "* bob: away: lunch; registered; administrator; in #lobby, #x; 2 sessions; here since 2026-01-02 12:34 UTC; "
-        "silent for 5 minutes; from 192.0.2.1"
-    ]
-    bans = [
-        events.Ban(who="192.0.2.0/24", by="bob", until=TIME, reason="spam"),
-        events.Ban(who="dave", mute=True),
-    ]
-    assert talk.reads(events.BanList(id="asked", room="#lobby", bans=bans)) == [
-        "  192.0.2.0/24: banned until 2026-01-02 12:34 UTC, by bob: spam",
-        "  dave: muted",
-    ]
-    assert talk.reads(events.BanList(id="asked", room="#lobby", bans=[])) == ["* nobody is banned from #lobby"]
-    assert talk.reads(events.RoomList(id="asked", rooms=[])) == ["* there are no rooms"]
-
-
-def test_a_list_that_has_more_says_how_to_go_on(talk: Talk) -> None:
-    rooms = [events.Room(name="#lobby", members=1)]
-    more = "* there is more: /rooms after 7"
-    assert talk.reads(events.RoomList(id="asked", rooms=rooms, complete=False, next=7)) == ["  #lobby  1 person", more]
-    assert talk.reads(events.RoomList(id="asked", rooms=[], complete=False, next=7)) == [more]
-    people = [events.Member(name="alice", state=State.ONLINE)]
-    page = events.Members(id="asked", room="#lobby", members=people, complete=False, next=7)
-    assert talk.reads(page) == ["* in #lobby: alice", "* there is more: /who #lobby after 7"]
-    page = events.Members(id="asked", members=people, complete=False, next=7)
-    assert talk.reads(page) == ["* online: alice", "* there is more: /who * after 7"]
-    bans = [events.Ban(who="dave")]
-    page_of_bans = events.BanList(id="asked", room="#lobby", bans=bans, complete=False, next=7)
-    assert talk.reads(page_of_bans) == ["  dave: banned", "* there is more: /bans #lobby after 7"]
-    page_of_bans = events.BanList(id="asked", bans=[], complete=False, next=7)
-    assert talk.reads(page_of_bans) == ["* there is more: /bans * after 7"]
-
-
 def test_who_is_there_already_is_counted_as_far_as_it_is_known(talk: Talk) -> None:
     people = [events.Member(name=f"p{n}", state=State.ONLINE) for n in range(MEMBERS_SHOWN + 10)]
-    page = events.Members(id="join", room="#lobby", members=people)
+    page = events.Members(room="#lobby", members=people)
     (line,) = talk.reads(page)
     assert line.endswith("p49 and 10 more")
     (line,) = talk.reads(structs.replace(page, complete=False, next=7))
@@ -223,73 +89,72 @@ def test_the_past_is_numbered_when_asked_for(talk: Talk) -> None:
         said("", seq=4, deleted=True),
         events.TopicChanged(seq=5, time="2026-01-03T00:00:00.000Z", sender="bob", room="#lobby", text="tea"),
     ]
-    assert talk.reads(events.History(id=item.id, to="#lobby", events=page, complete=False, next=3)) == [
-        "--- 2026-01-02 (times are UTC) ---",
-        "[12:34] ^3 bob: hi (edited) [👍 2]",
-        "[12:34] ^4 bob: (deleted)",
-        "--- 2026-01-03 (times are UTC) ---",
-        "[00:00] ^5 * bob set the topic: tea",
+    assert talk.answer(events.History(to="#lobby", events=page, complete=False, next=3)) == [
+        "--- Friday, 2 January 2026 (times are UTC) ---",
+        "12:34 ^3 bob: hi (edited) [👍 2]",
+        "12:34 ^4 bob: (deleted)",
+        "--- Saturday, 3 January 2026 (times are UTC) ---",
+        "00:00 ^5 * bob set the topic: tea",
         "* there is more before ^3",
     ]
-    assert talk.reads(events.History(id=item.id, to="#lobby", events=[], complete=True)) == ["* nothing was found"]
+    assert talk.answer(events.History(to="#lobby", events=[], complete=True)) == ["* nothing was found"]
 
 
 def test_what_a_search_finds_can_be_read_around(talk: Talk) -> None:
     item = talk.types("/search tea")
     assert isinstance(item, commands.Search)
     hits = [said("tea", seq=3, to="#b"), said("tea", seq=4, to="carol"), said("tea?", seq=5, sender="carol", to="dave")]
-    assert talk.reads(events.History(id=item.id, events=list(hits), complete=True))[1:] == [
-        "[12:34] ^3 #b bob: tea",
-        "[12:34] ^4 [bob] tea",
-        "[12:34] ^5 [to dave] tea?",
+    assert talk.answer(events.History(events=list(hits), complete=True))[1:] == [
+        "12:34 ^3 #b bob: tea",
+        "12:34 ^4 @bob bob: tea",
+        "12:34 ^5 @dave carol: tea?",
     ]
     for seq, to in ((3, "#b"), (4, "bob"), (5, "dave")):
-        before, after = talk.dialect.receive(f"/context ^{seq}\n".encode())
+        before, after = map(talk.took, talk.dialect.receive(f"/context ^{seq}\n".encode()))
         assert isinstance(before, commands.History)
         assert isinstance(after, commands.History)
         assert (before.to, before.before, after.to, after.after) == (to, seq + 1, to, seq)
 
 
-def around(talk: Talk, seq: int) -> tuple[Id, Id]:
-    """The ids of the two requests for what is around a message."""
+def around(talk: Talk, seq: int) -> tuple[Context, Context]:
+    """The contexts of the two requests for what is around a message."""
     before, after = talk.dialect.receive(f"/context ^{seq}\n".encode())
-    assert isinstance(before, commands.History)
-    assert isinstance(after, commands.History)
-    assert before.id is not None
-    assert after.id is not None
-    return before.id, after.id
+    assert isinstance(before, tuple)
+    assert isinstance(after, tuple)
+    return before[1], after[1]
 
 
 def test_what_is_around_a_message_is_one_answer(talk: Talk) -> None:
     before, after = around(talk, 4)
     first: list[KeptEvent] = [said("a", seq=3), said("b", seq=4)]
-    assert talk.reads(events.History(id=before, to="#lobby", events=first, complete=False, next=3)) == []
+    assert talk.dialect.encode(events.History(to="#lobby", events=first, complete=False, next=3), before) == b""
     rest: list[KeptEvent] = [said("c", seq=7)]
-    assert talk.reads(events.History(id=after, to="#lobby", events=rest, complete=False, next=7)) == [
-        "--- 2026-01-02 (times are UTC) ---", "[12:34] ^3 bob: a", "[12:34] ^4 bob: b", "[12:34] ^7 bob: c"
+    assert lines(talk.dialect.encode(events.History(to="#lobby", events=rest, complete=False, next=7), after)) == [
+        "--- Friday, 2 January 2026 (times are UTC) ---", "12:34 ^3 bob: a", "12:34 ^4 bob: b", "12:34 ^7 bob: c"
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", [[], [said(seq=4)]])
 def test_around_no_message_there_is_nothing(talk: Talk, page: list[KeptEvent]) -> None:
     before, after = around(talk, 5)
-    answer = events.History(id=before, to="#lobby", events=page, complete=True)
-    assert talk.reads(answer) == ["! there is no message ^5 in #lobby"]
-    assert talk.reads(events.History(id=after, to="#lobby", events=[said(seq=9)], complete=True)) == []
+    answer = events.History(to="#lobby", events=page, complete=True)
+    assert lines(talk.dialect.encode(answer, before)) == ["! there is no message ^5 in #lobby"]
+    assert talk.dialect.encode(events.History(to="#lobby", events=[said(seq=9)], complete=True), after) == b""
 
 
 def test_what_is_around_a_message_is_refused_once(talk: Talk) -> None:
-    refused = [events.Error(id=id, code=Code.FORBIDDEN, text="#lobby: join first") for id in around(talk, 5)]
-    assert talk.reads(*refused) == ["! #lobby: join first"]
+    refused = events.Error(code=Code.FORBIDDEN, text="#lobby: join first")
+    assert [talk.dialect.encode(refused, context) for context in around(talk, 5)] == [b"! #lobby: join first\n", b""]
     before, after = around(talk, 4)
-    answer = events.History(id=before, to="#lobby", events=[said(seq=4)], complete=True)
-    late = events.Error(id=after, code=Code.UNAVAILABLE, text="try again")
-    assert talk.reads(answer, late) == ["! try again"]
+    answer = events.History(to="#lobby", events=[said(seq=4)], complete=True)
+    late = events.Error(code=Code.UNAVAILABLE, text="try again")
+    assert [talk.dialect.encode(answer, before), talk.dialect.encode(late, after)] == [b"", b"! try again\n"]
 
 
 def test_places_of_hits_are_not_remembered_without_end(talk: Talk) -> None:
     hits = [said(seq=seq) for seq in range(1, 2 * PLACES_KEPT)]
-    talk.reads(events.History(id="asked", events=list(hits), complete=True))
+    talk.types("/search hi")
+    talk.answer(events.History(events=list(hits), complete=True))
     talk.reads(events.Left(name="carol", room="#lobby"), events.Left(name="carol", room="#ops"))
     assert isinstance(talk.types("/context ^1"), Problem)
     assert len(list(talk.dialect.receive(f"/context ^{2 * PLACES_KEPT - 1}\n".encode()))) == 2

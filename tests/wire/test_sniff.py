@@ -67,7 +67,6 @@ def test_a_refusal_of_head_has_no_body() -> None:
     whole = REFUSALS[Kind.HTTP]
     assert refusal(Kind.HTTP, b"GET / HTTP/1.1\r\n") == whole
     assert refusal(Kind.HTTP, b"HEAD / HTTP/1.1\r\n") == whole[: whole.index(b"\r\n\r\n") + 4]
-    assert refusal(Kind.PLAIN, b"HEAD of state\n") is None
 
 
 def test_who_is_refused_is_told_so() -> None:

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncchat.wire.editing import END, ERASE, KILL
-from asyncchat.wire.telnet import Reply, Signal, Telnet
+from asyncchat.wire.telnet import END, ERASE, KILL, Reply, Signal, Telnet
 from tests.wire.portions import portions
 
 IAC, SB, SE, WILL, WONT, DO, DONT = b"\xff", b"\xfa", b"\xf0", b"\xff\xfb", b"\xff\xfc", b"\xff\xfd", b"\xff\xfe"
