@@ -87,8 +87,8 @@ async def test_a_plain_client_reads_that_messages_were_skipped(server: ChatServe
         await slow.until("exit leaves\n")
         narrow(server, "slow")
         await talk(sender, ENOUGH)
-        lines = (await slow.until("/history shows them\n")).splitlines()
-        found = re.fullmatch(r"\* up to (\d+) messages were skipped; /history shows them", lines[-1])
+        lines = (await slow.until("/history shows what you may read\n")).splitlines()
+        found = re.fullmatch(r"\* up to (\d+) messages are missing here; /history shows what you may read", lines[-1])
         assert found is not None, lines[-1]
         assert len([line for line in lines if LONG in line]) + int(found[1]) == ENOUGH
         await sender.say("live again")
@@ -323,7 +323,7 @@ async def test_who_reads_slowly_but_reads_is_not_dropped(caplog: pytest.LogCaptu
         async with await Native.open(server, "sender") as sender:
             talking = asyncio.create_task(talk(sender, ENOUGH))
             came = bytearray()
-            while b"messages were skipped" not in came:
+            while b"messages are missing here" not in came:
                 data = await slow.reader.read(10_000)
                 assert data, "it was dropped"
                 came += data
