@@ -56,6 +56,8 @@ def failed(state: ChatState, record: records.Record) -> None:
     """A record did not get into the log; what was due is due still."""
     state.in_flight.returned(record, failed=True)
     match record:
+        case records.Message(nonce=str(nonce), author=author):
+            state.in_flight.nonces.discard((author, nonce))
         case records.PersonCreated():
             unkept_guests.failed(state, record)
         case records.NameReleased(time=time, person=id):

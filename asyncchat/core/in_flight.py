@@ -91,11 +91,11 @@ T = TypeVar("T")
 
 TRACKED: frozenset[type[Record]] = frozenset(
     {
-        *(records.Message, records.MessagesDeleted, records.MessageReacted),
+        *(records.MessagesDeleted, records.MessageReacted),
         *(records.SessionOpened, records.PersonJoined, records.NoncesRecalled),
     }
 )
-"""The records that `InFlight` looks at."""
+"""The records that `InFlight` looks at; its ``nonces`` are set where messages pass, which are many."""
 
 
 class InFlight:
@@ -106,7 +106,7 @@ class InFlight:
     """
 
     def __init__(self) -> None:
-        self.nonces = Counter[tuple[int, str]]()
+        self.nonces = set[tuple[int, str]]()
         self.arrivals = Counter[int]()
         self.joins = Counter[int]()
         self.recalls = Counter[int]()
@@ -131,8 +131,6 @@ class InFlight:
 
     def _count(self, record: Record, step: int) -> None:
         match record:
-            case records.Message(nonce=str(nonce), author=author):
-                _add(self.nonces, (author, nonce), step)
             case records.SessionOpened(person=person):
                 _add(self.arrivals, person, step)
             case records.PersonJoined(room=room):

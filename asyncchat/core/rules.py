@@ -208,7 +208,10 @@ class Chat:
     def appended(self, record: records.Record, session: Session | None) -> None:
         """A record that was wanted is given to the log; it comes back by `apply` or by `failed`."""
         kind = type(record)
-        if kind in TRACKED:
+        if type(record) is records.Message:
+            if record.nonce is not None:
+                self.state.in_flight.nonces.add((record.author, record.nonce))
+        elif kind in TRACKED:
             self.state.in_flight.appended(record)
         elif session is None:
             return
@@ -224,7 +227,10 @@ class Chat:
         """
         self.state.seq = seq
         kind = type(record)
-        if kind in TRACKED:
+        if type(record) is records.Message:
+            if record.nonce is not None:
+                self.state.in_flight.nonces.discard((record.author, record.nonce))
+        elif kind in TRACKED:
             self.state.in_flight.returned(record)
         return FACTS[kind](self.state, seq, record, origin)
 

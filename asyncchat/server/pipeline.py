@@ -80,9 +80,9 @@ class Pipeline:
 
     def append(self, ticket: Ticket) -> None:
         """Give a ticket's records to the log; `Waiter.arrived` tells when they came back."""
-        wanted, session, appended = ticket.append.records, ticket.waiter.session, self.chat.appended
+        wanted, appended = ticket.append.records, self.chat.appended
         for record in wanted:
-            appended(record, session)
+            appended(record, ticket.waiter.session)
         try:
             self._log.append(*wanted, origin=ticket)
         except StorageError as error:
