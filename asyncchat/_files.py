@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -16,10 +17,17 @@ def config_dir() -> Path:
     override = os.environ.get(CONFIG_DIR_VARIABLE)
     if override:
         return Path(override)
+    # A user may have no home, as in a container: nothing can be kept, and nothing fails for that.
+    return users_folder(platformdirs.user_config_path) or Path(os.devnull) / "asyncchat"
+
+
+def users_folder(find: Callable[..., Path]) -> Path | None:
+    """This program's folder among the user's, found by a function of platformdirs; None for a user without a home."""
     try:
-        return platformdirs.user_config_path("asyncchat", appauthor=False)
-    except RuntimeError:  # a user without a home, as in a container: nothing can be kept, and nothing fails for that
-        return Path(os.devnull) / "asyncchat"
+        folder = find("asyncchat", appauthor=False)
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None  # platformdirs 4.2 leaves the ~ in it
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
+from asyncchat._files import users_folder
 from asyncchat._version import __version__
 from asyncchat.server import admin, logs
 from asyncchat.server.config import OPTIONS, Config, ConfigError, configure, parser
@@ -87,18 +88,10 @@ def load_config(
         flags,
         folder=(here / file).parent if file is not None else here,
         here=here,
-        data=_users_data(),
+        data=users_folder(user_data_path),
         read=lambda path: path.read_text(encoding=WRITTEN),
         inherited=inherited,
     )
-
-
-def _users_data() -> Path | None:
-    """Where the user's programs keep data; None for a user without a home, as in a container."""
-    try:
-        return user_data_path("asyncchat", appauthor=False)
-    except RuntimeError:
-        return None
 
 
 def read_config(file: Path) -> dict[str, object]:

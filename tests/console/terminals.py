@@ -29,6 +29,7 @@ class _Screen(pyte.Screen):
     def __init__(self, columns: int, rows: int, answer: Callable[[str], None]) -> None:
         super().__init__(columns, rows)
         self.bells = 0
+        self._rows: dict[int, str] = {}
         self._answer = answer
 
     def write_process_input(self, data: str) -> None:
@@ -36,6 +37,15 @@ class _Screen(pyte.Screen):
 
     def bell(self, *args: object) -> None:
         self.bells += 1
+
+    def rows(self) -> list[str]:
+        """The lines without trailing blanks. Only those that changed are put together anew: a screen is asked often."""
+        for number in self.dirty:
+            row = self.buffer[number]
+            # A wide character has an empty cell behind it.
+            self._rows[number] = "".join(row[column].data for column in range(self.columns)).rstrip()
+        self.dirty.clear()
+        return [self._rows[number] for number in range(self.lines)]
 
 
 class Terminal:
@@ -55,7 +65,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """What the screen shows, without trailing blanks."""
-        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
+        return "\n".join(self._screen.rows()).rstrip()
 
     @property
     def lines(self) -> list[str]:
