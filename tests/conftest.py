@@ -65,7 +65,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 class OnUvloop:
     """Makes the loop of each test that is a coroutine."""
 
-    @pytest.hookimpl(optionalhook=True)  # of pytest-asyncio, from 1.3 on
     def pytest_asyncio_loop_factories(self) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
         import uvloop  # noqa: PLC0415 - there is none for Windows
 

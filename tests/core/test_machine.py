@@ -476,5 +476,5 @@ def bans(of: Any, now: int) -> set[Any]:
 
 TestChat = ChatMachine.TestCase
 TestChat.settings = settings(
-    max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )
