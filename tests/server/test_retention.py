@@ -17,6 +17,7 @@ async def test_messages_are_deleted_when_the_room_keeps_them_no_longer() -> None
             server._pipeline.append_own(old)
         await ann.get(commands.SetRoom(room="#tea", retention=1), events.Ok)
         await server._periodic.care()
+        await server.operator.settled()
         while await server._storage.log.run(lambda store: store.prune()):
             pass
         page = await ann.get(commands.History(to="#tea"), events.History)
