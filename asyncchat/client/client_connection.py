@@ -107,6 +107,13 @@ async def _secured(address: Address, context: ssl.SSLContext) -> Streams:
     return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=address.host.rstrip("."))
 
 
+def abort(writer: asyncio.StreamWriter) -> None:
+    """Close at once, whatever waits to be sent; also what is closed already, where asyncio's TLS fails (3.11.2)."""
+    with contextlib.suppress(AttributeError):
+        writer.transport.abort()
+
+
+
 async def _how_to_trust(address: Address) -> str:
     """Which certificate the server has, so that a person can compare it with the one that they were told."""
     context = _unverified(ssl.create_default_context())
@@ -116,7 +123,7 @@ async def _how_to_trust(address: Address) -> str:
     except (OSError, TimeoutError):
         return ""
     found = _fingerprint_of(writer).hex(":")
-    writer.transport.abort()
+    abort(writer)
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return f"; if its operator told you this fingerprint, trust it by that: --fingerprint {found}"
@@ -212,7 +219,7 @@ def _fingerprint_of(writer: asyncio.StreamWriter) -> bytes:
 def _check_fingerprint(writer: asyncio.StreamWriter, wanted: bytes, address: Address) -> None:
     found = _fingerprint_of(writer)
     if not hmac.compare_digest(found, wanted):
-        writer.transport.abort()
+        abort(writer)
         raise ConnectionLost(f"cannot trust {address}: its certificate has the fingerprint {found.hex(':')}")
 
 
@@ -276,7 +283,7 @@ class Connection:
 
     def abort(self) -> None:
         """Close at once, whatever is left to send."""
-        self._writer.transport.abort()
+        abort(self._writer)
 
     async def close(self) -> None:
         """Send what is left, close, and wait until reading has ended.
