@@ -113,7 +113,6 @@ def abort(writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
 
 
-
 async def _how_to_trust(address: Address) -> str:
     """Which certificate the server has, so that a person can compare it with the one that they were told."""
     context = _unverified(ssl.create_default_context())
