@@ -195,9 +195,7 @@ class Chat:
         session.require(kind)
         outcome = HANDLERS[kind](self.state, session, session.person, command, now)
         if self.state.people.passing:
-            return unkept_guests.keep_first(
-                self.state, outcome, now, lambda: self.handle(session, command, now), self.failed
-            )
+            return unkept_guests.keep_first(self.state, outcome, now, lambda: self.handle(session, command, now))
         return outcome
 
     def settings_record(self, now: int) -> records.SettingsApplied:

@@ -11,19 +11,12 @@ NAMING = ("person", "author", "peer", "by", "founder")
 """The fields of records that hold people's ids."""
 
 
-def keep_first(
-    state: ChatState, outcome: Outcome, now: int, again: Callable[[], Outcome], put_back: Callable[[Record], None]
-) -> Outcome:
-    """The outcome, unless records that are to be kept name guests who are not: these are kept first, then *again*.
-
-    *put_back* is told of each record that was wanted and does not go into the log now.
-    """
+def keep_first(state: ChatState, outcome: Outcome, now: int, again: Callable[[], Outcome]) -> Outcome:
+    """The outcome, unless records that are to be kept name guests who are not: these are kept first, then *again*."""
     match outcome:
         case Append(records=wanted, then=then):
             unkept = dict.fromkeys(person for record in wanted for person in _unkept(state, record))
             if unkept:
-                for record in wanted:
-                    put_back(record)
                 return Append(tuple(creation(state, person, now) for person in unkept), then=lambda _: again())
             if then is None:
                 return outcome
@@ -31,11 +24,11 @@ def keep_first(
             return Append(
                 wanted,
                 outcome.code,
-                lambda seqs: keep_first(state, follow(seqs), now, again, put_back),
+                lambda seqs: keep_first(state, follow(seqs), now, again),
                 outcome.not_stored,
             )
         case Ask(query=query, then=go_on):
-            return Ask(query, lambda found: keep_first(state, go_on(found), now, again, put_back))
+            return Ask(query, lambda found: keep_first(state, go_on(found), now, again))
         case _:
             return outcome
 

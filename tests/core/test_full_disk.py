@@ -145,3 +145,15 @@ def test_a_room_that_does_not_exist_is_told(world: World) -> None:
     assert isinstance(welcome, events.Welcome)
     assert welcome.rooms == ["#lobby"]
     assert isinstance(notice, events.Notice)
+
+
+def test_what_is_put_off_for_them_was_never_on_its_way(world: World) -> None:
+    """Another one who is about to enter the same room is still counted as such."""
+    ann = world.guest("ann", "#tea")
+    ann.do(commands.SetRoom(room="#tea", password="sesame"))
+    eve, bob = world.guest("eve"), came(world)
+    eve.start(commands.Join(id=1, room="#tea", password="sesame"))
+    bob.start(commands.Join(id=1, room="#tea", password="sesame"))
+    assert world.state.in_flight.joins[world.room("#tea").id] == 1
+    world.flush()
+    assert {person.name for person in world.room("#tea").members} == {"ann", "eve", "bob"}
