@@ -88,6 +88,7 @@ class People:
         self.longest_name = 0
         self.passing: dict[Person, Unkept] = {}
         self._last_passing = 0
+        self._by_token: dict[bytes, Person] = {}  # those of `passing`
         self._by_look: dict[str, Person] = {}
         self._departed: OrderedDict[str, None] = OrderedDict()
 
@@ -118,19 +119,26 @@ class People:
         person.as_guest = person.id
         person.nonces = {}
         self.passing[person] = Unkept(token, seq)
+        if token is not None:
+            self._by_token[token] = person
         self.add(person)
         return person
 
     def keep(self, person: Person, id: int) -> None:
         """A guest of `passing` is kept from now on, under this id."""
-        del self.passing[person]
+        self._pass_no_more(person)
         del self.by_id[person.id]
         person.id = id
         self.by_id[id] = person
 
+    def _pass_no_more(self, person: Person) -> None:
+        unkept = self.passing.pop(person, None)
+        if unkept is not None and unkept.token is not None:
+            del self._by_token[unkept.token]
+
     def of_token(self, token: bytes) -> Person | None:
         """The guest of `passing` whom a token (its SHA-256) proves to be."""
-        return next((person for person, unkept in self.passing.items() if unkept.token == token), None)
+        return self._by_token.get(token)
 
     def rename(self, person: Person, name: str, key: str) -> None:
         """Give a person another name; the old one is free."""
@@ -143,7 +151,7 @@ class People:
         self._free(person)
         self.by_id.pop(person.id, None)
         self.waiting.pop(person, None)
-        self.passing.pop(person, None)
+        self._pass_no_more(person)
         self._departed[person.key] = None
         if len(self._departed) > DEPARTED:
             self._departed.popitem(last=False)
